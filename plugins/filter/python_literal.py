@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter python_literal."""
+
+from __future__ import annotations
+
+import json
+
+
+def python_literal(value: object) -> str:
+    """Return Python source that evaluates to the value."""
+    # by way of JSON, since Ansible's own string classes have a repr of their own
+    return repr(json.loads(json.dumps(value)))
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict:
+        return {"python_literal": python_literal}

@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filters that write values into systemd's unit files; each is documented in the file of its name."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
+
+
+def _environment(variables: dict) -> list:
+    return [_quoting.environment_assignment(name, value) for name, value in variables.items()]
+
+
+def _arguments(arguments: list) -> str:
+    return " ".join(_quoting.command_argument(argument) for argument in arguments)
+
+
+def _as_filter(name: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def wrapper(value: Any) -> Any:
+        try:
+            return function(value)
+        except ValueError as error:
+            raise AnsibleFilterError(f"{name}: {error}") from error
+
+    return wrapper
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict:
+        functions = {
+            "systemd_environment": _environment,
+            "systemd_arguments": _arguments,
+            "systemd_text": _quoting.text,
+            "systemd_directives": _quoting.directives,
+        }
+        return {name: _as_filter(name, function) for name, function in functions.items()}

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Readers of what a deployment finds on its host. Each takes its root or its runner, so that tests hand in their own."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import socket
+import stat
+
+from typing import Callable, NamedTuple
+
+_SHOW = "Id,LoadState,ActiveState,UnitFileState,MainPID,NeedDaemonReload,FragmentPath,Listen"
+
+
+class Account(NamedTuple):
+    """A user (or group, where `groups` is empty) as the host knows it."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+class Unit(NamedTuple):
+    """A systemd unit, as `systemctl show` tells it."""
+
+    exists: bool
+    active: bool
+    failed: bool
+    enabled: bool
+    main_pid: int
+    stale: bool
+    path: str
+    listen: tuple[str, ...]
+
+
+def has_ipv6_loopback(root: str = "/") -> bool:
+    """Whether ::1 is there to listen on: the kernel has IPv6, and it is not disabled on the loopback interface."""
+    try:
+        with open(os.path.join(root, "proc/net/if_inet6"), encoding="ascii") as lines:
+            return any(line.split()[0] == "0" * 31 + "1" for line in lines if line.strip())
+    except OSError:
+        return False
+
+
+def read_account(user: str) -> Account | None:
+    """The user's ids, or None where the host has no such user."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return None
+    return Account(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid)))
+
+
+def has_group(group: str) -> bool:
+    """Whether the host knows the group."""
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True
+
+
+def writable_by(status: os.stat_result, account: Account) -> bool:
+    """Whether the account may create files in the directory that has this status."""
+    needed = stat.S_IWOTH | stat.S_IXOTH
+    if status.st_uid == account.uid:
+        needed <<= 6
+    elif status.st_gid in account.groups:
+        needed <<= 3
+    return status.st_mode & needed == needed
+
+
+def bind_error(family: int, host: str, port: int) -> int:
+    """Try the address as a server would; return 0, or the errno with which the kernel refuses it."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+    except OSError as error:
+        return error.errno or errno.EINVAL
+    return 0
+
+
+def read_units(names: list[str], run: Callable[[list[str]], str]) -> dict[str, Unit]:
+    """Ask systemd about units; `run` takes a command and returns what it prints."""
+    printed = run(["systemctl", "show", "--no-pager", f"--property={_SHOW}", *names])
+    # a block a unit in the order asked, parted by an empty line; Listen= stands in a block once per address
+    return {name: _parse_unit(block) for name, block in zip(names, printed.strip("\n").split("\n\n"))}
+
+
+def _parse_unit(block: str) -> Unit:
+    values: dict[str, list[str]] = {}
+    for line in block.splitlines():
+        name, _equals, value = line.partition("=")
+        values.setdefault(name, []).append(value)
+
+    def first(name: str) -> str:
+        return values.get(name, [""])[0]
+
+    return Unit(
+        exists=first("LoadState") not in ("", "not-found"),
+        active=first("ActiveState") in ("active", "reloading"),
+        failed=first("ActiveState") in ("failed", "activating"),
+        enabled=first("UnitFileState") == "enabled",
+        main_pid=int(first("MainPID") or 0),
+        stale=first("NeedDaemonReload") == "yes",
+        path=first("FragmentPath"),
+        listen=tuple(value.rpartition(" (")[0] for value in values.get("Listen", [])),
+    )
+
+
+def read_environment(pid: int, root: str = "/") -> dict[str, str]:
+    """The environment with which a process was started; empty where it is gone or may not be read."""
+    try:
+        with open(os.path.join(root, "proc", str(pid), "environ"), "rb") as environ:
+            items = environ.read().decode("utf-8", "surrogateescape").split("\0")
+    except OSError:
+        return {}
+    return dict(item.split("=", 1) for item in items if "=" in item)

@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a deployment will find and need on its host, worked out before anything is changed.
+
+Source of the layout: the book "Deploying Django on a single Debian or Ubuntu server".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import socket
+
+from typing import Callable, NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _validation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+# Name of the environment variables with which a service tells what it was started with.
+CONFIGURATION = "GUNICORN_CONFIGURATION"
+SOCKETS = "GUNICORN_SOCKETS"
+WORKERS_MAX = 1000
+_UNIT_DIRECTORY = "/etc/systemd/system"
+_SPECIFIER = r"(===|==|~=|!=|<=|>=|<|>)\s*[0-9][0-9A-Za-z.*+!-]*"
+_VERSION = re.compile(rf"(newest|[0-9]+(\.[0-9]+)*([abrc]+[0-9]+)?|{_SPECIFIER}(\s*,\s*{_SPECIFIER})*)\Z")
+
+
+class Wanted(NamedTuple):
+    """A deployment's parameters after their checks."""
+
+    project: str
+    service: str
+    user: str
+    group: str
+    manage_user: bool
+    venv: str
+    python: str
+    binds: list[_binds.Bind]
+    environment: dict[str, str]
+    config_directory: str
+    data_directory: str
+    log_files: list[str]
+
+
+def check_parameters(given: dict, ipv6: bool) -> Wanted:
+    """Check every parameter that needs more than a type; raises InvalidValue for the first that can't be used."""
+    user = _validation.check_name("gunicorn_user", given["user"])
+    group = _validation.check_name("gunicorn_group", given["group"])
+    if user == "root":
+        raise InvalidValue("gunicorn_user", user, "an unprivileged user: the application must not run as root")
+    binds = (
+        _binds.parse_binds(given["bind"], user, group)
+        if given["bind"]
+        else _binds.default_binds(given["port"], ipv6)
+    )
+    _validation.check_app("gunicorn_app", given["app"])
+    _validation.check_worker_class("gunicorn_worker_class", given["worker_class"])
+    _check_count("gunicorn_workers", given["workers"])
+    _check_count("gunicorn_threads", given["threads"])
+    _check_version(given["version"])
+    return Wanted(
+        project=_validation.check_project("gunicorn_project", given["project"]),
+        service=_validation.check_service_name("gunicorn_service_name", given["service_name"]),
+        user=user,
+        group=group,
+        manage_user=given["manage_user"],
+        venv=_validation.check_path("gunicorn_venv", given["venv"]),
+        python=given["python"],
+        binds=binds,
+        environment=_validation.check_environment("gunicorn_environment", given["environment"]),
+        config_directory=_validation.check_path("gunicorn_config_directory", given["config_directory"]),
+        data_directory=_validation.check_path("gunicorn_data_directory", given["data_directory"]),
+        log_files=_check_log_files(given["log_file"], given["access_log_file"]),
+    )
+
+
+def _check_count(variable: str, value: str) -> None:
+    if value != "auto" and not (value.isdigit() and 1 <= int(value) <= WORKERS_MAX):
+        raise InvalidValue(variable, value, f"auto or a whole number from 1 to {WORKERS_MAX}")
+
+
+def _check_version(value: str) -> None:
+    if not _VERSION.match(value):
+        raise InvalidValue("gunicorn_version", value, "newest, a version (27.0.1) or specifiers (>=25.3,<28)")
+
+
+def _check_log_files(log_file: str, access_log_file: str | None) -> list[str]:
+    """The log files that are files: "-" sends a log to the journal, and an access log may be off."""
+    named = {"gunicorn_log_file": log_file, "gunicorn_access_log_file": access_log_file}
+    return [_validation.check_path(name, path) for name, path in named.items() if path and path != "-"]
+
+
+def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
+    """Read the host and say what is there and what is missing; raises InvalidValue where the two can't meet."""
+    units = [f"{wanted.service}.service", f"{wanted.service}.socket"]
+    service, sockets = _hoststate.read_units(units, run).values()
+    _check_unit(wanted.service, service)
+    account = _check_accounts(wanted)
+    _check_addresses(wanted.binds, service, sockets)
+    running = _hoststate.read_environment(service.main_pid) if service.main_pid else {}
+    return {
+        "binds": [bind.gunicorn_bind for bind in wanted.binds],
+        "socket_directives": socket_directives(wanted.binds),
+        "environment": wanted.environment,
+        "packages": _missing_packages(wanted),
+        "create_user": account is None,
+        "create_group": not _hoststate.has_group(wanted.group),
+        "directories": wanted_directories(wanted, account),
+        "service": _describe(service, running.get(CONFIGURATION)),
+        "socket": _describe(sockets, running.get(SOCKETS)),
+    }
+
+
+def _describe(unit: _hoststate.Unit, running: str | None) -> dict:
+    return {
+        "exists": unit.exists,
+        "active": unit.active,
+        "failed": unit.failed,
+        "enabled": unit.enabled,
+        "stale": unit.stale,
+        "running": running or "",
+    }
+
+
+def socket_directives(binds: list[_binds.Bind]) -> dict:
+    """Directives of the socket unit that depend on the addresses, see systemd.socket(5)."""
+    wanted: dict = {"ListenStream": [bind.listen_stream for bind in binds]}
+    families = {bind.family for bind in binds}
+    if {socket.AF_INET, socket.AF_INET6} <= families:
+        # else [::]:8000 takes the IPv4 port too, and 0.0.0.0:8000 next to it is "in use"
+        wanted["BindIPv6Only"] = "ipv6-only"
+    for bind in binds:
+        if bind.family == socket.AF_UNIX:
+            wanted.update(SocketUser=bind.owner, SocketGroup=bind.group, SocketMode=bind.mode)
+    return wanted
+
+
+def _check_unit(name: str, unit: _hoststate.Unit) -> None:
+    ours = os.path.join(_UNIT_DIRECTORY, f"{name}.service")
+    if unit.exists and unit.path != ours:
+        source = unit.path or "generated"
+        raise InvalidValue("gunicorn_service_name", name, f"a name which no other unit of the host has (it is {source})")
+
+
+def _check_accounts(wanted: Wanted) -> _hoststate.Account | None:
+    account = _hoststate.read_account(wanted.user)
+    if account is not None and account.uid == 0:
+        raise InvalidValue("gunicorn_user", wanted.user, "an unprivileged user: this one has uid 0")
+    for name in sorted({bind.group for bind in wanted.binds if bind.group} - {wanted.group}):
+        if not _hoststate.has_group(name):
+            raise InvalidValue("gunicorn_bind", name, "a group of the host for the unix socket")
+    for name in sorted({bind.owner for bind in wanted.binds if bind.owner} - {wanted.user}):
+        if _hoststate.read_account(name) is None:
+            raise InvalidValue("gunicorn_bind", name, "a user of the host for the unix socket")
+    if not wanted.manage_user:
+        if account is None:
+            raise InvalidValue("gunicorn_user", wanted.user, "an existing user, as gunicorn_manage_user is false")
+        if not _hoststate.has_group(wanted.group):
+            raise InvalidValue("gunicorn_group", wanted.group, "an existing group, as gunicorn_manage_user is false")
+    return account
+
+
+def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets: _hoststate.Unit) -> None:
+    """Find out now what would else end the start: an address that the host lacks, or that another process holds."""
+    for bind in binds:
+        if bind.path is not None or bind.listen_stream in sockets.listen:
+            continue
+        error = _hoststate.bind_error(bind.family, bind.host or "", bind.port or 0)
+        # a running service that was made by hand holds the port itself, and will give it up
+        if error == errno.EADDRINUSE and not service.active:
+            raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "a port that no other process listens on")
+        if error in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "an address of this host")
+
+
+def _missing_packages(wanted: Wanted) -> list[str]:
+    """Debian packages that the deployment needs and the host lacks."""
+    missing = []
+    if not os.path.exists("/usr/sbin/logrotate") and wanted.log_files:
+        missing.append("logrotate")
+    if not os.path.lexists(wanted.venv):
+        missing.extend(_missing_venv_package(wanted.python))
+    return missing
+
+
+def _missing_venv_package(python: str) -> list[str]:
+    """Debian parts venv and ensurepip from the interpreter: pythonX.Y-venv holds them."""
+    interpreter = shutil.which(python)
+    if interpreter is None:
+        raise InvalidValue("gunicorn_python", python, "a Python interpreter of the host, by its name or path")
+    name = os.path.basename(interpreter)
+    if not os.path.dirname(os.path.realpath(interpreter)).startswith("/usr/bin"):
+        return []  # not Debian's: it has its own venv
+    version = os.path.basename(os.path.realpath(interpreter))
+    return [] if os.path.isdir(f"/usr/lib/{version}/ensurepip") else [f"{name}-venv"]
+
+
+def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> list[dict]:
+    """Directories to make, or to hand over to the service's user; those that serve already are left alone."""
+    missing = [_directory(wanted.config_directory, "root", wanted.group)]
+    missing += [_directory(wanted.data_directory, wanted.user, wanted.group)]
+    missing += [_directory(path, wanted.user, wanted.group) for path in _log_directories(wanted)]
+    result = []
+    for directory in missing:
+        try:
+            status = os.stat(directory["path"])
+        except OSError:
+            result.append(directory)
+            continue
+        if directory["owner"] != "root" and not (account and _hoststate.writable_by(status, account)):
+            result.append(_handed_over(directory, status, wanted))
+    return result
+
+
+def _directory(path: str, owner: str, group: str) -> dict:
+    return {"path": path, "owner": owner, "group": group, "mode": "0750"}
+
+
+def _log_directories(wanted: Wanted) -> list[str]:
+    return sorted({os.path.dirname(path) for path in wanted.log_files})
+
+
+def _handed_over(directory: dict, status: os.stat_result, wanted: Wanted) -> dict:
+    """An existing directory changes hands only if it bears the project's name: /var/log itself must not."""
+    if os.path.basename(directory["path"]) not in (wanted.project, wanted.service):
+        expected = f"a directory in which the user {wanted.user} may write"
+        raise InvalidValue("gunicorn_log_file or gunicorn_data_directory", directory["path"], expected)
+    return {**directory, "mode": f"{status.st_mode & 0o7777:04o}"}

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Quoting of values for systemd's unit files.
+
+Source: systemd.syntax(7), "Quoting"; systemd.service(5), "Command lines"; systemd.unit(5), "Specifiers".
+A value that is not quoted by these rules does not merely come out wrong: a newline in it starts a new directive.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means itself without quotes, and reads better so
+_CONTROL = re.compile(r"[\x01-\x1f\x7f]")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_DIRECTIVE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
+
+
+def _checked(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a NUL character can't be passed to a process")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("the text is not valid Unicode") from error
+    return value
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.match(value):
+        return value
+    escaped = "".join(_ESCAPES.get(character, character) for character in _checked(value))
+    return '"' + _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", escaped) + '"'
+
+
+def environment_assignment(name: str, value: str) -> str:
+    """Return one item of Environment=, quoted: the process gets exactly `value`.
+
+    Raises ValueError for a name that is no environment variable's, and for a value with NUL.
+    """
+    if not _ENVIRONMENT_NAME.match(name):
+        raise ValueError(f"{name!r} is not a name of an environment variable")
+    return _quoted(f"{name}={value}")
+
+
+def command_argument(value: str) -> str:
+    """Return one argument of ExecStart= and its siblings, quoted: the process gets exactly `value`."""
+    return _quoted(value).replace("$", "$$")
+
+
+def text(value: str) -> str:
+    """Return free text such as Description= takes: one line, specifiers off, no trailing backslash."""
+    line = " ".join(_CONTROL.sub(" ", _checked(value)).split())
+    return line.rstrip("\\").rstrip().replace("%", "%%")
+
+
+def directives(wanted: dict) -> list:
+    """Return "Name=value" lines for a mapping of directives.
+
+    A list repeats the directive; a boolean is yes or no; None leaves the directive out. Values are systemd's own
+    syntax, specifiers included, and are not quoted; what would begin another line raises ValueError.
+    """
+    lines = []
+    for name, value in wanted.items():
+        if not _DIRECTIVE_NAME.match(name):
+            raise ValueError(f"{name!r} is not a name of a systemd directive")
+        if value is None:
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            lines.append(f"{name}={_directive_value(name, item)}")
+    return lines
+
+
+def _directive_value(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    plain = _checked(str(value))
+    if _CONTROL.search(plain) or plain.endswith("\\"):
+        raise ValueError(f"{name}: {plain!r} would run over the end of its line")
+    return plain

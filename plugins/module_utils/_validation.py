@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks of single values: each returns the value as it will be used, or raises InvalidValue."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+# A project's name is at once a Python package, a user, a unit and a part of paths.
+_PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")  # users and groups: NAME_REGEX of Debian's adduser
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+_UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path", ".slice", ".scope")
+_PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
+_MODE = re.compile(r"0?[0-7]{3}\Z")
+_APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
+_WORKER_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.:#]*\Z")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+# Gunicorn reads these after its configuration file or before its command line: the outcome would not be what
+# the variables of the role say.
+_GUNICORN_ENVIRONMENT = {
+    "WEB_CONCURRENCY": "gunicorn_workers instead",
+    "GUNICORN_CMD_ARGS": "gunicorn_settings instead",
+}
+
+
+def _matching(pattern: re.Pattern, variable: str, value: object, expected: str) -> str:
+    if not isinstance(value, str) or not pattern.match(value):
+        raise InvalidValue(variable, value, expected)
+    return value
+
+
+def check_project(variable: str, value: object) -> str:
+    """A Python package's name that is also fit to name a user and a unit."""
+    expected = "a Python package's name: a lower-case letter, then up to 30 lower-case letters, digits and underscores"
+    return _matching(_PROJECT, variable, value, expected)
+
+
+def check_name(variable: str, value: object) -> str:
+    """A user's or group's name."""
+    expected = "a user's or group's name: lower-case letters, digits, underscores and dashes, not a dash first"
+    return _matching(_NAME, variable, value, expected)
+
+
+def check_service_name(variable: str, value: object) -> str:
+    """A unit's name without its suffix."""
+    expected = "a unit's name without its suffix: letters, digits, '_', '-' and '.', a letter or digit first"
+    name = _matching(_SERVICE, variable, value, expected)
+    if name.endswith(_UNIT_SUFFIXES):
+        raise InvalidValue(variable, value, expected)
+    return name
+
+
+def check_path(variable: str, value: object) -> str:
+    """An absolute path without characters that shells, units or shebang lines would stumble over."""
+    expected = "an absolute path of letters, digits and _@+=,.- without '.' and '..'"
+    path = _matching(_PATH, variable, value, expected)
+    if {".", ".."} & set(path.split("/")):
+        raise InvalidValue(variable, value, expected)
+    return path
+
+
+def check_mode(variable: str, value: object) -> str:
+    """A file mode as a string, such as '0660'."""
+    return _matching(_MODE, variable, value, "a mode as a string of octal digits, such as '0660'")
+
+
+def check_app(variable: str, value: object) -> str:
+    """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
+    return _matching(_APP, variable, value, "MODULE:NAME, such as 'project.wsgi:application'")
+
+
+def check_worker_class(variable: str, value: object) -> str:
+    """A worker class by its short name or its dotted path."""
+    return _matching(_WORKER_CLASS, variable, value, "a worker class of Gunicorn, such as sync or gthread")
+
+
+def check_environment(variable: str, value: dict) -> dict:
+    """Names and values of environment variables. Numbers become text; None takes a variable out."""
+    return {
+        _checked_environment_name(variable, name): _checked_environment_value(f"{variable}['{name}']", item)
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def _checked_environment_name(variable: str, name: object) -> str:
+    expected = "names of letters, digits and underscores, not a digit first"
+    if name in _GUNICORN_ENVIRONMENT:
+        raise InvalidValue(variable, name, _GUNICORN_ENVIRONMENT[name])
+    return _matching(_ENVIRONMENT_NAME, variable, name, expected)
+
+
+def _checked_environment_value(variable: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidValue(variable, value, "a string (write it in quotes)")
+    text = str(value)
+    if "\0" in text:
+        raise InvalidValue(variable, value, "a string without NUL characters")
+    return text

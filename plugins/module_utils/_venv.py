@@ -1,0 +1,168 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A virtual environment with Gunicorn in it: what it has, what it lacks, and how pip brings it there."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+import tempfile
+
+from typing import Callable, NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv_probe
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+FLOOR = "23.0.0"  # older versions let requests be smuggled: CVE-2024-1135, CVE-2024-6827
+# What the requirements were when they were last installed: lines that can't be compared by name and version.
+STAMP = ".gunicorn-requirements"
+
+Run = Callable[[list, str], "tuple[int, str, str]"]  # command and standard input; exit code, output, errors
+
+
+class VenvError(Exception):
+    """The virtual environment can't be made, read or brought to what is wanted."""
+
+
+class Wanted(NamedTuple):
+    """What shall be in a virtual environment."""
+
+    path: str
+    python: str
+    version: str
+    requirements: list[str]
+    pip_extra_args: list[str]
+    upgrade: bool
+    settings: dict
+    worker_class: str
+
+
+class State(NamedTuple):
+    """What is in a virtual environment; the fields are those of the probe's answer."""
+
+    python_version: str
+    gunicorn_version: str | None
+    gunicorn_is_whole: bool
+    versions: dict[str, str]
+    has_pip: bool
+    unmet: list[str]
+    problems: list[list]
+
+    @property
+    def listing(self) -> str:
+        """Name and version of what is installed, a line each."""
+        return "".join(f"{name}=={version}\n" for name, version in sorted(self.versions.items()))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash over the versions of Python and of everything that is installed."""
+        return hashlib.sha256(f"{self.python_version}\n{self.listing}".encode()).hexdigest()
+
+
+def gunicorn_requirement(version: str) -> str:
+    """The requirement that stands for gunicorn_version."""
+    floor = f"gunicorn>={FLOOR}"
+    if version == "newest":
+        return floor
+    return f"{floor},=={version}" if version[0].isdigit() else f"{floor},{version.replace(' ', '')}"
+
+
+def read_requirements(given: list | str | None) -> list[str]:
+    """The lines of a requirements file of the host (where a string names one), or of the list itself."""
+    if not given:
+        return []
+    if isinstance(given, str):
+        try:
+            with open(given, encoding="utf-8") as lines:
+                given = lines.read().splitlines()
+        except OSError as error:
+            raise InvalidValue("gunicorn_requirements", given, f"a file of the host ({error.strerror})") from None
+    bare = (line.split(" #")[0].strip() for line in given)
+    return [line for line in bare if line and not line.startswith("#")]
+
+
+def read(wanted: Wanted, run: Run) -> State | None:
+    """What the venv has, or None where there is no venv yet; VenvError where there is something else."""
+    python = os.path.join(wanted.path, "bin", "python")
+    if not os.path.lexists(wanted.path) or (os.path.isdir(wanted.path) and not os.listdir(wanted.path)):
+        return None
+    if not os.path.lexists(python):
+        raise InvalidValue("gunicorn_venv", wanted.path, "a virtual environment, or a path where nothing is yet")
+    if not os.path.exists(python):
+        gone = os.path.realpath(python)
+        raise VenvError(
+            f"gunicorn_venv: {wanted.path} does not work any more: its interpreter {gone} is gone, as after an upgrade "
+            "of the host's Python. Nothing was changed. Move the venv away, and the next run makes a new one."
+        )
+    request = {
+        "requirements": [gunicorn_requirement(wanted.version), *wanted.requirements],
+        "settings": wanted.settings,
+        "worker_class": wanted.worker_class,
+    }
+    code, output, errors = run([python, "-I", "-c", inspect.getsource(_venv_probe)], json.dumps(request))
+    if code:
+        raise VenvError(f"gunicorn_venv: {wanted.path} can't be read: {_tail(errors or output)}")
+    return State(**json.loads(output))
+
+
+def needs_install(wanted: Wanted, state: State) -> bool:
+    """Whether pip has anything to do."""
+    return bool(wanted.upgrade or state.unmet or not state.gunicorn_is_whole or not _is_stamped(wanted))
+
+
+def make(wanted: Wanted, run: Run) -> None:
+    """Make the virtual environment; what a failure leaves is removed."""
+    _run(run, [wanted.python, "-m", "venv", wanted.path], f"gunicorn_venv: {wanted.path} could not be made", wanted.path)
+
+
+def install(wanted: Wanted, state: State, run: Run) -> None:
+    """Install Gunicorn and the requirements; pip itself puts back what it had where it fails."""
+    python = os.path.join(wanted.path, "bin", "python")
+    if not state.has_pip:
+        _run(run, [python, "-m", "ensurepip"], f"gunicorn_venv: {wanted.path} has no pip, and ensurepip failed")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
+        requirements.write("\n".join([gunicorn_requirement(wanted.version), *wanted.requirements, ""]))
+        requirements.flush()
+        command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+        command += ["--upgrade"] if wanted.upgrade else []
+        # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
+        command += ["--force-reinstall"] if state.gunicorn_version and not state.gunicorn_is_whole else []
+        command += [*wanted.pip_extra_args, "--requirement", requirements.name]
+        _run(run, command, f"gunicorn_version, gunicorn_requirements: pip could not install into {wanted.path}")
+    with open(_stamp_path(wanted), "w", encoding="ascii") as stamp:
+        stamp.write(_fingerprint(wanted))
+
+
+def _run(run: Run, command: list, failure: str, remove: str | None = None) -> None:
+    code, output, errors = run(command, "")
+    if code:
+        if remove:
+            shutil.rmtree(remove, ignore_errors=True)
+        raise VenvError(f"{failure}: {_tail(errors or output)}")
+
+
+def _tail(text: str, lines: int = 5) -> str:
+    return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _stamp_path(wanted: Wanted) -> str:
+    return os.path.join(wanted.path, STAMP)
+
+
+def _fingerprint(wanted: Wanted) -> str:
+    return hashlib.sha256("\n".join(wanted.requirements).encode()).hexdigest() + "\n"
+
+
+def _is_stamped(wanted: Wanted) -> bool:
+    if not wanted.requirements:
+        return True
+    try:
+        with open(_stamp_path(wanted), encoding="ascii") as stamp:
+            return stamp.read() == _fingerprint(wanted)
+    except OSError:
+        return False

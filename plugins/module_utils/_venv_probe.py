@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Asks a virtual environment about itself: its own interpreter runs this file's source, with a request on stdin.
+
+Only the installed Gunicorn knows which settings it has and what they may hold, so its own classes are asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+
+try:
+    from importlib import metadata
+except ImportError:  # Python 3.7, which Gunicorn 23 still supports
+    metadata = None
+
+
+def answer(request: dict) -> dict:
+    """What is installed, which of the requirements are unmet, and what is wrong with the settings."""
+    versions = installed_versions()
+    return {
+        "python_version": ".".join(str(part) for part in sys.version_info[:3]),
+        "gunicorn_version": versions.get("gunicorn"),
+        "gunicorn_is_whole": is_whole("gunicorn"),
+        "versions": versions,
+        "has_pip": "pip" in versions,
+        "unmet": [line for line in request["requirements"] if not is_met(line, versions)],
+        "problems": setting_problems(request["settings"], request["worker_class"]) if "gunicorn" in versions else [],
+    }
+
+
+def installed_versions() -> dict:
+    """Normalized name and version of each distribution."""
+    found = {}
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:  # pip killed half-way leaves folders without a name
+            found.setdefault(normalized(name), distribution.version)
+    return found
+
+
+def normalized(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def is_whole(name: str) -> bool:
+    """Whether every file that the distribution recorded is there: a killed pip leaves some out."""
+    try:
+        files = metadata.files(name) or []
+    except metadata.PackageNotFoundError:
+        return False
+    return bool(files) and all(path.suffix == ".pyc" or path.locate().exists() for path in files)
+
+
+def is_met(line: str, versions: dict) -> bool:
+    """Whether what is installed satisfies one requirement; what can't be judged by name and version counts as met."""
+    try:
+        from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
+    except ImportError:
+        return normalized(line) in versions
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return True
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        return True
+    version = versions.get(normalized(requirement.name))
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def setting_problems(settings: dict, worker_class: str) -> list:
+    """One [name, value, expected] for each setting that the installed Gunicorn would not take."""
+    from gunicorn import config
+
+    known = {setting.name: setting for setting in config.KNOWN_SETTINGS}
+    problems = []
+    for name, value in settings.items():
+        if name not in known:
+            problems.append([name, value, unknown_setting(name, known)])
+        elif known[name].section == "Server Hooks":
+            if not (isinstance(value, str) and "." in value):
+                problems.append([name, value, "the dotted path of a function, such as 'project.hooks.post_fork'"])
+        else:
+            try:
+                config.Config().set(name, value)
+            except Exception as error:  # whatever a validator raises is its verdict
+                problems.append([name, value, f"a value that Gunicorn takes ({error})"])
+    return problems + worker_class_problems(worker_class)
+
+
+def unknown_setting(name: str, known: dict) -> str:
+    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
+    return f"the name of a setting of Gunicorn; the nearest is {nearest[0]!r}"
+
+
+def worker_class_problems(worker_class: str) -> list:
+    """A short name must be one that this Gunicorn has, with its library; a dotted path is the application's own."""
+    from gunicorn.workers import SUPPORTED_WORKERS
+
+    if worker_class in SUPPORTED_WORKERS:
+        from gunicorn import util
+
+        try:
+            util.load_class(SUPPORTED_WORKERS[worker_class])
+        except Exception as error:
+            return [["worker_class", worker_class, f"a class whose library is in the venv ({last_line(error)})"]]
+    elif "." not in worker_class and ":" not in worker_class:
+        return [["worker_class", worker_class, f"one of {', '.join(sorted(SUPPORTED_WORKERS))}, or a dotted path"]]
+    return []
+
+
+def last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)

@@ -1,0 +1,229 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_plan_info
+short_description: Check a deployment's parameters against the host that it is for
+version_added: 0.1.0
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+description:
+  - Checks the variables of the role P(pyweb.gunicorn.gunicorn#role) beyond their types, reads what the host has, and
+    returns what the deployment needs and the host lacks.
+  - This is the first step of the role. It changes nothing, and a value that can't be used ends here, with one error
+    that names the variable, the value, and what was expected.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return the same.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
+    support: N/A
+    details: This module changes nothing.
+  idempotent:
+    description: The same host gives the same answer.
+    support: full
+options:
+  project:
+    description: The project's name; a Python package's name that is also fit to name a user and a unit.
+    type: str
+    required: true
+  service_name:
+    description: The systemd unit's name without its suffix.
+    type: str
+    required: true
+  user:
+    description: The user that the service runs as. Must not be root.
+    type: str
+    required: true
+  group:
+    description: The group that the service runs as.
+    type: str
+    required: true
+  manage_user:
+    description: Whether the role makes the user and the group; else both must exist.
+    type: bool
+    default: true
+  app:
+    description: What Gunicorn loads, as C(MODULE:NAME).
+    type: str
+    required: true
+  venv:
+    description: The virtual environment's path.
+    type: str
+    required: true
+  python:
+    description: The interpreter to make the virtual environment with, where there is none.
+    type: str
+    default: python3
+  version:
+    description: V(newest), a version or version specifiers of Gunicorn.
+    type: str
+    default: newest
+  workers:
+    description: V(auto) or a number.
+    type: str
+    default: auto
+  threads:
+    description: V(auto) or a number.
+    type: str
+    default: auto
+  worker_class:
+    description: Gunicorn's worker class.
+    type: str
+    default: sync
+  bind:
+    description:
+      - Addresses to listen on, TCP (C(127.0.0.1:8000), C([::1]:8000)) or unix (C(unix:/run/project.sock), or a mapping
+        with C(path), C(owner), C(group), C(mode)).
+      - Without any, it is O(port) on 127.0.0.1 and, where the host has IPv6, on ::1.
+    type: list
+    elements: raw
+    default: []
+  port:
+    description: The port of the default addresses.
+    type: int
+    default: 8000
+  environment:
+    description: Environment variables of the service. A null takes a variable out.
+    type: dict
+    default: {}
+  settings:
+    description: Further settings of Gunicorn; here only those are refused that have a variable of their own.
+    type: dict
+    default: {}
+  config_directory:
+    description: Where settings and C(gunicorn.conf.py) stand.
+    type: str
+    required: true
+  data_directory:
+    description: The service's working directory.
+    type: str
+    required: true
+  log_file:
+    description: Gunicorn's error log, or V(-) for the journal.
+    type: str
+    required: true
+  access_log_file:
+    description: Gunicorn's access log, V(-) for the journal, or empty for none.
+    type: str
+    default: ""
+requirements:
+  - systemd
+  - root on the managed host
+seealso:
+  - module: pyweb.gunicorn.gunicorn_sizing_info
+  - module: pyweb.gunicorn.gunicorn_venv
+"""
+
+EXAMPLES = r"""
+- name: Read what a deployment of mysite would find
+  pyweb.gunicorn.gunicorn_plan_info:
+    project: mysite
+    service_name: mysite
+    user: mysite
+    group: mysite
+    app: mysite.wsgi:application
+    venv: /opt/mysite/venv
+    config_directory: /etc/opt/mysite
+    data_directory: /var/opt/mysite
+    log_file: /var/log/mysite/gunicorn.log
+  become: true
+  register: plan
+"""
+
+RETURN = r"""
+plan:
+  description: What the deployment needs, and what is there.
+  returned: success
+  type: dict
+  contains:
+    binds:
+      description: The addresses, as Gunicorn's C(--bind) takes them.
+      type: list
+      elements: str
+      sample: ["127.0.0.1:8000", "[::1]:8000"]
+    socket_directives:
+      description: The directives of the socket unit that follow from the addresses.
+      type: dict
+    environment:
+      description: The environment variables, all values as strings.
+      type: dict
+    packages:
+      description: Debian packages that are missing.
+      type: list
+      elements: str
+    create_user:
+      description: Whether the host lacks the user.
+      type: bool
+    create_group:
+      description: Whether the host lacks the group.
+      type: bool
+    directories:
+      description: Directories that are missing or that the user can't write; with owner, group and mode.
+      type: list
+      elements: dict
+    service:
+      description: >-
+        The service unit - whether it C(exists), is C(active), C(failed), C(enabled), C(stale) (changed on disk since
+        systemd read it), and the hash of the configuration that the C(running) process was started with.
+      type: dict
+    socket:
+      description: The same of the socket unit.
+      type: dict
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan, _settings
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+ARGUMENTS = {
+    "project": {"type": "str", "required": True},
+    "service_name": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "manage_user": {"type": "bool", "default": True},
+    "app": {"type": "str", "required": True},
+    "venv": {"type": "str", "required": True},
+    "python": {"type": "str", "default": "python3"},
+    "version": {"type": "str", "default": "newest"},
+    "workers": {"type": "str", "default": "auto"},
+    "threads": {"type": "str", "default": "auto"},
+    "worker_class": {"type": "str", "default": "sync"},
+    "bind": {"type": "list", "elements": "raw", "default": []},
+    "port": {"type": "int", "default": 8000},
+    "environment": {"type": "dict", "default": {}},
+    "settings": {"type": "dict", "default": {}},
+    "config_directory": {"type": "str", "required": True},
+    "data_directory": {"type": "str", "required": True},
+    "log_file": {"type": "str", "required": True},
+    "access_log_file": {"type": "str", "default": ""},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+
+    if os.geteuid() != 0:
+        module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
+
+    def run(command: list) -> str:
+        return module.run_command(command, check_rc=True)[1]
+
+    try:
+        wanted = _plan.check_parameters(module.params, _hoststate.has_ipv6_loopback())
+        _settings.check_settings(module.params["settings"])
+        plan = _plan.make_plan(wanted, run)
+    except InvalidValue as error:
+        module.fail_json(msg=f"{error}. Nothing was changed.")
+    module.exit_json(changed=False, plan=plan)
+
+
+if __name__ == "__main__":
+    main()
