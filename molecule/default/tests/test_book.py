@@ -1,0 +1,196 @@
+"""What the book's chapter promises about a Django project under Gunicorn."""
+
+import json
+import re
+import time
+
+import pytest
+
+URLS = ["http://127.0.0.1:8000", "http://[::1]:8000"]
+ROTATE_UNDER_LOAD = """
+import subprocess, sys, threading, urllib.request
+tokens, failures = [], []
+def ask(thread):
+    for number in range(300):
+        token = f"rotation-{sys.argv[1]}-{thread}-{number}"
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:8000/?{token}", timeout=10).read()
+            tokens.append(token)
+        except OSError as error:
+            failures.append(str(error))
+threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+for thread in threads: thread.start()
+rotations = 0
+while any(thread.is_alive() for thread in threads):
+    subprocess.run(["logrotate", "--force", "/etc/logrotate.d/gunicorn-shop"], check=True)
+    rotations += 1
+    threads[0].join(0.3)
+print(len(tokens), len(failures), rotations)
+"""
+
+
+def get(host, url):
+    return host.check_output("curl --silent --show-error --fail --globoff --max-time 20 %s", url)
+
+
+def about(host):
+    return json.loads(get(host, f"{URLS[0]}/about"))
+
+
+def main_pid(host):
+    return int(host.check_output("systemctl show --property=MainPID --value shop.service"))
+
+
+def workers(host):
+    return {process.pid for process in host.process.filter(ppid=main_pid(host))}
+
+
+def unit_property(host, name):
+    return host.check_output("systemctl show --property=%s --value shop.service", name)
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_page_answers(host, url):
+    """The project's page comes over IPv4 and over IPv6."""
+    assert "<h1>Hello from shop</h1>" in get(host, f"{url}/")
+
+
+def test_admin_answers_with_its_stylesheet(host):
+    """Django's admin works, with the files that belong to it."""
+    page = get(host, f"{URLS[0]}/admin/login/?next=/admin/")
+    stylesheet = re.search(r'href="(/static/admin/css/base[^"]*\.css)"', page).group(1)
+    assert "font-family" in get(host, URLS[0] + stylesheet)
+
+
+def test_listens_where_it_should_and_nowhere_else(host):
+    """Both loopback addresses, and no address that other machines reach."""
+    listening = {line for line in host.socket.get_listening_sockets() if line.endswith(":8000")}
+    assert listening == {"tcp://127.0.0.1:8000", "tcp://::1:8000"}
+
+
+def test_workers_are_sized_to_the_host(host):
+    """Two workers a core and one, as the module says for a host with enough memory; and that many run."""
+    cores = int(host.check_output("nproc"))
+    assert f"--workers={2 * cores + 1} " in unit_property(host, "ExecStart")
+    assert len(workers(host)) == 2 * cores + 1
+
+
+def test_runs_as_the_project_from_its_venv(host):
+    """Master and workers belong to the project's user, and run what is installed in its virtual environment."""
+    owners = {host.process.get(pid=pid).user for pid in workers(host) | {main_pid(host)}}
+    assert owners == {"shop"}
+    told = about(host)
+    assert (told["user"], told["prefix"]) == ("shop", "/opt/shop/venv")
+    assert told["environment"]["PYTHONPATH"] == "/etc/opt/shop:/opt/shop"
+    assert told["environment"]["DJANGO_SETTINGS_MODULE"] == "settings"
+
+
+def test_system_python_is_untouched(host):
+    """Neither Gunicorn nor Django came to the host's own Python."""
+    for package in ("gunicorn", "django"):
+        assert host.run("/usr/bin/python3 -c 'import %s'", package).rc == 1
+
+
+def test_user_is_a_system_user(host):
+    """The user has the book's home, and nobody logs in as it."""
+    user = host.user("shop")
+    assert user.uid < 1000
+    assert (user.home, user.shell, user.group) == ("/var/opt/shop", "/usr/sbin/nologin", "shop")
+
+
+def test_enabled_and_running_after_the_reboot(host):
+    """The host was rebooted before these tests: the service is up again by itself."""
+    uptime_before = float(host.file("/var/tmp/uptime-before-reboot").content_string.split()[0])
+    started = int(host.check_output("cut -d ' ' -f 22 /proc/1/stat")) / int(host.check_output("getconf CLK_TCK"))
+    assert started >= uptime_before
+    assert host.service("shop").is_enabled
+    assert host.service("shop").is_running
+    assert host.service("shop.socket").is_enabled
+
+
+def test_commands_of_the_book(host):
+    """systemctl and service stop, start, restart and tell the status."""
+    before = main_pid(host)
+    assert host.run("systemctl restart shop").rc == 0
+    restarted = main_pid(host)
+    assert restarted not in (0, before)
+    assert host.run("service shop stop").rc == 0
+    assert host.run("systemctl status shop").rc == 3
+    assert host.run("service shop start").rc == 0
+    assert main_pid(host) not in (0, restarted)
+    assert "active (running)" in host.check_output("service shop status")
+    assert "Hello from shop" in get(host, URLS[0])
+
+
+def test_reload_replaces_the_workers_and_keeps_the_master(host):
+    """reload brings new code to life: new workers, the same master; it comes back when a new worker works."""
+    master, before = main_pid(host), workers(host)
+    assert host.run("systemctl reload shop").rc == 0
+    assert about(host)["worker"] not in before
+    assert main_pid(host) == master
+
+
+def test_reload_of_broken_code_fails_and_harms_nothing(host):
+    """A reload that can't succeed is refused, and the service goes on with the code that it has."""
+    code, before = "/opt/shop/shop/wsgi.py", workers(host)
+    assert host.run("cp -p %s /root/wsgi.py && echo 'import no_such_module' >> %s", code, code).rc == 0
+    try:
+        assert host.run("systemctl reload shop").rc != 0
+        assert workers(host) <= before
+        assert "Hello from shop" in get(host, URLS[0])
+    finally:
+        assert host.run("cp -p /root/wsgi.py %s", code).rc == 0
+
+
+def test_start_waits_for_a_worker_that_works(host):
+    """The first request after a restart meets a worker that has loaded the application."""
+    assert host.run("systemctl restart shop").rc == 0
+    assert host.file("/run/gunicorn/shop/ready").exists
+    assert "Hello from shop" in get(host, URLS[0])
+
+
+def test_killed_master_comes_back(host):
+    """systemd starts the service again; the sockets stay open meanwhile."""
+    before = main_pid(host)
+    assert host.run("kill -KILL %s", str(before)).rc == 0
+    assert "Hello from shop" in get(host, URLS[0])
+    assert main_pid(host) not in (0, before)
+
+
+def test_logs_are_written_for_the_project_only(host):
+    """The book's log file has Gunicorn's lines, and other users can't read it."""
+    log = host.file("/var/log/shop/gunicorn.log")
+    assert "Listening at: http://127.0.0.1:8000" in log.content_string
+    assert (log.user, log.group, log.mode) == ("shop", "shop", 0o640)
+    directory = host.file("/var/log/shop")
+    assert (directory.user, directory.mode) == ("shop", 0o750)
+
+
+def test_rotation_loses_no_line(host):
+    """Logs are rotated again and again under load: each answered request has its line."""
+    before = main_pid(host)
+    host.run("find /var/log/shop -name 'access.log.*' -delete")
+    run = str(time.time_ns())
+    answered, failed, rotations = map(int, host.check_output("python3 -c %s %s", ROTATE_UNDER_LOAD, run).split())
+    assert failed == 0
+    assert answered == 1200
+    assert rotations >= 3
+    lines = host.check_output("zgrep --no-filename --count rotation-%s- /var/log/shop/access.log*", run).split()
+    assert sum(map(int, lines)) == answered
+    assert main_pid(host) == before
+
+
+def test_sandbox_is_real(host):
+    """The service can't write to /usr or to its own code, can't see other processes, and may write its data."""
+    enter = f"nsenter --target {main_pid(host)} --mount setpriv --reuid shop --regid shop --clear-groups"
+    assert host.run(f"{enter} touch /var/opt/shop/probe").rc == 0
+    assert host.run(f"{enter} test -e /proc/1/status").rc != 0
+    for path in ("/usr/probe", "/opt/shop/probe", "/etc/opt/shop/probe"):
+        result = host.run(f"nsenter --target {main_pid(host)} --mount touch {path}")
+        assert "Read-only file system" in result.stderr
+
+
+def test_exposure_is_low(host):
+    """systemd's own rating of the sandbox; the book's plain unit has 9.2."""
+    rating = host.check_output("systemd-analyze security --no-pager shop.service | tail -n 1")
+    assert float(re.search(r"exposure level.*?: ([0-9.]+)", rating).group(1)) <= 1.1

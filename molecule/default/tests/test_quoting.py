@@ -1,0 +1,51 @@
+"""systemd gives back each value that the filters wrote into a unit, in the process's environment and arguments."""
+
+import base64
+import json
+import random
+import string
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
+
+AWKWARD = [
+    "", " ", "  two  spaces ", "plain", "%n %h %%", "$HOME ${HOME} $$", "back\\slash", "\\n is no newline", "\\",
+    'double "quotes"', "single 'quotes'", "new\nline", "\nUser=root", "x\n[Service]\nExecStartPre=+/bin/false",
+    "tab\t", "carriage\rreturn", "bell\a and escape\x1b[0m", "\x7f", "snow ☃ and 🦄", "ünïcödé", "é", "\u2028",
+    "; semicolon", ";", "# hash", "-dash", "@at", "+plus", "!bang", "trailing \\", "a=b", "=", "~", "*?[a-z]", "{a,b}",
+]  # fmt: skip
+ALPHABET = string.printable + "\x01\x02\x1f\x7f%%%$$$\\\\\"\"''\n\n äß☃🦄\u0085\u00a0"
+PROBE = "import json, os, sys; json.dump([dict(os.environ), sys.argv[1:]], open('/run/quoting.json', 'w'))"
+
+
+def values():
+    """The awkward ones, and random ones; the seed makes them the same in every run."""
+    randomness = random.Random(20)
+    lengths = [randomness.randrange(1, 40) for _number in range(300)]
+    return AWKWARD + ["".join(randomness.choices(ALPHABET, k=length)) for length in lengths]
+
+
+def test_systemd_gives_back_what_was_written(host):
+    """Every value arrives unchanged, and none of them has added a directive."""
+    wanted = values()
+    environment = [_quoting.environment_assignment(f"V{number}", value) for number, value in enumerate(wanted)]
+    command = [_quoting.command_argument(item) for item in ["/usr/bin/python3", "-I", "-c", PROBE, *wanted]]
+    unit = "\n".join(
+        [
+            "[Unit]",
+            f"Description={_quoting.text('50% of ' + repr(wanted))}",
+            "[Service]",
+            "Type=oneshot",
+            "User=daemon",
+            "ExecStartPre=+/usr/bin/install -o daemon /dev/null /run/quoting.json",
+            *(f"Environment={item}" for item in environment),
+            f"ExecStart={' '.join(command)}",
+            "",
+        ]
+    )
+    encoded = base64.b64encode(unit.encode()).decode()
+    assert host.run("echo %s | base64 -d > /run/systemd/system/quoting.service", encoded).rc == 0
+    assert host.run("systemctl daemon-reload && systemctl start quoting.service").rc == 0
+    got_environment, got_arguments = json.loads(host.check_output("cat /run/quoting.json"))
+    assert got_arguments == wanted
+    assert [got_environment.get(f"V{number}") for number in range(len(wanted))] == wanted
+    assert host.check_output("systemctl show --property=User --value quoting.service") == "daemon"

@@ -1,0 +1,83 @@
+"""An application that is not Django, on a unix socket that only the web server's group may use."""
+
+import json
+
+SOCKET = "/run/notes/web.sock"
+
+
+def ask_as(host, user):
+    return host.run(f"sudo -u {user} curl --silent --fail --unix-socket {SOCKET} http://localhost/")
+
+
+def unit_property(host, name):
+    return host.check_output("systemctl show --property=%s --value notes-web.service", name)
+
+
+def test_answers_the_web_server(host):
+    """The application answers on the socket, with its environment just as it was written in the playbook."""
+    told = json.loads(ask_as(host, "www-data").stdout)
+    assert told == {
+        "title": 'Ünïcödé: $HOME, 100%, "quoted" \\ and more',
+        "limit": "20",
+        "django": False,
+        "user": "notes_web",
+        "threaded": True,
+    }
+
+
+def test_socket_is_for_the_group_alone(host):
+    """Owner, group and mode are the ones asked for, and another user can't connect."""
+    socket = host.file(SOCKET)
+    assert socket.is_socket
+    assert (socket.user, socket.group, socket.mode) == ("notes_web", "www-data", 0o660)
+    assert ask_as(host, "nobody").rc != 0
+
+
+def test_no_port_is_open(host):
+    """There is no TCP address beside the unix socket."""
+    listening = host.socket.get_listening_sockets()
+    assert [line for line in listening if line.startswith("tcp://") and not line.endswith(":22")] == []
+
+
+def test_socket_outlives_a_restart_and_a_stop(host):
+    """Restarting and stopping the service leave the socket, which would start it again."""
+    for command in ("restart", "stop"):
+        assert host.run("systemctl %s notes-web.service", command).rc == 0
+        assert host.file(SOCKET).is_socket
+    assert ask_as(host, "www-data").rc == 0
+    assert host.service("notes-web").is_running
+
+
+def test_numbers_are_the_ones_given(host):
+    """Two workers with four threads each, as given instead of sized."""
+    master = unit_property(host, "MainPID")
+    assert len(host.process.filter(ppid=int(master))) == 2
+    assert "--workers=2 " in unit_property(host, "ExecStart")
+    settings = host.file("/etc/opt/notes/gunicorn.conf.py").content_string
+    assert "worker_class = 'gthread'" in settings
+    assert "threads = 4" in settings
+    assert "limit_request_fields = 50" in settings
+
+
+def test_stopping_waits_longer_than_requests_may_take(host):
+    """systemd's patience exceeds graceful_timeout, or it would kill requests in flight."""
+    assert unit_property(host, "TimeoutStopUSec") == "55s"
+
+
+def test_directives_go_over_the_defaults(host):
+    """A directive of the user's wins, a null takes one out, and the others stay."""
+    assert unit_property(host, "MemoryMax") == str(512 << 20)
+    assert unit_property(host, "PrivateDevices") == "no"
+    assert unit_property(host, "ProtectSystem") == "strict"
+
+
+def test_description_is_text(host):
+    """A percent sign in the description is no specifier."""
+    assert unit_property(host, "Description") == "Notes (100% of them)"
+
+
+def test_log_goes_to_the_journal(host):
+    """With '-' there is no log file, and no log rotation for one."""
+    assert "Listening at: unix:/run/notes/web.sock" in host.check_output("journalctl --unit=notes-web --output=cat")
+    assert not host.file("/var/log/notes").exists
+    assert not host.file("/etc/logrotate.d/gunicorn-notes-web").exists

@@ -1,0 +1,45 @@
+"""A stdout callback for tests: a line of JSON for each result that is not skipped."""
+
+import json
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+name: json_lines
+type: stdout
+short_description: A line of JSON for each result that is not skipped
+description: For tests that ask what a run did.
+options: {}
+"""
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "json_lines"
+
+    def _write(self, result, failed=False):
+        told = result.result
+        line = {
+            "task": result.task.get_name().split(" : ")[-1],
+            "action": result.task.resolved_action.split(".")[-1],
+            "changed": bool(told.get("changed")),
+            "failed": failed,
+            "message": str(told.get("msg", "")),
+            "diff": "".join(self._get_diff(item) for item in self._diffs(told)),
+        }
+        self._display.display(json.dumps(line))
+
+    @staticmethod
+    def _diffs(told):
+        diffs = told.get("diff") or []
+        return [item for item in (diffs if isinstance(diffs, list) else [diffs]) if item]
+
+    def v2_runner_on_ok(self, result):
+        self._write(result)
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._write(result, failed=True)
+
+    def v2_runner_on_unreachable(self, result):
+        self._write(result, failed=True)

@@ -1,0 +1,198 @@
+"""Each run of the role says what it does, does no more, and a second one has nothing to do.
+
+The tests build on each other: the first one finds a fresh host, the others the service that it left.
+"""
+
+import json
+import os
+import subprocess
+
+from pathlib import Path
+
+import pytest
+
+SCENARIO = Path(__file__).parent.parent
+# Actions of the controller; everything else goes to the host.
+CONTROLLER_ACTIONS = {"debug", "include_tasks", "import_tasks", "include_role", "meta", "validate_argument_spec"}
+WATCHED = "/etc /opt /var/opt /var/log/notes /usr/bin /usr/lib/systemd /var/lib/systemd"
+CODE = SCENARIO.parent.parent / "tests/projects/flask/notes.py"
+
+
+class Run:
+    """One run of ansible-playbook, as its JSON output tells it."""
+
+    def __init__(self, *arguments):
+        command = ["ansible-playbook", *arguments, str(SCENARIO / "converge.yml")]
+        plugins = {"ANSIBLE_STDOUT_CALLBACK": "json_lines", "ANSIBLE_CALLBACK_PLUGINS": str(SCENARIO / "callback_plugins")}
+        environment = {**os.environ, **plugins}
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        self.output = process.stdout + process.stderr
+        self.code = process.returncode
+        self.results = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
+
+    def changed(self):
+        return [result["task"] for result in self.results if result["changed"]]
+
+    def on_host(self):
+        return [result["task"] for result in self.results if result["action"] not in CONTROLLER_ACTIONS]
+
+
+def snapshot(host):
+    """Every file that the role could touch, with its contents and times, and what runs."""
+    listing = host.check_output(f"find {WATCHED} -xdev -printf '%p %y %m %u %g %s %T@\\n' 2>/dev/null | sort | sha256sum")
+    accounts = host.check_output("cat /etc/passwd /etc/group | sha256sum")
+    return listing, accounts, main_pid(host)
+
+
+def main_pid(host):
+    return host.check_output("systemctl show --property=MainPID --value notes.service")
+
+
+def test_check_mode_on_a_fresh_host(host):
+    """It says what would be done, works without anything being there, and does nothing."""
+    host.run("mkdir --parents /opt/notes /var/log/notes && rmdir /var/log/notes")
+    host.run("cat > /opt/notes/notes.py <<'END'\n%s\nEND" % CODE.read_text().replace("%", "%%"))
+    before = snapshot(host)
+    run = Run("--check", "--diff")
+    assert run.code == 0, run.output
+    assert "Make the user" in run.changed()
+    assert "Write the service unit" in run.changed()
+    assert "Compare what runs with what is wanted" in run.changed()
+    assert snapshot(host) == before
+    assert not host.file("/etc/systemd/system/notes.service").exists
+
+
+def test_first_run_deploys(host):
+    """The first run brings the service up."""
+    run = Run()
+    assert run.code == 0, run.output
+    assert json.loads(host.check_output("curl --silent --fail http://127.0.0.1:8000/"))["title"] == "Notes"
+
+
+def test_second_run_changes_nothing_and_asks_little(host):
+    """Nothing is changed, nothing restarted, and few tasks go to the host."""
+    before = snapshot(host)
+    run = Run()
+    assert run.code == 0, run.output
+    assert run.changed() == []
+    assert snapshot(host) == before
+    assert 0 < len(run.on_host()) <= 12, run.on_host()
+
+
+def test_check_mode_on_a_deployed_host(host):
+    """Check mode finds nothing to do where there is nothing to do."""
+    before = snapshot(host)
+    run = Run("--check")
+    assert run.code == 0, run.output
+    assert run.changed() == []
+    assert snapshot(host) == before
+
+
+def test_check_and_diff_show_a_change_and_make_none(host):
+    """Diff mode shows the line of the unit that would change; then the real run changes just that."""
+    before, arguments = snapshot(host), ["--extra-vars", "gunicorn_workers=2"]
+    run = Run("--check", "--diff", *arguments)
+    assert run.code == 0, run.output
+    assert run.changed() == ["Write the service unit", "Compare what runs with what is wanted"]
+    unit = next(result for result in run.results if result["task"] == "Write the service unit")
+    assert "+ExecStart=/opt/notes/venv/bin/gunicorn --config=/etc/opt/notes/gunicorn.conf.py --workers=2 " in unit["diff"]
+    assert snapshot(host) == before
+    real = Run(*arguments)
+    assert real.code == 0, real.output
+    assert len(host.process.filter(ppid=int(main_pid(host)))) == 2
+    assert Run(*arguments).changed() == []
+    assert Run().code == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "systemctl stop notes.socket notes.service",
+        "systemctl stop notes.service",
+        "systemctl disable notes.service notes.socket",
+        "sed -i 's/^RestartSec=.*/RestartSec=9/' /etc/systemd/system/notes.service && systemctl daemon-reload",
+        "sed -i 's/127.0.0.1:8000/127.0.0.1:8008/' /etc/systemd/system/notes.socket && systemctl daemon-reload"
+        " && systemctl restart notes.socket",
+        "rm /etc/opt/notes/gunicorn.conf.py",
+        "systemctl mask --runtime notes.service; systemctl unmask --runtime notes.service; systemctl stop notes.socket",
+    ],
+)
+def test_what_somebody_changed_is_put_right(host, damage):
+    """Whatever was done by hand: check mode sees it, the next run mends it, and the one after has nothing to do."""
+    assert host.run(damage).rc == 0
+    assert Run("--check").changed() != []
+    run = Run()
+    assert run.code == 0, run.output
+    assert host.run("curl --silent --fail http://127.0.0.1:8000/").rc == 0
+    assert host.service("notes").is_enabled
+    assert host.service("notes").is_running
+    assert Run().changed() == []
+
+
+def test_new_configuration_is_started_though_the_handler_was_lost(host):
+    """A play that died after it wrote the unit has lost its handlers: the next one goes by what runs."""
+    assert Run("--extra-vars", "gunicorn_workers=2").code == 0
+    unit = "/etc/systemd/system/notes.service"
+    host.run(f"cp {unit} /root/unit-of-two")
+    assert Run("--extra-vars", "gunicorn_workers=3").code == 0
+    before = main_pid(host)
+    host.run(f"cp /root/unit-of-two {unit}")  # what a killed run leaves: the file is written, the old process runs
+    run = Run("--extra-vars", "gunicorn_workers=2")
+    assert run.changed()[0] == "Compare what runs with what is wanted"
+    assert main_pid(host) != before
+    assert len(host.process.filter(ppid=int(main_pid(host)))) == 2
+    assert Run().code == 0
+
+
+def test_stopped_and_disabled_are_states_too(host):
+    """The service can be left stopped and disabled, and comes back."""
+    arguments = ["--extra-vars", "gunicorn_service_state=stopped gunicorn_service_enabled=false"]
+    assert Run(*arguments).code == 0
+    assert not host.service("notes").is_running
+    assert not host.service("notes").is_enabled
+    assert host.run("curl --silent --fail http://127.0.0.1:8000/").rc != 0
+    assert Run(*arguments).changed() == []
+    assert Run().code == 0
+    assert host.service("notes").is_running
+
+
+def test_requirement_that_went_missing_comes_back_and_is_served(host):
+    """What is installed is compared with what is wanted, and what runs with what is installed."""
+    before = main_pid(host)
+    assert host.run("/opt/notes/venv/bin/pip uninstall --yes flask").rc == 0
+    assert Run().code == 0
+    assert host.run("/opt/notes/venv/bin/python -c 'import flask'").rc == 0
+    downgrade = Run("--extra-vars", "gunicorn_version=26.0.0")
+    assert downgrade.code == 0, downgrade.output
+    assert "gunicorn 26.0.0" in host.check_output("tail -n 20 /var/log/notes/gunicorn.log")
+    assert main_pid(host) != before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("gunicorn_project", "my site", "gunicorn_project: 'my site'"),
+        ("gunicorn_project", "ssh", "gunicorn_service_name: 'ssh'"),
+        ("gunicorn_user", "root", "gunicorn_user: 'root'"),
+        ("gunicorn_bind", ["[::1]"], "gunicorn_bind: '[::1]'"),
+        ("gunicorn_bind", ["127.0.0.1:22"], "gunicorn_bind: '127.0.0.1:22'"),
+        ("gunicorn_bind", ["192.0.2.1:8000"], "gunicorn_bind: '192.0.2.1:8000'"),
+        ("gunicorn_workers", "many", "gunicorn_workers: 'many'"),
+        ("gunicorn_settings", {"gracefull_timeout": 3}, "the nearest is 'graceful_timeout'"),
+        ("gunicorn_settings", {"workers": 3}, "gunicorn_workers"),
+        ("gunicorn_worker_class", "gthreed", "gunicorn_worker_class: 'gthreed'"),
+        ("gunicorn_environment", {"A": "\0"}, "gunicorn_environment['A']"),
+        ("gunicorn_version", "99.0", "99.0"),
+        ("gunicorn_log_file", "/var/log/notes.log", "/var/log"),
+    ],
+)
+def test_bad_value_is_one_clear_error(host, variable, value, said):
+    """The error names the variable and the value, and the service and its files are as they were."""
+    before = snapshot(host)
+    run = Run("--extra-vars", json.dumps({variable: value}))
+    assert run.code == 2
+    failures = [result["message"] for result in run.results if result["failed"]]
+    assert len(failures) == 1
+    assert said in failures[0]
+    assert "Traceback" not in run.output
+    assert snapshot(host) == before

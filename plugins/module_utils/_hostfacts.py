@@ -1,0 +1,221 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many CPUs and how much memory a service of this host may use.
+
+Asked for PID 1, which starts the service, and not for this process, which runs in the cgroup and with the affinity of
+an SSH session. Each reader takes the folder that stands for C(/), so that tests can hand it the files of other hosts.
+A limit that can't be read or makes no sense is no limit: the kernel's files differ by version and by what a container
+hides, and a module that only informs must not fail for that.
+
+Sources: cgroups(7), cgroup_namespaces(7), proc_pid_mountinfo(5), systemd.slice(5), and the kernel's
+Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
+
+KIB = 1024
+
+# The alphabet of unit names, without the dash, which separates a slice from its parents.
+_SLICE = re.compile(r"(-|[\w:.\\]+(-[\w:.\\]+)*)\.slice", re.ASCII)
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+class HostFactsError(Exception):
+    """The host does not even say what it has; the message says what to hand in instead."""
+
+
+class _Mount(t.NamedTuple):
+    """A cgroup hierarchy as mounted here: which cgroup is seen where. Version 2 has no names of controllers."""
+
+    root: str
+    point: str
+    controllers: frozenset[str]
+
+
+def read_host(slice_name: str, cpus: float | None = None, memory: int | None = None, root: str = "/") -> Host:
+    """Return what a service in this slice may use; what is handed in is not read."""
+    return Host(
+        cpus=read_cpus(slice_name, root) if cpus is None else Resource(cpus, "option"),
+        memory=read_memory(slice_name, root) if memory is None else Resource(memory, "option"),
+    )
+
+
+def check_slice(name: str) -> str:
+    """Return the name, or raise InvalidValue if systemd would not take it for a slice."""
+    if not _SLICE.fullmatch(name):
+        raise InvalidValue("slice", name, "the name of a systemd slice, such as system.slice or web-shop.slice")
+    return name
+
+
+def read_cpus(slice_name: str, root: str = "/") -> Resource:
+    """Return the CPUs that a service in this slice may use, a fraction of one where a quota says so."""
+    limit = _usable_cpus(slice_name, root)
+    for quota in _quotas(slice_name, root):
+        if quota.amount < limit.amount:
+            limit = quota
+    return limit._replace(source=_on_host(limit.source, root))
+
+
+def read_memory(slice_name: str, root: str = "/") -> Resource:
+    """Return the bytes of memory that a service in this slice may use."""
+    path = _join(root, "/proc/meminfo")
+    total = re.search(r"^MemTotal:\s*([1-9][0-9]{0,15}) kB$", _read(path), re.MULTILINE | re.ASCII)
+    if not total:
+        raise HostFactsError("/proc/meminfo does not say how much memory there is: set the option memory")
+    limit = Resource(int(total.group(1)) * KIB, "total", path)
+    # memory.high counts as well: a service above it is not killed, but throttled until it hardly runs.
+    for group in _cgroups(slice_name, root):
+        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
+            path = os.path.join(group, name)
+            found = _whole(_read(path).strip())
+            if found and found < limit.amount:
+                limit = Resource(found, "cgroup", path)
+    return limit._replace(source=_on_host(limit.source, root))
+
+
+def _usable_cpus(slice_name: str, root: str) -> Resource:
+    """Return how many CPUs are left when each limit that names CPUs has been applied."""
+    usable, path = _online_cpus(root)
+    limit = Resource(float(len(usable)), "online", path)
+    for limited_by, path, allowed in _cpu_lists(slice_name, root):
+        narrowed = usable & allowed
+        # No CPU in common means that the kernel ignores the limit, and so do we.
+        if narrowed and narrowed != usable:
+            usable, limit = narrowed, Resource(float(len(narrowed)), limited_by, path)
+    return limit
+
+
+def _online_cpus(root: str) -> tuple[frozenset[int], str]:
+    path = _join(root, "/sys/devices/system/cpu/online")
+    online = _cpu_list(_read(path))
+    if not online:
+        path = _join(root, "/proc/cpuinfo")
+        online = frozenset(int(n) for n in re.findall(r"^processor\s*:\s*([0-9]{1,5})$", _read(path), re.MULTILINE))
+    if not online:
+        raise HostFactsError("Neither /sys nor /proc/cpuinfo says how many CPUs there are: set the option cpus")
+    return online, path
+
+
+def _cpu_lists(slice_name: str, root: str) -> t.Iterator[tuple[str, str, frozenset[int]]]:
+    """Yield every list of allowed CPUs, as (what it is, file, CPUs)."""
+    for group in _cgroups(slice_name, root):
+        for name in ("cpuset.cpus.effective", "cpuset.effective_cpus"):
+            path = os.path.join(group, name)
+            yield "cpuset", path, _cpu_list(_read(path))
+    path = _join(root, "/proc/1/status")
+    affinity = re.search(r"^Cpus_allowed_list:\s*(\S+)$", _read(path), re.MULTILINE)
+    if affinity:
+        yield "affinity", path, _cpu_list(affinity.group(1))
+
+
+def _cpu_list(text: str) -> frozenset[int]:
+    """Return the numbers in a list of the kernel's, such as 0-3,8; none if it is not one."""
+    cpus: set[int] = set()
+    for part in text.strip().split(","):
+        ends = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
+        if not ends:
+            return frozenset()
+        cpus.update(range(int(ends.group(1)), int(ends.group(2) or ends.group(1)) + 1))
+    return frozenset(cpus)
+
+
+def _quotas(slice_name: str, root: str) -> t.Iterator[Resource]:
+    """Yield every CPU quota, in CPUs."""
+    for group in _cgroups(slice_name, root):
+        v2, v1 = os.path.join(group, "cpu.max"), os.path.join(group, "cpu.cfs_quota_us")
+        for path, text in ((v2, _read(v2)), (v1, _read(v1) + _read(os.path.join(group, "cpu.cfs_period_us")))):
+            numbers = [_whole(word) for word in text.split()]
+            if len(numbers) == 2 and numbers[0] and numbers[1]:
+                yield Resource(numbers[0] / numbers[1], "quota", path)
+
+
+def _cgroups(slice_name: str, root: str) -> list[str]:
+    """Return the folders of every cgroup whose limits hold for the slice, the outermost of each hierarchy first.
+
+    A slice that does not exist yet is in the list: its files are missing, which is no limit. So are the files of one
+    v1 controller in the hierarchy of another.
+    """
+    folders: list[str] = []
+    for mount in _mounts(root):
+        folder = _join(root, mount.point)
+        folders.append(folder)
+        for name in _path_below(_init_cgroup(mount, root), mount.root) + _slice_path(slice_name):
+            folder = os.path.join(folder, name)
+            folders.append(folder)
+    return folders
+
+
+def _slice_path(name: str) -> list[str]:
+    """Return the nested slices which the name stands for: a-b.slice lives in a.slice."""
+    parts = name[: -len(".slice")].split("-")
+    if not any(parts):
+        return []  # -.slice, the root
+    return ["-".join(parts[: depth + 1]) + ".slice" for depth in range(len(parts))]
+
+
+def _init_cgroup(mount: _Mount, root: str) -> str:
+    """Return the cgroup in which systemd makes its slices: that of PID 1, without the scope it makes for itself."""
+    for line in _read(_join(root, "/proc/1/cgroup")).splitlines():
+        number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if set(controllers.split(",")) & mount.controllers or (number == "0" and not mount.controllers):
+            return path[: -len("/init.scope")] if path.endswith("/init.scope") else path
+    return "/"
+
+
+def _path_below(cgroup: str, mount_root: str) -> list[str]:
+    """Return the way from the mounted cgroup down to this one.
+
+    Empty where the mount doesn't show it, as in containers that see their own cgroup as the mount's root but keep the
+    host's names in /proc, or the other way round (a path that begins with /..): the mounted cgroup is then the closest
+    one that can be read.
+    """
+    below = os.path.relpath(cgroup or "/", mount_root or "/").split("/")
+    return [] if below[0] in (".", "..") else below
+
+
+def _mounts(root: str) -> list[_Mount]:
+    """Return the mounted cgroup hierarchies."""
+    mounts = []
+    for line in _read(_join(root, "/proc/self/mountinfo")).splitlines():
+        fields, _separator, kind = line.partition(" - ")
+        shown, filesystem = fields.split(), kind.split()
+        if len(shown) < 5 or len(filesystem) < 3 or filesystem[0] not in ("cgroup", "cgroup2"):
+            continue
+        controllers = filesystem[2].split(",") if filesystem[0] == "cgroup" else []
+        mounts.append(_Mount(_unescape(shown[3]), _unescape(shown[4]), frozenset(controllers)))
+    return mounts
+
+
+def _unescape(path: str) -> str:
+    return _OCTAL.sub(lambda code: chr(int(code.group(1), 8)), path)
+
+
+def _whole(text: str) -> int | None:
+    """Return the number that the text is; None where it is another word, such as max, or -1 for no limit."""
+    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else None
+
+
+def _read(path: str) -> str:
+    """Return the text of a file, nothing if it can't be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (OSError, ValueError):  # ValueError: a path that no file can have
+        return ""
+
+
+def _join(root: str, path: str) -> str:
+    return os.path.join(root, path.lstrip("/"))
+
+
+def _on_host(path: str | None, root: str) -> str | None:
+    return None if path is None else "/" + os.path.relpath(path, root)

@@ -1,0 +1,312 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How many Gunicorn workers fit a host: pure functions over plain values.
+
+With C cores, W/C the ratio of waiting to computing in a request, and memory M:
+
+    N_cpu = max(ceil(C), ceil(C * (1 + W/C) / threads) + 1)
+    N_mem = floor((M - master) / memory of one worker)
+    N     = min(clamp(N_cpu, minimum, maximum), N_mem), and never 0
+
+docs/sizing.md says in words where each term comes from. Only facts that stay the same from run to run go in: a count
+that followed free memory or load would be a change on every run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import typing as t
+from fractions import Fraction
+
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+MIB = 1 << 20
+
+# An idle master holds the interpreter and Gunicorn, not the application.
+MASTER_MEMORY = 32 * MIB
+# What the rest of the host (system, proxy, database, page cache) keeps unless the user says otherwise.
+RESERVE_FRACTION = Fraction(1, 5)
+RESERVE_MINIMUM = 128 * MIB
+# gthread pays for each thread with the interpreter's lock: beyond eight, processes gain more.
+THREADS_LEAST, THREADS_MOST = 2, 8
+
+# The bundled classes that serve many requests in one process (eventlet up to Gunicorn 25).
+ASYNC_CLASSES = ("asgi", "eventlet", "gevent", "gevent_pywsgi", "gevent_wsgi", "tornado")
+WORKER_CLASSES = ("sync", "gthread") + ASYNC_CLASSES
+
+# Measured ratios and quotas are floats: what differs by less than this is the same number, before it is rounded up.
+_DECIMALS = 6
+_CLASS_PATH = re.compile(r"egg:\S+|[^\W\d]\w*(\.[^\W\d]\w*)+")
+_KUBERNETES_UNIT = re.compile(r"(?<=[KMGT])i(?=B?\s*$)")
+
+
+class Resource(t.NamedTuple):
+    """How much of something the service may use, what sets this limit, and the file that says so."""
+
+    amount: float
+    limited_by: str
+    source: str | None = None
+
+
+class Host(t.NamedTuple):
+    """The facts that decide. CPUs may be a fraction (a quota); memory is in bytes."""
+
+    cpus: Resource
+    memory: Resource
+
+
+class Demand(t.NamedTuple):
+    """What the application needs and the user wants. Memory is in bytes."""
+
+    memory_per_worker: int = 128 * MIB
+    memory_reserve: int | None = None
+    wait_ratio: float = 1.0
+    worker_class: str = "sync"
+    threads: int | None = None
+    minimum: int = 1
+    maximum: int | None = None
+    share: float = 1.0
+
+
+class Bounds(t.NamedTuple):
+    """What each term of the rule allows or asks for, in workers."""
+
+    cpu: int
+    memory: int
+    minimum: int
+    maximum: int | None
+
+
+class Sizing(t.NamedTuple):
+    """The answer, and why it is that."""
+
+    workers: int
+    threads: int
+    worker_class: str
+    bounds: Bounds
+    decided_by: str
+    fits: bool
+    reason: str
+    warnings: list[str]
+
+
+class _Budget(t.NamedTuple):
+    """The memory of the host, what of it stays with others, and what is left for the workers of this project."""
+
+    total: int
+    reserve: int
+    for_workers: Fraction
+
+
+def size_workers(host: Host, demand: Demand) -> Sizing:
+    """Size the workers of one project to its host."""
+    threads = _threads(demand)
+    cores = _exact(host.cpus.amount) * _exact(demand.share)
+    budget = _budget(int(host.memory.amount), demand)
+    bounds = Bounds(
+        cpu=_cpu_bound(cores, threads, demand),
+        memory=max(0, math.floor(budget.for_workers / demand.memory_per_worker)),
+        minimum=demand.minimum,
+        maximum=demand.maximum,
+    )
+    workers, decided_by = _decide(bounds)
+    return Sizing(
+        workers=workers,
+        threads=threads,
+        worker_class="gthread" if threads > 1 and _is_sync(demand.worker_class) else demand.worker_class,
+        bounds=bounds,
+        decided_by=decided_by,
+        fits=bounds.memory >= 1,
+        reason=_reason(workers, decided_by, bounds, _cpu_sentence(host.cpus, bounds.cpu, cores, threads, demand),
+                       _memory_sentence(host.memory, bounds.memory, budget, demand)),
+        warnings=_warnings(bounds, budget, demand),
+    )
+
+
+def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
+    """Return the bytes that V(value) of option O(option) stands for; units are powers of 1024."""
+    try:
+        size = human_to_bytes(_KUBERNETES_UNIT.sub("", value.strip()))
+    except (ValueError, OverflowError):
+        size = None
+    # Nobody sizes a worker in bytes: a bare 128 is a forgotten unit, and would give a million workers.
+    if size is None or (size < MIB and not (zero_allowed and size == 0)):
+        expected = "a size of at least 1M, with its unit, such as 128M, 1.5G or 512MiB"
+        raise InvalidValue(option, value, expected + (", or 0" if zero_allowed else ""))
+    return size
+
+
+def check_demand(demand: Demand) -> Demand:
+    """Return the demand, or raise InvalidValue for the first option in it that can't be used."""
+    check_number("wait_ratio", demand.wait_ratio, "a number of at least 0", lambda ratio: ratio >= 0)
+    check_number("share", demand.share, "a number above 0 and at most 1", lambda share: 0 < share <= 1)
+    for option in ("threads", "minimum", "maximum"):
+        value = getattr(demand, option)
+        if value is not None and value < 1:
+            raise InvalidValue(option, value, "a whole number of at least 1")
+    if demand.maximum is not None and demand.maximum < demand.minimum:
+        raise InvalidValue("maximum", demand.maximum, f"a number not below minimum, which is {demand.minimum}")
+    if demand.worker_class not in WORKER_CLASSES and not _CLASS_PATH.fullmatch(demand.worker_class):
+        raise InvalidValue("worker_class", demand.worker_class,
+                           f"one of {', '.join(WORKER_CLASSES)}, or the dotted path of a class")
+    return demand
+
+
+def check_number(option: str, value: float, expected: str, holds: t.Callable[[float], bool]) -> None:
+    """Raise InvalidValue unless the value is a finite number for which the condition holds."""
+    if not math.isfinite(value) or not holds(value):
+        raise InvalidValue(option, value, expected)
+
+
+def _exact(number: float) -> Fraction:
+    """Return the decimal number that a person wrote: 0.1 is a tenth here, which the float is not."""
+    return Fraction(str(number))
+
+
+def _ceil(number: Fraction) -> int:
+    return math.ceil(round(number, _DECIMALS))
+
+
+def _is_sync(worker_class: str) -> bool:
+    # Gunicorn's own test, in Config.worker_class.
+    return worker_class == "sync" or worker_class.endswith("SyncWorker")
+
+
+def _is_gthread(worker_class: str) -> bool:
+    return worker_class in ("gthread", "gunicorn.workers.gthread.ThreadWorker")
+
+
+def _is_async(worker_class: str) -> bool:
+    # A class we don't know is most often an event loop (uvicorn's, aiohttp's).
+    return not (_is_sync(worker_class) or _is_gthread(worker_class))
+
+
+def _threads(demand: Demand) -> int:
+    """Return the threads of one worker: as many as keep a core busy while the others wait, if nobody says."""
+    if _is_async(demand.worker_class):
+        return 1
+    if demand.threads is not None:
+        return demand.threads
+    if _is_sync(demand.worker_class):
+        return 1
+    return min(max(_ceil(1 + _exact(demand.wait_ratio)), THREADS_LEAST), THREADS_MOST)
+
+
+def _cpu_bound(cores: Fraction, threads: int, demand: Demand) -> int:
+    """Return how many workers keep the cores busy.
+
+    A worker that computes a share 1 / (1 + W/C) of its time fills a core with 1 + W/C of its like, and threads stand
+    in for workers. An event loop is a worker of unlimited threads, so that only one process a core is left.
+    """
+    per_core = max(1, _ceil(cores))
+    if _is_async(demand.worker_class):
+        return per_core
+    return max(per_core, _ceil(_busy_workers(cores, threads, demand)) + 1)
+
+
+def _busy_workers(cores: Fraction, threads: int, demand: Demand) -> Fraction:
+    return cores * (1 + _exact(demand.wait_ratio)) / threads
+
+
+def _budget(total: int, demand: Demand) -> _Budget:
+    """Return what the workers of this project may use.
+
+    The reserve is the host's, kept once however many projects share it: it goes off before the share is taken, so that
+    projects whose shares add up to 1 fit together.
+    """
+    reserve = demand.memory_reserve
+    if reserve is None:
+        reserve = max(math.ceil(total * RESERVE_FRACTION), RESERVE_MINIMUM)
+    return _Budget(total, reserve, (total - reserve) * _exact(demand.share) - MASTER_MEMORY)
+
+
+def _decide(bounds: Bounds) -> tuple[int, str]:
+    """Return the count and the bound that set it. Memory is a fact and wins over a wish for more."""
+    wanted, decided_by = bounds.cpu, "cpu"
+    if wanted < bounds.minimum:
+        wanted, decided_by = bounds.minimum, "minimum"
+    if bounds.maximum is not None and wanted > bounds.maximum:
+        wanted, decided_by = bounds.maximum, "maximum"
+    if wanted > bounds.memory:
+        wanted, decided_by = max(1, bounds.memory), "memory"
+    return wanted, decided_by
+
+
+def _warnings(bounds: Bounds, budget: _Budget, demand: Demand) -> list[str]:
+    warnings = []
+    if bounds.memory < 1:
+        warnings.append(
+            f"Not even one worker of {_mib(demand.memory_per_worker)} fits into the memory: of {_mib(budget.total)}, "
+            f"{_mib(budget.reserve)} are reserved and {_mib(MASTER_MEMORY)} go to the master. One worker is "
+            "returned all the same; give the host more memory, or lower memory_reserve or memory_per_worker."
+        )
+    elif bounds.memory < bounds.minimum:
+        warnings.append(
+            f"minimum is {bounds.minimum}, but the memory holds {bounds.memory}: give the host more memory, or lower "
+            "minimum, memory_reserve or memory_per_worker."
+        )
+    if demand.threads is not None and demand.threads > 1 and _is_async(demand.worker_class):
+        warnings.append(f"threads is {demand.threads}, but the worker class {demand.worker_class} does not use it.")
+    if demand.worker_class == "eventlet":
+        warnings.append("Gunicorn 26.0 and newer have no eventlet worker: use gevent or gthread.")
+    return warnings
+
+
+def _reason(workers: int, decided_by: str, bounds: Bounds, cpu: str, memory: str) -> str:
+    verdict = {
+        "cpu": "CPU decides",
+        "memory": "memory decides",
+        "minimum": f"the minimum of {bounds.minimum} decides",
+        "maximum": f"the maximum of {bounds.maximum} decides",
+    }[decided_by]
+    return f"{_count(workers, 'worker')}: {cpu}; {memory}, so {verdict}."
+
+
+def _cpu_sentence(cpus: Resource, bound: int, cores: Fraction, threads: int, demand: Demand) -> str:
+    """Say how the CPU bound comes about, as one would type it into a calculator."""
+    available = _cpus(cpus) + ("" if demand.share == 1 else f" x share {_number(demand.share)}")
+    busy = _busy_workers(cores, threads, demand)
+    if _is_async(demand.worker_class) or _ceil(busy) + 1 < bound:
+        return f"{available}, one worker for each = {bound} by CPU"
+    product = f"{available} x (1 + wait ratio {_number(demand.wait_ratio)})"
+    if threads > 1:
+        product += f" / {threads} threads"
+    if round(busy, _DECIMALS).denominator > 1:
+        product += ", rounded up,"
+    return f"{product} + 1 = {bound} by CPU"
+
+
+def _memory_sentence(memory: Resource, bound: int, budget: _Budget, demand: Demand) -> str:
+    """Say how the memory bound comes about. Everything in MiB: mixed units don't add up on a calculator."""
+    total = _mib(budget.total) + {"cgroup": " (cgroup limit)", "option": " (as given)"}.get(memory.limited_by, "")
+    left = f"{total} - {_mib(budget.reserve)} reserve"
+    if demand.share != 1:
+        left = f"({left}) x share {_number(demand.share)}"
+    holds = _count(bound, "worker") if bound else "no worker"
+    return f"{left} - {_mib(MASTER_MEMORY)} master holds {holds} of {_mib(demand.memory_per_worker)}"
+
+
+def _cpus(cpus: Resource) -> str:
+    if cpus.limited_by == "online":
+        return _count(cpus.amount, "core")
+    if cpus.limited_by == "option":
+        return f"{_count(cpus.amount, 'CPU')} (as given)"
+    return f"{cpus.limited_by} of {_count(cpus.amount, 'CPU')}"
+
+
+def _count(number: float, noun: str) -> str:
+    return f"{_number(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def _mib(size: float) -> str:
+    return f"{_number(round(size / MIB, 1))} MiB"
+
+
+def _number(number: float) -> str:
+    """Write a number in full, without a trailing .0 or the dust of float arithmetic."""
+    return f"{number:.{_DECIMALS}f}".rstrip("0").rstrip(".")

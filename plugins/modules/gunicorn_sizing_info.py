@@ -1,0 +1,337 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_sizing_info
+short_description: Say how many Gunicorn workers fit a host
+version_added: 0.1.0
+description:
+  - Computes the number of workers, and with the gthread worker class of threads, for one project on one host, and says
+    why it is that number.
+  - Reads only what stays the same from run to run, which is the CPUs, the total memory, and the limits that affinity,
+    cpusets and control groups set on the slice the service runs in and on everything above it. The same host gives
+    the same answer.
+  - The CPU bound is C(2 x cores + 1) unless O(wait_ratio), O(threads) or O(worker_class) say more about the
+    application. The memory bound is what the workers fit into next to O(memory_reserve) and the Gunicorn master. The
+    smaller of the two wins, and is kept between O(minimum) and O(maximum).
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return the same as without it.
+    details:
+      - This module changes nothing.
+  diff_mode:
+    support: N/A
+    description:
+      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+    details:
+      - This module changes nothing.
+  idempotent:
+    support: full
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    details:
+      - This module changes nothing.
+options:
+  memory_per_worker:
+    description:
+      - Memory that one worker takes at its peak, as a number with a unit; units are powers of 1024.
+      - Hand in twice of what a worker takes, because a reload starts the new workers before the old ones have stopped.
+        Measure that under load, as PSS or private memory. RSS counts what workers share once for each of them.
+      - The default is for a worker of 64 MiB. One of a bare Django project takes about 35 MiB, the rest is for the
+        project's own libraries and data.
+    type: str
+    default: 128M
+  memory_reserve:
+    description:
+      - Memory of the host that is not for Gunicorn, but for the system, the proxy, the database and the page cache.
+      - It is what the host keeps once, however many projects share it. Projects whose O(share) add up to V(1.0) fit
+        together.
+      - If not given, one fifth of the memory, but at least V(128M).
+    type: str
+  wait_ratio:
+    description:
+      - How long a request waits (for the database, other services, disks) for each second that it computes.
+      - V(0) is for an application that only computes, V(1.0) for one that waits half of its time, V(20) for one that
+        asks other services for everything.
+      - The default is for an application that was not measured, and gives the C(2 x cores + 1) of Gunicorn's
+        documentation.
+    type: float
+    default: 1.0
+  worker_class:
+    description:
+      - Gunicorn's worker class, one of V(sync), V(gthread), V(gevent), V(gevent_wsgi), V(gevent_pywsgi), V(tornado),
+        V(asgi), V(eventlet), or the dotted path of a class.
+      - All but V(sync) and V(gthread) are taken for event loops, one process of which keeps a core busy. They get one
+        worker for each core.
+    type: str
+    default: sync
+  threads:
+    description:
+      - Threads of each worker. More than one turns V(sync) into V(gthread), as Gunicorn itself does.
+      - If not given, 1 for the worker class V(sync), and 1 + O(wait_ratio) for V(gthread), rounded up, but at least 2
+        and at most 8.
+      - Without a meaning for the other worker classes.
+    type: int
+  minimum:
+    description:
+      - The least number of workers. Memory wins over it, with a warning.
+    type: int
+    default: 1
+  maximum:
+    description:
+      - The greatest number of workers. If not given, there is none.
+    type: int
+  share:
+    description:
+      - The part of the host that is for this project, above 0 and at most 1. It applies to CPUs, and to the memory that
+        is left after O(memory_reserve).
+    type: float
+    default: 1.0
+  slice:
+    description:
+      - The systemd slice that the service runs in. Its limits and those of every slice and container around it count.
+      - A slice that does not exist yet has no limits of its own.
+    type: str
+    default: system.slice
+  cpus:
+    description:
+      - Number of CPUs to compute with, which may be a fraction, instead of what the host has.
+    type: float
+  memory:
+    description:
+      - Memory to compute with, instead of what the host has. Write it as in O(memory_per_worker).
+    type: str
+notes:
+  - Runs on Linux and needs no privileges, but must be able to read C(/proc/1).
+  - With both O(cpus) and O(memory) the module reads nothing of the host.
+  - Units are powers of 1024. V(512M), V(512MB), V(512Mi) and V(512MiB) are the same.
+  - The rule, its sources and a table of what it gives are in C(docs/sizing.md) of this collection.
+seealso:
+  - name: Gunicorn, design
+    description: Gunicorn's own advice on the number of workers and threads, and on the worker class.
+    link: https://gunicorn.org/design/
+  - name: Deploying Django on a single Debian or Ubuntu server
+    description: The book whose layout this collection follows. Its advice is two to five workers for each core, fewer
+      when short of memory.
+    link: https://djangodeployment.com/
+  - name: systemd.resource-control
+    description: The limits of slices and services which this module takes into account.
+    link: https://www.freedesktop.org/software/systemd/man/latest/systemd.resource-control.html
+"""
+
+EXAMPLES = r"""
+- name: Size a project that has the host for itself
+  pyweb.gunicorn.gunicorn_sizing_info:
+  register: sizing
+
+- name: Show the number and how it came about
+  ansible.builtin.debug:
+    msg: "{{ sizing.reason }}"
+
+- name: Size a project that mostly waits for other services, with threads
+  pyweb.gunicorn.gunicorn_sizing_info:
+    worker_class: gthread
+    wait_ratio: 20
+    memory_per_worker: 300M
+
+- name: Size one of two projects on a host that also runs PostgreSQL
+  pyweb.gunicorn.gunicorn_sizing_info:
+    share: 0.5
+    memory_reserve: 2G
+    slice: web-shop.slice
+
+- name: Ask what a host would get that is not there yet
+  pyweb.gunicorn.gunicorn_sizing_info:
+    cpus: 4
+    memory: 8G
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+workers:
+  description: Number of workers to run, at least 1.
+  returned: success
+  type: int
+  sample: 5
+threads:
+  description: Threads of each worker.
+  returned: success
+  type: int
+  sample: 1
+worker_class:
+  description: The worker class that Gunicorn will use, V(gthread) where O(threads) turn O(worker_class=sync) into it.
+  returned: success
+  type: str
+  sample: sync
+bounds:
+  description: What each term of the rule asks for or allows, in workers.
+  returned: success
+  type: dict
+  contains:
+    cpu:
+      description: Workers that keep the CPUs busy.
+      type: int
+    memory:
+      description: Workers that fit into the memory, V(0) if none does.
+      type: int
+    minimum:
+      description: The value of O(minimum).
+      type: int
+    maximum:
+      description: The value of O(maximum), V(null) if there is none.
+      type: int
+  sample:
+    cpu: 5
+    memory: 99
+    minimum: 1
+    maximum: null
+decided_by:
+  description: The bound that set RV(workers), one of V(cpu), V(memory), V(minimum), V(maximum).
+  returned: success
+  type: str
+  sample: cpu
+reason:
+  description: The computation in one English sentence, to be checked with a calculator.
+  returned: success
+  type: str
+  sample: >-
+    5 workers: 2 cores x (1 + wait ratio 1) + 1 = 5 by CPU; 16000 MiB - 3200 MiB reserve - 32 MiB master holds
+    99 workers of 128 MiB, so CPU decides.
+fits:
+  description: Whether at least one worker fits into the memory. If not, RV(workers) is 1 and there is a warning.
+  returned: success
+  type: bool
+  sample: true
+warnings:
+  description: What the user should know, such as that O(minimum) does not fit into the memory.
+  returned: when there is something to warn of
+  type: list
+  elements: str
+host:
+  description: What was computed with.
+  returned: success
+  type: dict
+  contains:
+    cpus:
+      description: CPUs that a service in the slice may use, before O(share).
+      type: float
+    cpus_limited_by:
+      description:
+        - What sets this number, one of V(online) (all CPUs are usable), V(affinity), V(cpuset), V(quota), and
+          V(option) if O(cpus) was given.
+      type: str
+    cpus_source:
+      description: The file that says so, V(null) for V(option).
+      type: str
+    memory:
+      description: Bytes of memory that a service in the slice may use, before O(memory_reserve) and O(share).
+      type: int
+    memory_limited_by:
+      description:
+        - What sets this number, one of V(total) (all the memory of the host), V(cgroup), and V(option) if O(memory)
+          was given.
+      type: str
+    memory_source:
+      description: The file that says so, V(null) for V(option).
+      type: str
+  sample:
+    cpus: 1.5
+    cpus_limited_by: quota
+    cpus_source: /sys/fs/cgroup/system.slice/cpu.max
+    memory: 16777216000
+    memory_limited_by: total
+    memory_source: /proc/meminfo
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import (
+    HostFactsError,
+    check_slice,
+    read_host,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
+    Demand,
+    Host,
+    Sizing,
+    check_demand,
+    check_number,
+    parse_size,
+    size_workers,
+)
+
+
+def read_demand(params: dict[str, t.Any]) -> Demand:
+    """Return the demand that the module's options describe."""
+    reserve = params["memory_reserve"]
+    options = {option: params[option] for option in Demand._fields}
+    options["memory_per_worker"] = parse_size("memory_per_worker", params["memory_per_worker"])
+    options["memory_reserve"] = None if reserve is None else parse_size("memory_reserve", reserve, zero_allowed=True)
+    return check_demand(Demand(**options))
+
+
+def find_host(params: dict[str, t.Any]) -> Host:
+    """Return the host that the module's options describe, or else the one it runs on."""
+    cpus, memory = params["cpus"], params["memory"]
+    if cpus is not None:
+        check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)
+    if memory is not None:
+        memory = parse_size("memory", memory)
+    return read_host(check_slice(params["slice"]), cpus=cpus, memory=memory)
+
+
+def describe(sizing: Sizing, host: Host) -> dict[str, t.Any]:
+    """Return the module's result without the warnings, which go by module.warn: Ansible returns and shows those."""
+    result = sizing._asdict()
+    del result["warnings"]
+    result["bounds"] = sizing.bounds._asdict()
+    result["host"] = {}
+    for name, resource in host._asdict().items():
+        result["host"].update({
+            name: resource.amount,
+            f"{name}_limited_by": resource.limited_by,
+            f"{name}_source": resource.source,
+        })
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            memory_per_worker=dict(type="str", default="128M"),
+            memory_reserve=dict(type="str"),
+            wait_ratio=dict(type="float", default=1.0),
+            worker_class=dict(type="str", default="sync"),
+            threads=dict(type="int"),
+            minimum=dict(type="int", default=1),
+            maximum=dict(type="int"),
+            share=dict(type="float", default=1.0),
+            slice=dict(type="str", default="system.slice"),
+            cpus=dict(type="float"),
+            memory=dict(type="str"),
+        ),
+        supports_check_mode=True,
+    )
+    try:
+        demand = read_demand(module.params)
+        host = find_host(module.params)
+    except (InvalidValue, HostFactsError) as error:
+        module.fail_json(msg=str(error))
+    sizing = size_workers(host, demand)
+    for warning in sizing.warnings:
+        module.warn(warning)
+    module.exit_json(changed=False, **describe(sizing, host))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+# What the scripts of this folder share; to be sourced by bash.
+# shellcheck shell=bash
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=$repository/.cache
+
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# as_root COMMAND...: run a command as root.
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "this needs root and there is no sudo: $*"
+  fi
+}
+
+# install_packages PACKAGE...: install those Debian or Ubuntu packages that are missing.
+install_packages() {
+  local package missing=()
+  for package in "$@"; do
+    dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+      missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  command -v apt-get >/dev/null || die "please install: ${missing[*]}"
+  say "installing ${missing[*]}"
+  as_root apt-get --quiet=2 update >/dev/null || die "apt-get update failed"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --yes install "${missing[@]}" >/dev/null ||
+    die "could not install: ${missing[*]}"
+}
+
+# find_python: print a Python that ansible-core 2.19 runs on and that can make virtual environments.
+find_python() {
+  local candidate
+  for candidate in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    if "$candidate" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+# make_venv [NAME...]: a virtual environment with requirements-dev.txt, or only the named lines of it, first on PATH.
+# Returns at once, without asking the package index, when the environment has these lines already.
+make_venv() {
+  local venv=$cache/venv wanted python
+  wanted=$(select_requirements "$@") || exit
+  export PATH=$venv/bin:$PATH
+  mkdir -p "$cache"
+  {
+    flock 9
+    venv_has "$venv" "$wanted" && return
+    if ! python=$(find_python); then
+      install_packages python3-venv
+      python=$(find_python) || die "Python 3.11 or newer is needed"
+    fi
+    say "installing ${*:-requirements-dev.txt} into .cache/venv"
+    # Scripts name their interpreter by its path, so an environment that was moved is built anew.
+    [[ -f $venv/installed.txt && $(head -n 1 "$venv/installed.txt") == "# $venv" ]] || rm -rf "$venv"
+    [[ -x $venv/bin/python ]] || "$python" -m venv --clear "$venv" || die "could not make $venv"
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --requirement <(printf '%s\n' "$wanted") ||
+      die "pip could not install ${*:-requirements-dev.txt}"
+    printf '# %s\n%s\n' "$venv" "$wanted" >"$venv/installed.txt"
+  } 9>"$cache/venv.lock"
+}
+
+# select_requirements [NAME...]: print the lines of requirements-dev.txt, or only those of the named packages.
+select_requirements() {
+  local name file=$repository/requirements-dev.txt
+  if (($# == 0)); then
+    grep -v '^#' "$file"
+    return
+  fi
+  for name in "$@"; do
+    grep "^$name " "$file" || die "$name is not in requirements-dev.txt"
+  done
+}
+
+# venv_has VENV LINES: whether an environment runs and was made from these lines, perhaps among others.
+venv_has() {
+  [[ -f $1/installed.txt ]] || return 1
+  ! grep -vxFf "$1/installed.txt" <<<"# $1"$'\n'"$2" >/dev/null && "$1/bin/python" -c 'import ansible' 2>/dev/null
+}
+
+# install_testhost_packages: install what tests/hosts/testhosts.py calls.
+install_testhost_packages() {
+  local packages
+  install_packages python3
+  mapfile -t packages < <("$repository/tests/hosts/testhosts.py" packages)
+  install_packages "${packages[@]}"
+}
+
+# link_collection: let Ansible and Python find this checkout as the collection it is.
+link_collection() {
+  local parent=$cache/collections/ansible_collections/$(galaxy_value namespace)
+  mkdir -p "$parent"
+  ln -sfn "$repository" "$parent/$(galaxy_value name)"
+  export ANSIBLE_COLLECTIONS_PATH=$cache/collections
+  # Tests import the plugins by their full names.
+  export PYTHONPATH=$cache/collections
+}
+
+# copy_collection DEST: copy the files that git knows or would add to DEST/ansible_collections, and print where.
+# For ansible-test, which looks through a symbolic link.
+copy_collection() {
+  local target file files present=()
+  target=$1/ansible_collections/$(galaxy_value namespace)/$(galaxy_value name)
+  mapfile -d '' -t files < <(git -C "$repository" ls-files -z --cached --others --exclude-standard)
+  ((${#files[@]})) || die "$repository is not a git checkout"
+  for file in "${files[@]}"; do
+    # What was deleted but not committed is still in the list.
+    [[ -e $repository/$file ]] && present+=("$file")
+  done
+  rm -rf "$target"
+  mkdir -p "$target"
+  (cd "$repository" && cp --archive --parents -- "${present[@]}" "$target")
+  printf '%s\n' "$target"
+}
+
+# galaxy_value KEY: print a plain value of galaxy.yml.
+galaxy_value() {
+  sed -n "s/^$1: *//p" "$repository/galaxy.yml"
+}
+
+# use_molecule: the environment that molecule needs beside .config/molecule/config.yml.
+use_molecule() {
+  # Said aloud, so that molecule does not ask for the scenarios to move to extensions/.
+  export MOLECULE_GLOB='molecule/*/molecule.yml'
+  # Molecule keeps its state there, by the name of the checkout's folder alone, which two checkouts may share.
+  export ANSIBLE_HOME=$cache/ansible
+  # Borders cut lines at 80 columns.
+  export MOLECULE_COMMAND_BORDERS=false
+}

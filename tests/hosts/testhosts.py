@@ -1,0 +1,641 @@
+#!/usr/bin/env python3
+"""Throw-away Debian hosts for the tests and the demo.
+
+Each host is a podman container that boots systemd and is reached over SSH, so that Ansible, systemd's
+sandboxing and a reboot behave as on a real machine. Images come straight from the Debian archive:
+no container registry takes part. Needs Python 3.10, podman, mmdebstrap and the OpenSSH client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import io
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Two checkouts on one machine must not fight over a name.
+CHECKOUT = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:6]
+NETWORK = "pyweb-gunicorn"
+IMAGE = "localhost/pyweb-testhost"
+OWNER_LABEL = "pyweb.gunicorn=testhost"
+CHECKOUT_LABEL = f"pyweb.gunicorn.checkout={CHECKOUT}"
+RECIPE_LABEL = "pyweb.gunicorn.recipe"
+
+SUITES = ("bookworm", "trixie")
+# Neither python3-venv nor logrotate: installing them is the role's work.
+# python3-apt: without it the apt module installs it first, and in check mode fails.
+PACKAGES = (
+    "ca-certificates",
+    "curl",
+    "dbus",
+    "iproute2",
+    "libpam-systemd",
+    "openssh-server",
+    "procps",
+    "python3",
+    "python3-apt",
+    "sudo",
+    "systemd",
+    "systemd-sysv",
+)
+# apt-daily would take the dpkg lock from under a play; the others have nothing to do here.
+MASKED_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer")
+EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+AUTHORIZED_KEYS = "/etc/ssh/testhost_authorized_keys"
+
+# SYS_ADMIN: without it systemd skips ProtectSystem=, PrivateTmp= and their kin, and says so only in its log.
+# NET_ADMIN: PrivateNetwork= and IPAddressDeny=. SYS_NICE: a negative Nice=.
+# SYS_PTRACE: ProtectProc= next to PrivateUsers= (systemd has to see the process that it sets up).
+# Not --privileged, which would hand over the machine's devices as well.
+CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SYS_NICE", "SYS_PTRACE")
+CAP_SYS_RESOURCE = 24
+CGROUP = Path("/sys/fs/cgroup")
+CGROUP_V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_PER_HOST = 8
+INOTIFY_OTHERS = 40
+
+# The kernel's boot_id is the same for every container and outlives their reboots; when PID 1 started is a host's own.
+BOOT_TIME_COMMAND = "cut -d ' ' -f 22 /proc/1/stat"
+SSH_OPTIONS = (
+    "UserKnownHostsFile=/dev/null",
+    "StrictHostKeyChecking=no",
+    "IdentitiesOnly=yes",
+    "LogLevel=ERROR",
+    "ServerAliveInterval=5",
+)
+BOOT_TIMEOUT = 120.0
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
+
+
+class HostError(Exception):
+    """What went wrong, in words for the person who called."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host by its inventory name, and the Debian release that it runs."""
+
+    name: str
+    suite: str
+
+    @property
+    def container(self) -> str:
+        return container_name(self.name)
+
+
+@dataclass(frozen=True)
+class Container:
+    """What podman says of a container of ours."""
+
+    running: bool
+    recipe: str
+
+
+def container_name(host: str) -> str:
+    """The container's name of an inventory name."""
+    return f"pyweb-{CHECKOUT}-{host}"
+
+
+def parse_host(text: str) -> Host:
+    """Read `NAME=SUITE`."""
+    name, _, suite = text.partition("=")
+    if suite not in SUITES:
+        raise HostError(f"'{text}': expected NAME=SUITE with a suite of {', '.join(SUITES)}")
+    return Host(parse_name(name), suite)
+
+
+def parse_name(text: str) -> str:
+    """Read a host's name; what follows a `=` is left out."""
+    name = text.partition("=")[0]
+    if not NAME.fullmatch(name):
+        raise HostError(f"'{name}' is not a host name: lower-case letters, digits and inner hyphens, at most 42")
+    return name
+
+
+def say(text: str) -> None:
+    """Report progress, away from what a caller may read on standard output."""
+    print(f"testhosts: {text}", file=sys.stderr, flush=True)
+
+
+def attempt(*argv: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command and let the caller judge the outcome."""
+    try:
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout
+        )
+    except FileNotFoundError as error:
+        packages = " ".join(required_packages())
+        raise HostError(f"{argv[0]} is not installed; as root: apt-get install {packages}") from error
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(argv, 124, "", f"no answer within {timeout:.0f} s")
+
+
+def run(*argv: str, log: Path | None = None) -> str:
+    """Run a command that has to succeed; returns its output. A failure's whole output goes to the log, if any."""
+    result = attempt(*argv)
+    if result.returncode:
+        reason = last_line(result.stderr or result.stdout)
+        if log:
+            log.write_text(result.stdout + result.stderr, encoding="utf-8")
+            reason = f"see {log}"
+        raise HostError(f"'{' '.join(argv[:3])} ...' failed: {reason}")
+    return result.stdout.strip()
+
+
+def last_line(text: str) -> str:
+    """The line of a command's output that says why it failed."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+@contextlib.contextmanager
+def locked(state: Path, name: str) -> Iterator[None]:
+    """Hold a lock that other processes and threads respect."""
+    state.mkdir(parents=True, exist_ok=True)
+    with open(state / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+# This machine
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def has_unified_cgroups() -> bool:
+    """Cgroup v2 alone, not v1 and not the hybrid of both."""
+    return (CGROUP / "cgroup.controllers").exists()
+
+
+def has_capability(number: int) -> bool:
+    """Whether this process has a Linux capability."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(found and int(found[1], 16) >> number & 1)
+
+
+def has_apparmor() -> bool:
+    flag = Path("/sys/module/apparmor/parameters/enabled")
+    return flag.exists() and flag.read_text(encoding="utf-8").strip() == "Y"
+
+
+def required_packages() -> list[str]:
+    """The Debian and Ubuntu packages that this program calls."""
+    packages = [
+        "aardvark-dns",
+        "debian-archive-keyring",
+        "iptables",
+        "mmdebstrap",
+        "netavark",
+        "openssh-client",
+        "podman",
+    ]
+    packages.append("crun" if has_unified_cgroups() else "runc")
+    if not is_root():
+        packages.append("uidmap")
+    return sorted(packages)
+
+
+def podman(*argv: str) -> tuple[str, ...]:
+    """A podman command line with the runtime that boots systemd on this machine's cgroups."""
+    # crun refuses to start on a hybrid of cgroup v1 and v2.
+    runtime = () if has_unified_cgroups() else ("--runtime=runc",)
+    return ("podman", *runtime, *argv)
+
+
+def limit_options() -> list[str]:
+    """Limits that this process may hand on; podman alone would ask for more and be refused."""
+    if not is_root() or has_capability(CAP_SYS_RESOURCE):
+        return []
+    pid_max = int(Path("/proc/sys/kernel/pid_max").read_text(encoding="utf-8"))
+    hard = {
+        "nofile": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        "nproc": min(resource.getrlimit(resource.RLIMIT_NPROC)[1], pid_max),
+    }
+    return [f"--ulimit={name}={value}:{value}" for name, value in hard.items() if value > 0]
+
+
+def cgroup_options() -> list[str]:
+    """Writable v1 controllers, which podman mounts read-only: MemoryMax= and CPUQuota= would do nothing."""
+    if has_unified_cgroups():
+        return []
+    mounts = sorted({(CGROUP / name).resolve() for name in CGROUP_V1_CONTROLLERS if (CGROUP / name).is_dir()})
+    return [f"--volume={path}:{path}:rw" for path in mounts]
+
+
+def security_options() -> list[str]:
+    """What a host needs to set up sandboxes of its own."""
+    options = [f"--cap-add={name}" for name in CAPABILITIES]
+    options.append("--security-opt=label=disable")
+    if is_root() and has_apparmor():
+        # The default profile forbids mount, of which systemd's sandboxes are made.
+        options.append("--security-opt=apparmor=unconfined")
+    if not is_root():
+        # In a user namespace the kernel mounts a new /proc (ProtectProc=) only where none of it is masked.
+        options.append("--security-opt=unmask=ALL")
+    return options
+
+
+def network_options() -> list[str]:
+    """A port for SSH, and ::1 where the machine knows IPv6 at all."""
+    options = [f"--network={NETWORK}", "--publish=127.0.0.1::22"]
+    if Path("/proc/sys/net/ipv6").is_dir():
+        # Debian names ::1 in /etc/hosts, podman does not.
+        options += ["--sysctl=net.ipv6.conf.lo.disable_ipv6=0", "--add-host=localhost:::1"]
+    return options
+
+
+def ensure_inotify(hosts: int) -> None:
+    """Make room for the inotify instances of so many systemds: too few, and hosts stop booting."""
+    limit = int(INOTIFY_LIMIT.read_text(encoding="utf-8"))
+    needed = hosts * INOTIFY_PER_HOST + INOTIFY_OTHERS
+    if limit >= needed:
+        return
+    wanted = max(1024, needed)
+    with contextlib.suppress(OSError):
+        INOTIFY_LIMIT.write_text(f"{wanted}\n", encoding="utf-8")
+        say(f"raised fs.inotify.max_user_instances from {limit} to {wanted}")
+        return
+    say(f"{hosts} hosts may not boot; as root: sysctl -w fs.inotify.max_user_instances={wanted}")
+
+
+# The image
+
+
+# Like a real machine's: LoadCredential= and mount propagation fail on the private mount that an engine gives.
+SHARED_ROOT_UNIT = """\
+[Unit]
+Description=Share the root mount
+DefaultDependencies=no
+Before=local-fs-pre.target
+Wants=local-fs-pre.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/mount --make-rshared /
+
+[Install]
+WantedBy=sysinit.target
+"""
+# The image has no host key, so that every host makes its own.
+SSH_DROP_IN = """\
+[Service]
+ExecStartPre=
+ExecStartPre=/bin/sh -c 'test -s "$0" || ssh-keygen -q -t ed25519 -N "" -f "$0"' /etc/ssh/ssh_host_ed25519_key
+ExecStartPre=/usr/sbin/sshd -t
+"""
+SSHD_CONFIG = f"""\
+HostKey /etc/ssh/ssh_host_ed25519_key
+AuthorizedKeysFile .ssh/authorized_keys {AUTHORIZED_KEYS}
+PasswordAuthentication no
+"""
+SUDOERS = "ansible ALL=(ALL:ALL) NOPASSWD: ALL\n"
+
+
+def image_files() -> dict[str, tuple[int, str]]:
+    """The files that make a plain Debian a test host, with their modes."""
+    files = {
+        "etc/systemd/system/testhost-shared-root.service": (0o644, SHARED_ROOT_UNIT),
+        "etc/systemd/system/ssh.service.d/testhost.conf": (0o644, SSH_DROP_IN),
+        "etc/ssh/sshd_config.d/testhost.conf": (0o644, SSHD_CONFIG),
+        "etc/sudoers.d/ansible": (0o440, SUDOERS),
+    }
+    return files | authority_files()
+
+
+def authority_files() -> dict[str, tuple[int, str]]:
+    """Certificate authorities which this machine trusts beyond Debian's, as behind a company's proxy."""
+    found = sorted(EXTRA_AUTHORITIES.glob("**/*.crt"))
+    if not found:
+        return {}
+    files = {str(path).lstrip("/"): (0o644, path.read_text(encoding="utf-8")) for path in found}
+    # pip brings its own list of authorities and has to be told.
+    return files | {"etc/pip.conf": (0o644, f"[global]\ncert = {CA_BUNDLE}\n")}
+
+
+def image_command(suite: str, files: str, output: str) -> list[str]:
+    """The mmdebstrap call that makes a root file system."""
+    in_root = 'chroot "$1"'
+    hooks = [
+        f"tar-in {files} /",
+        f"{in_root} useradd --create-home --shell /bin/bash ansible",
+        f"{in_root} systemctl --quiet enable testhost-shared-root.service",
+        f"{in_root} systemctl --quiet mask {' '.join(MASKED_UNITS)}",
+        f"{in_root} update-ca-certificates >/dev/null",
+        # An empty machine-id is filled at the first boot; the builder's name and resolver stay at home.
+        'rm -f "$1"/etc/ssh/ssh_host_* "$1"/var/lib/dbus/machine-id "$1"/etc/hostname "$1"/etc/resolv.conf',
+        ': > "$1"/etc/machine-id',
+    ]
+    return [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        f"--include={','.join(PACKAGES)}",
+        *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
+        '--aptopt=Acquire::Languages "none"',
+        # The lists stay: the apt module takes an emptied folder for a fresh one, and finds no package.
+        '--aptopt=Acquire::GzipIndexes "true"',
+        "--skip=cleanup/apt/lists",
+        *(f"--customize-hook={hook}" for hook in hooks),
+        suite,
+        output,
+    ]
+
+
+def image_tag(suite: str) -> str:
+    """The image's name, which changes with anything that goes into it."""
+    recipe = json.dumps([image_command(suite, "files.tar", "root.tar"), image_files()])
+    return f"{IMAGE}:{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+
+
+def pack(files: dict[str, tuple[int, str]], archive: Path) -> None:
+    """Write files into a tar archive, owned by root."""
+    with tarfile.open(archive, "w") as tar:
+        for name, (mode, text) in files.items():
+            content = text.encode()
+            entry = tarfile.TarInfo(name)
+            entry.mode, entry.size = mode, len(content)
+            tar.addfile(entry, io.BytesIO(content))
+
+
+def advise_on_storage() -> None:
+    """Warn of podman's slowest storage, which Debian 12 gives to ordinary users."""
+    if attempt(*podman("info", "--format={{.Store.GraphDriverName}}")).stdout.strip() == "vfs":
+        say('slow storage; put driver = "overlay" under [storage] in ~/.config/containers/storage.conf')
+
+
+def build_image(suite: str, tag: str, state: Path) -> None:
+    """Make the image from the Debian archive."""
+    advise_on_storage()
+    say(f"building {tag}, which takes about a minute")
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="image-", dir=state) as folder:
+        files, root = Path(folder, "files.tar"), Path(folder, "root.tar")
+        pack(image_files(), files)
+        # Rootless mmdebstrap works under another uid, which has to get in here.
+        os.chmod(folder, 0o755)
+        run(*image_command(suite, str(files), str(root)), log=state / f"image-{suite}.log")
+        changes = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3", f"LABEL {OWNER_LABEL}")
+        run(*podman("import", "--quiet", *(f"--change={change}" for change in changes), str(root), tag))
+    say(f"built {tag} in {time.monotonic() - start:.0f} s")
+
+
+def ensure_image(suite: str, state: Path) -> str:
+    """Return the image's name, building it unless it is there."""
+    tag = image_tag(suite)
+    with locked(state, f"image-{suite}"):
+        if attempt(*podman("image", "exists", tag)).returncode:
+            build_image(suite, tag, state)
+    return tag
+
+
+# The hosts
+
+
+def ensure_key(state: Path) -> Path:
+    """Return the SSH key that opens the hosts, making it unless it is there."""
+    key = state.resolve() / "id_ed25519"
+    with locked(state, "key"):
+        if not key.exists():
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "testhosts", "-f", str(key))
+    return key
+
+
+def ensure_network(state: Path) -> None:
+    """Make the network that the hosts share, unless it is there."""
+    with locked(state, "network"):
+        if attempt(*podman("network", "exists", NETWORK)).returncode:
+            created = attempt(*podman("network", "create", "--label", OWNER_LABEL, NETWORK))
+            # Another checkout may have been quicker.
+            if created.returncode and attempt(*podman("network", "exists", NETWORK)).returncode:
+                raise HostError(f"no network {NETWORK}: {last_line(created.stderr)}")
+
+
+def existing() -> dict[str, Container]:
+    """The containers of this checkout, by name."""
+    filters = (f"--filter=label={label}" for label in (OWNER_LABEL, CHECKOUT_LABEL))
+    listed = json.loads(run(*podman("ps", "--all", "--format=json", *filters)) or "[]")
+    return {
+        entry["Names"][0]: Container(entry["State"] == "running", entry["Labels"].get(RECIPE_LABEL, ""))
+        for entry in listed
+    }
+
+
+def run_options(key: Path) -> list[str]:
+    """The options of `podman run` that all hosts share."""
+    return [
+        "--systemd=always",
+        # A reboot ends PID 1, and the engine starts it again: the same file system, the same port.
+        "--restart=always",
+        f"--volume={key}.pub:{AUTHORIZED_KEYS}:ro",
+        f"--label={OWNER_LABEL}",
+        f"--label={CHECKOUT_LABEL}",
+        *network_options(),
+        *security_options(),
+        *limit_options(),
+        *cgroup_options(),
+    ]
+
+
+def recipe_of(tag: str, options: Sequence[str]) -> str:
+    """What a host was made from, to tell whether it is still the one asked for."""
+    return hashlib.sha256(json.dumps([tag, *options]).encode()).hexdigest()[:12]
+
+
+def start(host: Host, tag: str, key: Path) -> str:
+    """Start a host, unless it runs already; returns what was done."""
+    known = existing().get(host.container)
+    options = run_options(key)
+    recipe = recipe_of(tag, options)
+    if known and known.running and known.recipe == recipe:
+        return "already running"
+    labels = (f"--label={RECIPE_LABEL}={recipe}",)
+    names = (f"--name={host.container}", f"--hostname={host.name}")
+    if known:
+        remove([host.container])
+    run(*podman("run", "--detach", *names, *labels, *options, tag))
+    return "started"
+
+
+def wait_for_boot(host: Host) -> None:
+    """Wait until systemd calls the host running."""
+    deadline = time.monotonic() + BOOT_TIMEOUT
+    while True:
+        # Early on there is no bus to answer, and --wait returns at once.
+        asked = attempt(
+            *podman("exec", host.container, "systemctl", "is-system-running", "--wait"), timeout=BOOT_TIMEOUT
+        )
+        state = asked.stdout.strip()
+        if state == "running":
+            return
+        if state == "degraded":
+            raise HostError(f"{host.name} has failed units: {failed_units(host)}")
+        if time.monotonic() > deadline:
+            raise HostError(f"{host.name} did not boot within {BOOT_TIMEOUT:.0f} s: {state or last_line(asked.stderr)}")
+        time.sleep(0.2)
+
+
+def failed_units(host: Host) -> str:
+    """The names of the units that failed."""
+    listed = attempt(*podman("exec", host.container, "systemctl", "list-units", "--failed", "--plain", "--no-legend"))
+    return ", ".join(line.split()[0] for line in listed.stdout.splitlines() if line) or "unknown"
+
+
+def wait_for_ssh(host: Host, key: Path, port: int) -> None:
+    """Wait until Ansible's way in is open, sudo included."""
+    options = [part for option in SSH_OPTIONS for part in ("-o", option)]
+    command = ("ssh", *options, "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-i", str(key), "-p", str(port))
+    deadline = time.monotonic() + BOOT_TIMEOUT
+    while (result := attempt(*command, "ansible@127.0.0.1", "sudo -n true", timeout=20)).returncode:
+        if time.monotonic() > deadline:
+            raise HostError(f"{host.name} does not let SSH in on port {port}: {last_line(result.stderr)}")
+        time.sleep(0.2)
+
+
+def bring_up(host: Host, tag: str, key: Path, state: Path) -> dict[str, object]:
+    """Have a host running; returns its inventory variables."""
+    began = time.monotonic()
+    with locked(state, f"host-{host.name}"):
+        outcome = start(host, tag, key)
+        if outcome == "started":
+            wait_for_boot(host)
+        details = json.loads(run(*podman("container", "inspect", host.container)))[0]["NetworkSettings"]
+        port = int(details["Ports"]["22/tcp"][0]["HostPort"])
+        # A host left running may be in the middle of anything, failed units included, as long as it lets us in.
+        wait_for_ssh(host, key, port)
+    say(f"{host.name} ({host.suite}) {outcome}, 127.0.0.1:{port}, {time.monotonic() - began:.1f} s")
+    return {
+        "ansible_host": "127.0.0.1",
+        "ansible_port": port,
+        "ansible_user": "ansible",
+        "ansible_ssh_private_key_file": str(key),
+        "ansible_ssh_common_args": " ".join(f"-o {option}" for option in SSH_OPTIONS),
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "testhost_suite": host.suite,
+        "testhost_container": host.container,
+        "testhost_boot_time_command": BOOT_TIME_COMMAND,
+    }
+
+
+def write_inventory(path: Path, hosts: dict[str, dict[str, object]]) -> None:
+    """Write an inventory whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps({"all": {"hosts": hosts}}, indent=2) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def remove(containers: Sequence[str]) -> None:
+    """Remove containers; those that are not there are no error."""
+    if containers:
+        run(*podman("rm", "--force", "--ignore", "--volumes", "--time=0", *containers))
+
+
+# The commands
+
+
+def image(arguments: argparse.Namespace) -> None:
+    """Build the image of a suite and print its name."""
+    print(ensure_image(arguments.suite, arguments.state))
+
+
+def up(arguments: argparse.Namespace) -> None:
+    """Start hosts and write their inventory."""
+    hosts = [parse_host(text) for text in arguments.hosts]
+    state: Path = arguments.state
+    arguments.inventory.parent.mkdir(parents=True, exist_ok=True)
+    tags = {suite: ensure_image(suite, state) for suite in sorted({host.suite for host in hosts})}
+    key = ensure_key(state)
+    ensure_network(state)
+    ensure_inotify(len(existing().keys() | {host.container for host in hosts}))
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        jobs = {host.name: pool.submit(bring_up, host, tags[host.suite], key, state) for host in hosts}
+    write_inventory(arguments.inventory, {name: job.result() for name, job in jobs.items()})
+
+
+def down(arguments: argparse.Namespace) -> None:
+    """Remove hosts of this checkout and their inventory."""
+    ours = existing()
+    names = list(ours) if arguments.all else [container_name(parse_name(text)) for text in arguments.names]
+    # What has the name without our labels is not ours to remove.
+    remove([name for name in names if name in ours])
+    if arguments.inventory:
+        arguments.inventory.unlink(missing_ok=True)
+
+
+def clean(_arguments: argparse.Namespace) -> None:
+    """Remove all hosts of this checkout, and the images and the network that no other checkout uses."""
+    remove(list(existing()))
+    images = attempt("podman", "images", "--quiet", "--filter", f"reference={IMAGE}").stdout.split()
+    for name in dict.fromkeys(images):
+        attempt("podman", "image", "rm", name)
+    attempt("podman", "network", "rm", NETWORK)
+
+
+def packages(_arguments: argparse.Namespace) -> None:
+    """Print the packages that this machine needs to run test hosts."""
+    print("\n".join(required_packages()))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument(
+        "--state",
+        type=Path,
+        default=REPOSITORY / ".cache" / "hosts",
+        help="folder of the SSH key and the locks (default: .cache/hosts of the repository)",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for function in (image, up, down, clean, packages):
+        command = commands.add_parser(function.__name__, help=function.__doc__, description=function.__doc__)
+        command.set_defaults(function=function)
+        if function is image:
+            command.add_argument("suite", choices=SUITES)
+        elif function is up:
+            command.add_argument("--inventory", type=Path, required=True, help="the inventory to write, JSON")
+            command.add_argument("hosts", nargs="+", metavar="NAME=SUITE", help=f"suites: {', '.join(SUITES)}")
+        elif function is down:
+            command.add_argument("--inventory", type=Path, help="the inventory to remove")
+            command.add_argument("--all", action="store_true", help="all hosts of this checkout")
+            command.add_argument("names", nargs="*", metavar="NAME")
+    return top
+
+
+def main() -> int:
+    """Run a command; errors are one line and status 1."""
+    arguments = parser().parse_args()
+    try:
+        arguments.function(arguments)
+    except HostError as error:
+        say(str(error))
+        return 1
+    except OSError as error:
+        say(f"{error.filename}: {error.strerror}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
