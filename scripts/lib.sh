@@ -103,7 +103,8 @@ install_testhost_packages() {
 
 # link_collection: let Ansible and Python find this checkout as the collection it is.
 link_collection() {
-  local parent=$cache/collections/ansible_collections/$(galaxy_value namespace)
+  local parent
+  parent=$cache/collections/ansible_collections/$(galaxy_value namespace)
   mkdir -p "$parent"
   ln -sfn "$repository" "$parent/$(galaxy_value name)"
   export ANSIBLE_COLLECTIONS_PATH=$cache/collections

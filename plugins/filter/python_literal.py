@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import json
 
+from ansible.errors import AnsibleFilterError
+
 
 def python_literal(value: object) -> str:
     """Return Python source that evaluates to the value."""
-    # by way of JSON, since Ansible's own string classes have a repr of their own
-    return repr(json.loads(json.dumps(value)))
+    try:
+        # by way of JSON, since Ansible's own string classes have a repr of their own
+        plain = json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise AnsibleFilterError(f"python_literal: {error}") from error
+    return repr(plain)
 
 
 class FilterModule:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
 
 

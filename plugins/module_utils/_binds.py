@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
@@ -64,14 +63,21 @@ def default_binds(port: int, ipv6: bool) -> list[Bind]:
 def parse_binds(values: list, default_owner: str, default_group: str) -> list[Bind]:
     """Parse what stands in gunicorn_bind; raises InvalidValue for the first value that can't be used."""
     binds = [_parse(value, default_owner, default_group) for value in values]
-    addresses = [bind.listen_stream for bind in binds]
-    for address in addresses:
-        if addresses.count(address) > 1:
-            raise InvalidValue(VARIABLE, address, "each address once")
+    for number, bind in enumerate(binds):
+        if any(_overlap(bind, other) for other in binds[:number]):
+            raise InvalidValue(VARIABLE, bind.listen_stream, "each address once, and none next to 0.0.0.0 or [::]")
     unix = {(bind.owner, bind.group, bind.mode) for bind in binds if bind.path is not None}
     if len(unix) > 1:
         raise InvalidValue(VARIABLE, values, "the same owner, group and mode for all unix sockets of one service")
     return binds
+
+
+def _overlap(one: Bind, other: Bind) -> bool:
+    """Whether the kernel would refuse to listen on both."""
+    if one.family != other.family or one.port != other.port or one.path != other.path:
+        return False
+    hosts = {one.host, other.host}
+    return len(hosts) == 1 or not hosts.isdisjoint(("0.0.0.0", "::"))
 
 
 def _parse(value: object, owner: str, group: str) -> Bind:
@@ -108,5 +114,5 @@ def _parse_unix(value: dict, owner: str, group: str) -> Bind:
         path=path,
         owner=check_name(VARIABLE, value.get("owner") or owner),
         group=check_name(VARIABLE, value.get("group") or group),
-        mode=check_mode(VARIABLE, value.get("mode") or "0660"),
+        mode=check_mode(VARIABLE, "0660" if value.get("mode") in (None, "") else value["mode"]),
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Readers of what a deployment finds on its host. Each takes its root or its runner, so that tests hand in their own."""
+"""Readers of what a deployment finds on its host; what they read from can be handed in, for tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import os
 import pwd
 import socket
 import stat
-
 from typing import Callable, NamedTuple
 
 _SHOW = "Id,LoadState,ActiveState,UnitFileState,MainPID,NeedDaemonReload,FragmentPath,Listen"
@@ -31,7 +30,7 @@ class Unit(NamedTuple):
 
     exists: bool
     active: bool
-    failed: bool
+    starting: bool
     enabled: bool
     main_pid: int
     stale: bool
@@ -109,7 +108,8 @@ def _parse_unit(block: str) -> Unit:
     return Unit(
         exists=first("LoadState") not in ("", "not-found"),
         active=first("ActiveState") in ("active", "reloading"),
-        failed=first("ActiveState") in ("failed", "activating"),
+        # also between two attempts of a service that does not come up
+        starting=first("ActiveState") == "activating",
         enabled=first("UnitFileState") == "enabled",
         main_pid=int(first("MainPID") or 0),
         stale=first("NeedDaemonReload") == "yes",

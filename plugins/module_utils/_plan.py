@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import socket
-
 from typing import Callable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _validation
@@ -25,8 +24,14 @@ CONFIGURATION = "GUNICORN_CONFIGURATION"
 SOCKETS = "GUNICORN_SOCKETS"
 WORKERS_MAX = 1000
 _UNIT_DIRECTORY = "/etc/systemd/system"
-_SPECIFIER = r"(===|==|~=|!=|<=|>=|<|>)\s*[0-9][0-9A-Za-z.*+!-]*"
-_VERSION = re.compile(rf"(newest|[0-9]+(\.[0-9]+)*([abrc]+[0-9]+)?|{_SPECIFIER}(\s*,\s*{_SPECIFIER})*)\Z")
+# As PEP 440 has them: what pip's parser refuses would count as met in a venv that has a Gunicorn already.
+_SUFFIX = r"((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
+_RELEASE = r"[0-9]+(\.[0-9]+)*" + _SUFFIX
+_SPECIFIER = (
+    rf"((<=|>=|<|>|===) *{_RELEASE}|(==|!=) *({_RELEASE}|[0-9]+(\.[0-9]+)*\.\*)|~= *[0-9]+(\.[0-9]+)+{_SUFFIX})"
+)
+_VERSION = re.compile(rf"(newest|{_RELEASE}|{_SPECIFIER}( *, *{_SPECIFIER})*)\Z")
+_COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
 
 
 class Wanted(NamedTuple):
@@ -48,14 +53,14 @@ class Wanted(NamedTuple):
 
 def check_parameters(given: dict, ipv6: bool) -> Wanted:
     """Check every parameter that needs more than a type; raises InvalidValue for the first that can't be used."""
+    # First, since by default the other names are made of it.
+    project = _validation.check_project("gunicorn_project", given["project"])
     user = _validation.check_name("gunicorn_user", given["user"])
     group = _validation.check_name("gunicorn_group", given["group"])
     if user == "root":
         raise InvalidValue("gunicorn_user", user, "an unprivileged user: the application must not run as root")
     binds = (
-        _binds.parse_binds(given["bind"], user, group)
-        if given["bind"]
-        else _binds.default_binds(given["port"], ipv6)
+        _binds.parse_binds(given["bind"], user, group) if given["bind"] else _binds.default_binds(given["port"], ipv6)
     )
     _validation.check_app("gunicorn_app", given["app"])
     _validation.check_worker_class("gunicorn_worker_class", given["worker_class"])
@@ -63,7 +68,7 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
     _check_count("gunicorn_threads", given["threads"])
     _check_version(given["version"])
     return Wanted(
-        project=_validation.check_project("gunicorn_project", given["project"]),
+        project=project,
         service=_validation.check_service_name("gunicorn_service_name", given["service_name"]),
         user=user,
         group=group,
@@ -79,7 +84,7 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
 
 
 def _check_count(variable: str, value: str) -> None:
-    if value != "auto" and not (value.isdigit() and 1 <= int(value) <= WORKERS_MAX):
+    if value != "auto" and not (_COUNT.match(value) and int(value) <= WORKERS_MAX):
         raise InvalidValue(variable, value, f"auto or a whole number from 1 to {WORKERS_MAX}")
 
 
@@ -90,15 +95,16 @@ def _check_version(value: str) -> None:
 
 def _check_log_files(log_file: str, access_log_file: str | None) -> list[str]:
     """The log files that are files: "-" sends a log to the journal, and an access log may be off."""
-    named = {"gunicorn_log_file": log_file, "gunicorn_access_log_file": access_log_file}
-    return [_validation.check_path(name, path) for name, path in named.items() if path and path != "-"]
+    named = {"gunicorn_log_file": log_file, "gunicorn_access_log_file": access_log_file or "-"}
+    return [_validation.check_path(name, path) for name, path in named.items() if path != "-"]
 
 
 def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
     """Read the host and say what is there and what is missing; raises InvalidValue where the two can't meet."""
     units = [f"{wanted.service}.service", f"{wanted.service}.socket"]
     service, sockets = _hoststate.read_units(units, run).values()
-    _check_unit(wanted.service, service)
+    _check_unit(wanted.service, ".service", service)
+    _check_unit(wanted.service, ".socket", sockets)
     account = _check_accounts(wanted)
     _check_addresses(wanted.binds, service, sockets)
     running = _hoststate.read_environment(service.main_pid) if service.main_pid else {}
@@ -119,7 +125,7 @@ def _describe(unit: _hoststate.Unit, running: str | None) -> dict:
     return {
         "exists": unit.exists,
         "active": unit.active,
-        "failed": unit.failed,
+        "starting": unit.starting,
         "enabled": unit.enabled,
         "stale": unit.stale,
         "running": running or "",
@@ -139,11 +145,13 @@ def socket_directives(binds: list[_binds.Bind]) -> dict:
     return wanted
 
 
-def _check_unit(name: str, unit: _hoststate.Unit) -> None:
-    ours = os.path.join(_UNIT_DIRECTORY, f"{name}.service")
+def _check_unit(name: str, suffix: str, unit: _hoststate.Unit) -> None:
+    ours = os.path.join(_UNIT_DIRECTORY, name + suffix)
     if unit.exists and unit.path != ours:
         source = unit.path or "generated"
-        raise InvalidValue("gunicorn_service_name", name, f"a name which no other unit of the host has (it is {source})")
+        raise InvalidValue(
+            "gunicorn_service_name", name, f"a name which no other unit of the host has (it is {source})"
+        )
 
 
 def _check_accounts(wanted: Wanted) -> _hoststate.Account | None:
@@ -166,12 +174,16 @@ def _check_accounts(wanted: Wanted) -> _hoststate.Account | None:
 
 def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets: _hoststate.Unit) -> None:
     """Find out now what would else end the start: an address that the host lacks, or that another process holds."""
+    ours = sockets.listen if sockets.active else ()
+    ports = {address.rpartition(":")[2] for address in ours}
     for bind in binds:
-        if bind.path is not None or bind.listen_stream in sockets.listen:
+        if bind.path is not None or bind.listen_stream in ours:
             continue
         error = _hoststate.bind_error(bind.family, bind.host or "", bind.port or 0)
-        # a running service that was made by hand holds the port itself, and will give it up
-        if error == errno.EADDRINUSE and not service.active:
+        # What holds the port will give it up where it is our socket, with another address, or a service that was made
+        # by hand and holds it itself.
+        yields = str(bind.port) in ports if sockets.active else service.active
+        if error == errno.EADDRINUSE and not yields:
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "a port that no other process listens on")
         if error in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "an address of this host")
@@ -182,7 +194,7 @@ def _missing_packages(wanted: Wanted) -> list[str]:
     missing = []
     if not os.path.exists("/usr/sbin/logrotate") and wanted.log_files:
         missing.append("logrotate")
-    if not os.path.lexists(wanted.venv):
+    if not os.path.lexists(wanted.venv) or (os.path.isdir(wanted.venv) and not os.listdir(wanted.venv)):
         missing.extend(_missing_venv_package(wanted.python))
     return missing
 
@@ -192,11 +204,10 @@ def _missing_venv_package(python: str) -> list[str]:
     interpreter = shutil.which(python)
     if interpreter is None:
         raise InvalidValue("gunicorn_python", python, "a Python interpreter of the host, by its name or path")
-    name = os.path.basename(interpreter)
     if not os.path.dirname(os.path.realpath(interpreter)).startswith("/usr/bin"):
         return []  # not Debian's: it has its own venv
     version = os.path.basename(os.path.realpath(interpreter))
-    return [] if os.path.isdir(f"/usr/lib/{version}/ensurepip") else [f"{name}-venv"]
+    return [] if os.path.isdir(f"/usr/lib/{version}/ensurepip") else [f"{version}-venv"]
 
 
 def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> list[dict]:

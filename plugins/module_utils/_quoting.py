@@ -17,22 +17,28 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means itself without quot
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DIRECTIVE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
+# Valid UTF-8, and yet systemd ignores a line with one of them: "String is not UTF-8 clean".
+_NONCHARACTERS = {chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)}
+_NONCHARACTERS |= {chr(code) for code in range(0xFDD0, 0xFDF0)}
 
 
-def _checked(value: str) -> str:
+def checked(value: str) -> str:
+    """Return the value, or raise ValueError where systemd can't hand it to a process, however it is quoted."""
     if "\0" in value:
         raise ValueError("a NUL character can't be passed to a process")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError("the text is not valid Unicode") from error
+    if not _NONCHARACTERS.isdisjoint(value):
+        raise ValueError("the text has a noncharacter of Unicode, such as U+FFFE, which systemd does not take")
     return value
 
 
 def _quoted(value: str) -> str:
     if _PLAIN.match(value):
         return value
-    escaped = "".join(_ESCAPES.get(character, character) for character in _checked(value))
+    escaped = "".join(_ESCAPES.get(character, character) for character in checked(value))
     return '"' + _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", escaped) + '"'
 
 
@@ -48,13 +54,13 @@ def environment_assignment(name: str, value: str) -> str:
 
 def command_argument(value: str) -> str:
     """Return one argument of ExecStart= and its siblings, quoted: the process gets exactly `value`."""
-    return _quoted(value).replace("$", "$$")
+    return _quoted(str(value)).replace("$", "$$")
 
 
 def text(value: str) -> str:
     """Return free text such as Description= takes: one line, specifiers off, no trailing backslash."""
-    line = " ".join(_CONTROL.sub(" ", _checked(value)).split())
-    return line.rstrip("\\").rstrip().replace("%", "%%")
+    line = " ".join(_CONTROL.sub(" ", checked(str(value))).split())
+    return line.rstrip("\\ ").replace("%", "%%")
 
 
 def directives(wanted: dict) -> list:
@@ -65,7 +71,7 @@ def directives(wanted: dict) -> list:
     """
     lines = []
     for name, value in wanted.items():
-        if not _DIRECTIVE_NAME.match(name):
+        if not _DIRECTIVE_NAME.match(str(name)):
             raise ValueError(f"{name!r} is not a name of a systemd directive")
         if value is None:
             continue
@@ -77,7 +83,9 @@ def directives(wanted: dict) -> list:
 def _directive_value(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    plain = _checked(str(value))
+    if not isinstance(value, (str, int, float)):
+        raise ValueError(f"{name}: {value!r} is no text, number, boolean, or list of these")
+    plain = checked(str(value))
     if _CONTROL.search(plain) or plain.endswith("\\"):
         raise ValueError(f"{name}: {plain!r} would run over the end of its line")
     return plain

@@ -122,8 +122,13 @@ def size_workers(host: Host, demand: Demand) -> Sizing:
         bounds=bounds,
         decided_by=decided_by,
         fits=bounds.memory >= 1,
-        reason=_reason(workers, decided_by, bounds, _cpu_sentence(host.cpus, bounds.cpu, cores, threads, demand),
-                       _memory_sentence(host.memory, bounds.memory, budget, demand)),
+        reason=_reason(
+            workers,
+            decided_by,
+            bounds,
+            _cpu_sentence(host.cpus, bounds.cpu, cores, threads, demand),
+            _memory_sentence(host.memory, bounds.memory, budget, demand),
+        ),
         warnings=_warnings(bounds, budget, demand),
     )
 
@@ -152,8 +157,9 @@ def check_demand(demand: Demand) -> Demand:
     if demand.maximum is not None and demand.maximum < demand.minimum:
         raise InvalidValue("maximum", demand.maximum, f"a number not below minimum, which is {demand.minimum}")
     if demand.worker_class not in WORKER_CLASSES and not _CLASS_PATH.fullmatch(demand.worker_class):
-        raise InvalidValue("worker_class", demand.worker_class,
-                           f"one of {', '.join(WORKER_CLASSES)}, or the dotted path of a class")
+        raise InvalidValue(
+            "worker_class", demand.worker_class, f"one of {', '.join(WORKER_CLASSES)}, or the dotted path of a class"
+        )
     return demand
 
 

@@ -17,6 +17,7 @@ class Decision(NamedTuple):
     """States for ansible.builtin.systemd_service, and why; without reasons there is nothing to do."""
 
     reasons: list[str]
+    stop_first: bool
     socket_state: str
     service_state: str
 
@@ -30,9 +31,9 @@ def decide(plan: dict, wanted: dict) -> Decision:
     service, sockets = plan["service"], plan["socket"]
     reasons = _reasons_of_both(service, sockets, wanted)
     if wanted["state"] == "stopped":
-        if service["active"] or service["failed"] or sockets["active"]:
+        if service["active"] or service["starting"] or sockets["active"]:
             reasons.append("the service runs and shall be stopped")
-        return Decision(reasons, "stopped", "stopped")
+        return Decision(reasons, stop_first=False, socket_state="stopped", service_state="stopped")
     if not sockets["active"]:
         reasons.append("the listening sockets are not open")
     if not service["active"]:
@@ -45,6 +46,8 @@ def decide(plan: dict, wanted: dict) -> Decision:
         reasons.append("what runs was started with another configuration")
     return Decision(
         reasons=reasons,
+        # One that was made by hand, without a socket unit: systemd opens no sockets for a service that runs already.
+        stop_first=service["active"] and not sockets["active"],
         socket_state="restarted" if new_sockets else "started",
         # One that fails to start is tried again by systemd all the time, perhaps with the unit it knew before: restart.
         service_state="started" if service["active"] and not (outdated or new_sockets) else "restarted",

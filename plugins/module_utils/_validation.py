@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import checked
 
 # A project's name is at once a Python package, a user, a unit and a part of paths.
 _PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
@@ -98,7 +99,7 @@ def _checked_environment_name(variable: str, name: object) -> str:
 def _checked_environment_value(variable: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise InvalidValue(variable, value, "a string (write it in quotes)")
-    text = str(value)
-    if "\0" in text:
-        raise InvalidValue(variable, value, "a string without NUL characters")
-    return text
+    try:
+        return checked(str(value))
+    except ValueError as error:
+        raise InvalidValue(variable, value, f"another string ({error})") from None

@@ -10,9 +10,9 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import shutil
 import tempfile
-
 from typing import Callable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv_probe
@@ -21,6 +21,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import Inva
 FLOOR = "23.0.0"  # older versions let requests be smuggled: CVE-2024-1135, CVE-2024-6827
 # What the requirements were when they were last installed: lines that can't be compared by name and version.
 STAMP = ".gunicorn-requirements"
+# Lines that name another file, relative to their own; pip gets the lines from elsewhere.
+_INCLUDE = re.compile(r"(\s*(?:(?:-r|-c)\s*|(?:--requirement|--constraint)(?:\s+|=)))(?!\S*://)(\S.*)")
 
 Run = Callable[[list, str], "tuple[int, str, str]"]  # command and standard input; exit code, output, errors
 
@@ -76,14 +78,26 @@ def read_requirements(given: list | str | None) -> list[str]:
     """The lines of a requirements file of the host (where a string names one), or of the list itself."""
     if not given:
         return []
-    if isinstance(given, str):
-        try:
-            with open(given, encoding="utf-8") as lines:
-                given = lines.read().splitlines()
-        except OSError as error:
-            raise InvalidValue("gunicorn_requirements", given, f"a file of the host ({error.strerror})") from None
-    bare = (line.split(" #")[0].strip() for line in given)
-    return [line for line in bare if line and not line.startswith("#")]
+    lines = _read_lines(given) if isinstance(given, str) else given
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise InvalidValue("gunicorn_requirements", given, "a list of requirements, or the path of a file of them")
+    bare = (re.split(r"(?:^|\s)#", line)[0].strip() for line in lines)
+    return [line for line in bare if line]
+
+
+def _read_lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8") as lines:
+            text = lines.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "not UTF-8")
+        raise InvalidValue("gunicorn_requirements", path, f"a file of the host ({reason})") from None
+    return [_with_whole_path(line, os.path.dirname(os.path.abspath(path))) for line in text.splitlines()]
+
+
+def _with_whole_path(line: str, folder: str) -> str:
+    include = _INCLUDE.match(line)
+    return include[1] + os.path.join(folder, include[2]) if include else line
 
 
 def read(wanted: Wanted, run: Run) -> State | None:
@@ -117,7 +131,9 @@ def needs_install(wanted: Wanted, state: State) -> bool:
 
 def make(wanted: Wanted, run: Run) -> None:
     """Make the virtual environment; what a failure leaves is removed."""
-    _run(run, [wanted.python, "-m", "venv", wanted.path], f"gunicorn_venv: {wanted.path} could not be made", wanted.path)
+    _run(
+        run, [wanted.python, "-m", "venv", wanted.path], f"gunicorn_venv: {wanted.path} could not be made", wanted.path
+    )
 
 
 def install(wanted: Wanted, state: State, run: Run) -> None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 
 try:
     from importlib import metadata
-except ImportError:  # Python 3.7, which Gunicorn 23 still supports
-    metadata = None
+except ImportError:
+    raise SystemExit("its Python is older than 3.8") from None
 
 
 def answer(request: dict) -> dict:
@@ -38,9 +39,14 @@ def installed_versions() -> dict:
     found = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
-        if name:  # pip killed half-way leaves folders without a name
+        if name and not is_leftover(distribution):  # pip killed half-way leaves folders without a name
             found.setdefault(normalized(name), distribution.version)
     return found
+
+
+def is_leftover(distribution: object) -> bool:
+    """Whether it is what a killed pip was about to replace, and had moved to ~ame."""
+    return os.path.basename(str(getattr(distribution, "_path", ""))).startswith("~")
 
 
 def normalized(name: str) -> str:

@@ -169,7 +169,7 @@ plan:
       elements: dict
     service:
       description: >-
-        The service unit - whether it C(exists), is C(active), C(failed), C(enabled), C(stale) (changed on disk since
+        The service unit - whether it C(exists), is C(active), C(starting), C(enabled), C(stale) (changed on disk since
         systemd read it), and the hash of the configuration that the C(running) process was started with.
       type: dict
     socket:
@@ -180,6 +180,7 @@ plan:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan, _settings
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 

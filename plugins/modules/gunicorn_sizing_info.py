@@ -297,29 +297,31 @@ def describe(sizing: Sizing, host: Host) -> dict[str, t.Any]:
     result["bounds"] = sizing.bounds._asdict()
     result["host"] = {}
     for name, resource in host._asdict().items():
-        result["host"].update({
-            name: resource.amount,
-            f"{name}_limited_by": resource.limited_by,
-            f"{name}_source": resource.source,
-        })
+        result["host"].update(
+            {
+                name: resource.amount,
+                f"{name}_limited_by": resource.limited_by,
+                f"{name}_source": resource.source,
+            }
+        )
     return result
 
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=dict(
-            memory_per_worker=dict(type="str", default="128M"),
-            memory_reserve=dict(type="str"),
-            wait_ratio=dict(type="float", default=1.0),
-            worker_class=dict(type="str", default="sync"),
-            threads=dict(type="int"),
-            minimum=dict(type="int", default=1),
-            maximum=dict(type="int"),
-            share=dict(type="float", default=1.0),
-            slice=dict(type="str", default="system.slice"),
-            cpus=dict(type="float"),
-            memory=dict(type="str"),
-        ),
+        argument_spec={
+            "memory_per_worker": {"type": "str", "default": "128M"},
+            "memory_reserve": {"type": "str"},
+            "wait_ratio": {"type": "float", "default": 1.0},
+            "worker_class": {"type": "str", "default": "sync"},
+            "threads": {"type": "int"},
+            "minimum": {"type": "int", "default": 1},
+            "maximum": {"type": "int"},
+            "share": {"type": "float", "default": 1.0},
+            "slice": {"type": "str", "default": "system.slice"},
+            "cpus": {"type": "float"},
+            "memory": {"type": "str"},
+        },
         supports_check_mode=True,
     )
     try:

@@ -28,7 +28,7 @@ attributes:
     support: partial
     details: The versions after the change are known only once it was made.
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: A second run with the same arguments indicates no change.
     support: partial
     details: With O(upgrade=true) the package index decides.
 options:
@@ -113,6 +113,7 @@ fingerprint:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
@@ -143,7 +144,7 @@ def ensure(wanted: _venv.Wanted, run: _venv.Run, check_mode: bool) -> dict:
             variable = "gunicorn_worker_class" if name == "worker_class" else f"gunicorn_settings['{name}']"
             raise InvalidValue(variable, value, f"{expected}, says Gunicorn {state.gunicorn_version}")
     if wanted.upgrade and before is not None and not check_mode:
-        changed = before.versions != state.versions
+        changed = not before.gunicorn_is_whole or before.versions != state.versions
     return {
         "changed": changed,
         "gunicorn_version": state.gunicorn_version if state else None,

@@ -6,7 +6,6 @@ The tests build on each other: the first one finds a fresh host, the others the 
 import json
 import os
 import subprocess
-
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,10 @@ class Run:
 
     def __init__(self, *arguments):
         command = ["ansible-playbook", *arguments, str(SCENARIO / "converge.yml")]
-        plugins = {"ANSIBLE_STDOUT_CALLBACK": "json_lines", "ANSIBLE_CALLBACK_PLUGINS": str(SCENARIO / "callback_plugins")}
+        plugins = {
+            "ANSIBLE_STDOUT_CALLBACK": "json_lines",
+            "ANSIBLE_CALLBACK_PLUGINS": str(SCENARIO / "callback_plugins"),
+        }
         environment = {**os.environ, **plugins}
         process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         self.output = process.stdout + process.stderr
@@ -39,7 +41,9 @@ class Run:
 
 def snapshot(host):
     """Every file that the role could touch, with its contents and times, and what runs."""
-    listing = host.check_output(f"find {WATCHED} -xdev -printf '%p %y %m %u %g %s %T@\\n' 2>/dev/null | sort | sha256sum")
+    listing = host.check_output(
+        f"find {WATCHED} -xdev -printf '%p %y %m %u %g %s %T@\\n' 2>/dev/null | sort | sha256sum"
+    )
     accounts = host.check_output("cat /etc/passwd /etc/group | sha256sum")
     return listing, accounts, main_pid(host)
 
@@ -51,7 +55,7 @@ def main_pid(host):
 def test_check_mode_on_a_fresh_host(host):
     """It says what would be done, works without anything being there, and does nothing."""
     host.run("mkdir --parents /opt/notes /var/log/notes && rmdir /var/log/notes")
-    host.run("cat > /opt/notes/notes.py <<'END'\n%s\nEND" % CODE.read_text().replace("%", "%%"))
+    assert host.run("printf %s %s > /opt/notes/notes.py", "%s", CODE.read_text()).rc == 0
     before = snapshot(host)
     run = Run("--check", "--diff")
     assert run.code == 0, run.output
@@ -95,7 +99,9 @@ def test_check_and_diff_show_a_change_and_make_none(host):
     assert run.code == 0, run.output
     assert run.changed() == ["Write the service unit", "Compare what runs with what is wanted"]
     unit = next(result for result in run.results if result["task"] == "Write the service unit")
-    assert "+ExecStart=/opt/notes/venv/bin/gunicorn --config=/etc/opt/notes/gunicorn.conf.py --workers=2 " in unit["diff"]
+    assert (
+        "+ExecStart=/opt/notes/venv/bin/gunicorn --config=/etc/opt/notes/gunicorn.conf.py --workers=2 " in unit["diff"]
+    )
     assert snapshot(host) == before
     real = Run(*arguments)
     assert real.code == 0, real.output

@@ -50,37 +50,77 @@ def write_host(root: Path, *changes: dict[str, str | None]) -> str:
 
 
 class TestCapturedHosts:
-    @pytest.mark.parametrize("name, slice_name, cpus, memory", [
-        ("debian-12", "system.slice",
-         Resource(4, "online", "/sys/devices/system/cpu/online"), Resource(2025536 * 1024, "total", "/proc/meminfo")),
-        ("debian-12", "not-there-yet.slice",
-         Resource(4, "online", "/sys/devices/system/cpu/online"), Resource(2025536 * 1024, "total", "/proc/meminfo")),
-        ("debian-12-slices", "system.slice",
-         Resource(2.5, "quota", "/sys/fs/cgroup/system.slice/cpu.max"),
-         Resource(1024 * MIB, "cgroup", "/sys/fs/cgroup/system.slice/memory.max")),
-        ("debian-12-slices", "web-shop.slice",
-         Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
-         Resource(384 * MIB, "cgroup", "/sys/fs/cgroup/web.slice/web-shop.slice/memory.high")),
-        ("debian-12-slices", "web-shop-late.slice",
-         Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
-         Resource(384 * MIB, "cgroup", "/sys/fs/cgroup/web.slice/web-shop.slice/memory.high")),
-        ("debian-12-slices", "web.slice",
-         Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
-         Resource(2025536 * 1024, "total", "/proc/meminfo")),
-        ("debian-12-slices", "-.slice",
-         Resource(4, "online", "/sys/devices/system/cpu/online"), Resource(2025536 * 1024, "total", "/proc/meminfo")),
-        ("vm-hybrid", "system.slice",
-         Resource(2, "online", "/sys/devices/system/cpu/online"), Resource(24684092 * 1024, "total", "/proc/meminfo")),
-        ("container-systemd", "system.slice",
-         Resource(1.5, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-         Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes")),
-        ("container-cgroupns", "system.slice",
-         Resource(1.5, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-         Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes")),
-        ("container-cpuset", "system.slice",
-         Resource(1, "cpuset", "/sys/fs/cgroup/cpuset/cpuset.effective_cpus"),
-         Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes")),
-    ])
+    @pytest.mark.parametrize(
+        ("name", "slice_name", "cpus", "memory"),
+        [
+            (
+                "debian-12",
+                "system.slice",
+                Resource(4, "online", "/sys/devices/system/cpu/online"),
+                Resource(2025536 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "debian-12",
+                "not-there-yet.slice",
+                Resource(4, "online", "/sys/devices/system/cpu/online"),
+                Resource(2025536 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "debian-12-slices",
+                "system.slice",
+                Resource(2.5, "quota", "/sys/fs/cgroup/system.slice/cpu.max"),
+                Resource(1024 * MIB, "cgroup", "/sys/fs/cgroup/system.slice/memory.max"),
+            ),
+            (
+                "debian-12-slices",
+                "web-shop.slice",
+                Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
+                Resource(384 * MIB, "cgroup", "/sys/fs/cgroup/web.slice/web-shop.slice/memory.high"),
+            ),
+            (
+                "debian-12-slices",
+                "web-shop-late.slice",
+                Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
+                Resource(384 * MIB, "cgroup", "/sys/fs/cgroup/web.slice/web-shop.slice/memory.high"),
+            ),
+            (
+                "debian-12-slices",
+                "web.slice",
+                Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
+                Resource(2025536 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "debian-12-slices",
+                "-.slice",
+                Resource(4, "online", "/sys/devices/system/cpu/online"),
+                Resource(2025536 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "vm-hybrid",
+                "system.slice",
+                Resource(2, "online", "/sys/devices/system/cpu/online"),
+                Resource(24684092 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "container-systemd",
+                "system.slice",
+                Resource(1.5, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+            ),
+            (
+                "container-cgroupns",
+                "system.slice",
+                Resource(1.5, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+            ),
+            (
+                "container-cpuset",
+                "system.slice",
+                Resource(1, "cpuset", "/sys/fs/cgroup/cpuset/cpuset.effective_cpus"),
+                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+            ),
+        ],
+    )
     def test_what_real_hosts_say_is_understood(
         self, name: str, slice_name: str, cpus: Resource, memory: Resource
     ) -> None:
@@ -95,14 +135,16 @@ class TestCapturedHosts:
     def test_this_host_can_be_read(self) -> None:
         """The real files, whatever they are here, give a positive answer."""
         host = read_host("system.slice")
-        assert 0 < host.cpus.amount <= (os.cpu_count() or 1) and host.memory.amount > 0
+        assert 0 < host.cpus.amount <= (os.cpu_count() or 1)
+        assert host.memory.amount > 0
 
 
 class TestHandedIn:
     def test_what_is_handed_in_is_not_read(self, tmp_path: Path) -> None:
         """With both values given, a host without any file will do."""
         assert read_host("system.slice", 1.5, 512 * MIB, str(tmp_path)) == Host(
-            Resource(1.5, "option"), Resource(512 * MIB, "option"))
+            Resource(1.5, "option"), Resource(512 * MIB, "option")
+        )
 
     def test_what_is_not_handed_in_is(self, tmp_path: Path) -> None:
         """Each of the two stands for itself."""
@@ -112,7 +154,7 @@ class TestHandedIn:
 
 
 class TestCpus:
-    @pytest.mark.parametrize("online, count", [("0\n", 1), ("0-3,6\n", 5), ("0,2-3\n", 3), ("", 8), ("?\n", 8)])
+    @pytest.mark.parametrize(("online", "count"), [("0\n", 1), ("0-3,6\n", 5), ("0,2-3\n", 3), ("", 8), ("?\n", 8)])
     def test_online_cpus_are_counted(self, tmp_path: Path, online: str, count: int) -> None:
         """From /sys, and from /proc/cpuinfo where that says nothing."""
         root = write_host(tmp_path, {"proc/1/status": None, "sys/devices/system/cpu/online": online})
@@ -125,10 +167,13 @@ class TestCpus:
 
     def test_limits_that_overlap_leave_what_they_have_in_common(self, tmp_path: Path) -> None:
         """Affinity 0-3 within a cpuset 2-7 is two CPUs, not four."""
-        root = write_host(tmp_path, {
-            "proc/1/status": "Cpus_allowed_list:\t0-3\n",
-            "sys/fs/cgroup/system.slice/cpuset.cpus.effective": "2-7\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "proc/1/status": "Cpus_allowed_list:\t0-3\n",
+                "sys/fs/cgroup/system.slice/cpuset.cpus.effective": "2-7\n",
+            },
+        )
         assert read_cpus("system.slice", root) == Resource(2, "affinity", "/proc/1/status")
 
     @pytest.mark.parametrize("allowed", ["8-11", "", "none", "3-1"])
@@ -137,48 +182,77 @@ class TestCpus:
         root = write_host(tmp_path, {"sys/fs/cgroup/system.slice/cpuset.cpus.effective": allowed + "\n"})
         assert read_cpus("system.slice", root).amount == 8
 
-    @pytest.mark.parametrize("text, cpus", [
-        ("150000 100000", 1.5), ("10000 20000", 0.5), ("900000 100000", 8), ("max 100000", 8), ("max", 8), ("", 8),
-        ("150000", 8), ("150000 0", 8), ("0 100000", 8), ("-1 100000", 8), ("x y", 8), ("1 2 3", 8),
-    ])
+    @pytest.mark.parametrize(
+        ("text", "cpus"),
+        [
+            ("150000 100000", 1.5),
+            ("10000 20000", 0.5),
+            ("900000 100000", 8),
+            ("max 100000", 8),
+            ("max", 8),
+            ("", 8),
+            ("150000", 8),
+            ("150000 0", 8),
+            ("0 100000", 8),
+            ("-1 100000", 8),
+            ("x y", 8),
+            ("1 2 3", 8),
+        ],
+    )
     def test_a_quota_of_cgroup_v2_counts_if_it_is_one(self, tmp_path: Path, text: str, cpus: float) -> None:
         """Less than the CPUs there are limits; what makes no sense doesn't."""
         root = write_host(tmp_path, {"sys/fs/cgroup/system.slice/cpu.max": text + "\n"})
         assert read_cpus("system.slice", root).amount == cpus
 
-    @pytest.mark.parametrize("quota, period, cpus", [
-        ("150000", "100000", 1.5), ("-1", "100000", 8), ("150000", None, 8), ("150000", "0", 8), ("", "100000", 8),
-    ])
+    @pytest.mark.parametrize(
+        ("quota", "period", "cpus"),
+        [
+            ("150000", "100000", 1.5),
+            ("-1", "100000", 8),
+            ("150000", None, 8),
+            ("150000", "0", 8),
+            ("", "100000", 8),
+        ],
+    )
     def test_a_quota_of_cgroup_v1_counts_if_it_is_one(
         self, tmp_path: Path, quota: str, period: str | None, cpus: float
     ) -> None:
         """The controllers cpu and cpuacct are often mounted together."""
         group = "sys/fs/cgroup/cpu,cpuacct/system.slice"
-        root = write_host(tmp_path, {
-            "proc/1/cgroup": "4:cpu,cpuacct:/\n1:name=systemd:/init.scope\n0::/init.scope\n",
-            "proc/self/mountinfo": "31 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n",
-            f"{group}/cpu.cfs_quota_us": quota + "\n",
-            f"{group}/cpu.cfs_period_us": None if period is None else period + "\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "proc/1/cgroup": "4:cpu,cpuacct:/\n1:name=systemd:/init.scope\n0::/init.scope\n",
+                "proc/self/mountinfo": "31 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n",
+                f"{group}/cpu.cfs_quota_us": quota + "\n",
+                f"{group}/cpu.cfs_period_us": None if period is None else period + "\n",
+            },
+        )
         assert read_cpus("system.slice", root).amount == cpus
 
     def test_the_smallest_quota_on_the_way_wins(self, tmp_path: Path) -> None:
         """A slice can't use more than the slice around it."""
-        root = write_host(tmp_path, {
-            "sys/fs/cgroup/a.slice/cpu.max": "200000 100000\n",
-            "sys/fs/cgroup/a.slice/a-b.slice/cpu.max": "100000 100000\n",
-            "sys/fs/cgroup/a.slice/a-b.slice/a-b-c.slice/cpu.max": "300000 100000\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "sys/fs/cgroup/a.slice/cpu.max": "200000 100000\n",
+                "sys/fs/cgroup/a.slice/a-b.slice/cpu.max": "100000 100000\n",
+                "sys/fs/cgroup/a.slice/a-b.slice/a-b-c.slice/cpu.max": "300000 100000\n",
+            },
+        )
         assert read_cpus("a-b-c.slice", root) == Resource(1, "quota", "/sys/fs/cgroup/a.slice/a-b.slice/cpu.max")
         assert read_cpus("a.slice", root).amount == 2
 
     def test_limits_of_other_slices_do_not_count(self, tmp_path: Path) -> None:
         """Neither of neighbours, nor of a slice whose name only begins alike."""
-        root = write_host(tmp_path, {
-            "sys/fs/cgroup/user.slice/cpu.max": "100000 100000\n",
-            "sys/fs/cgroup/a-b.slice/cpu.max": "100000 100000\n",
-            "sys/fs/cgroup/a.slice/a-b.slice/cpu.max": "100000 100000\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "sys/fs/cgroup/user.slice/cpu.max": "100000 100000\n",
+                "sys/fs/cgroup/a-b.slice/cpu.max": "100000 100000\n",
+                "sys/fs/cgroup/a.slice/a-b.slice/cpu.max": "100000 100000\n",
+            },
+        )
         assert read_cpus("a-c.slice", root).amount == 8
 
     def test_a_host_that_says_nothing_asks_for_the_option(self, tmp_path: Path) -> None:
@@ -189,10 +263,19 @@ class TestCpus:
 
 class TestMemory:
     @pytest.mark.parametrize("name", ["memory.max", "memory.high"])
-    @pytest.mark.parametrize("text, mib", [
-        ("536870912", 512), ("max", 8192), ("", 8192), ("0", 8192), ("-1", 8192), ("512M", 8192), ("9" * 30, 8192),
-        ("9223372036854771712", 8192),
-    ])
+    @pytest.mark.parametrize(
+        ("text", "mib"),
+        [
+            ("536870912", 512),
+            ("max", 8192),
+            ("", 8192),
+            ("0", 8192),
+            ("-1", 8192),
+            ("512M", 8192),
+            ("9" * 30, 8192),
+            ("9223372036854771712", 8192),
+        ],
+    )
     def test_a_limit_counts_if_it_is_one(self, tmp_path: Path, name: str, text: str, mib: int) -> None:
         """Less than the memory there is limits; what makes no sense doesn't."""
         root = write_host(tmp_path, {f"sys/fs/cgroup/system.slice/{name}": text + "\n"})
@@ -200,10 +283,13 @@ class TestMemory:
 
     def test_the_smallest_limit_on_the_way_wins(self, tmp_path: Path) -> None:
         """Including what is set on the slice around the slice."""
-        root = write_host(tmp_path, {
-            "sys/fs/cgroup/a.slice/memory.max": f"{512 * MIB}\n",
-            "sys/fs/cgroup/a.slice/a-b.slice/memory.max": f"{1024 * MIB}\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "sys/fs/cgroup/a.slice/memory.max": f"{512 * MIB}\n",
+                "sys/fs/cgroup/a.slice/a-b.slice/memory.max": f"{1024 * MIB}\n",
+            },
+        )
         assert read_memory("a-b.slice", root) == Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/a.slice/memory.max")
 
     @pytest.mark.parametrize("meminfo", [None, "", "MemTotal: lots\n", "MemTotal: 0 kB\n"])
@@ -214,55 +300,67 @@ class TestMemory:
 
 
 class TestMounts:
-    @pytest.mark.parametrize("cgroup, mount_root, limited", [
-        # systemd in a cgroup of its own below the mount's root: limits above and below it count
-        ("/lxc/shop/init.scope", "/", "lxc"),
-        ("/lxc/shop/init.scope", "/", "lxc/shop"),
-        ("/lxc/shop/init.scope", "/", "lxc/shop/system.slice"),
-        ("/lxc/shop", "/lxc", "shop/system.slice"),
-        # the mount's root is the cgroup of PID 1
-        ("/init.scope", "/", "system.slice"),
-        ("/lxc/shop", "/lxc/shop", "system.slice"),
-        ("/lxc/shop/init.scope", "/lxc/shop", "."),
-        # a cgroup namespace hides the way: the mount's root is what there is
-        ("/", "/lxc/shop", "system.slice"),
-        ("/", "/../..", "system.slice"),
-        ("/../shop", "/lxc", "."),
-        ("/..", "/", "."),
-    ])
+    @pytest.mark.parametrize(
+        ("cgroup", "mount_root", "limited"),
+        [
+            # systemd in a cgroup of its own below the mount's root: limits above and below it count
+            ("/lxc/shop/init.scope", "/", "lxc"),
+            ("/lxc/shop/init.scope", "/", "lxc/shop"),
+            ("/lxc/shop/init.scope", "/", "lxc/shop/system.slice"),
+            ("/lxc/shop", "/lxc", "shop/system.slice"),
+            # the mount's root is the cgroup of PID 1
+            ("/init.scope", "/", "system.slice"),
+            ("/lxc/shop", "/lxc/shop", "system.slice"),
+            ("/lxc/shop/init.scope", "/lxc/shop", "."),
+            # a cgroup namespace hides the way: the mount's root is what there is
+            ("/", "/lxc/shop", "system.slice"),
+            ("/", "/../..", "system.slice"),
+            ("/../shop", "/lxc", "."),
+            ("/..", "/", "."),
+        ],
+    )
     def test_limits_between_the_mount_and_the_slice_count(
         self, tmp_path: Path, cgroup: str, mount_root: str, limited: str
     ) -> None:
         """However a container sees the tree, each cgroup that it can see above its service counts."""
-        root = write_host(tmp_path, {
-            "proc/1/cgroup": f"0::{cgroup}\n",
-            "proc/self/mountinfo": f"30 23 0:26 {mount_root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
-            f"sys/fs/cgroup/{limited}/memory.max": f"{512 * MIB}\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "proc/1/cgroup": f"0::{cgroup}\n",
+                "proc/self/mountinfo": f"30 23 0:26 {mount_root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+                f"sys/fs/cgroup/{limited}/memory.max": f"{512 * MIB}\n",
+            },
+        )
         assert read_memory("system.slice", root).amount == 512 * MIB
 
     def test_each_hierarchy_has_its_own_path(self, tmp_path: Path) -> None:
         """On a hybrid host PID 1 is in init.scope for systemd, and at the root for the v1 controllers."""
-        root = write_host(tmp_path, {
-            "proc/1/cgroup": "4:memory:/box\n3:cpu:/\n1:name=systemd:/init.scope\n0::/init.scope\n",
-            "proc/self/mountinfo": (
-                "31 30 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-                "32 30 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
-                "33 30 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
-            ),
-            "sys/fs/cgroup/memory/box/memory.limit_in_bytes": f"{512 * MIB}\n",
-            "sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "100000\n",
-            "sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "proc/1/cgroup": "4:memory:/box\n3:cpu:/\n1:name=systemd:/init.scope\n0::/init.scope\n",
+                "proc/self/mountinfo": (
+                    "31 30 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                    "32 30 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+                    "33 30 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+                ),
+                "sys/fs/cgroup/memory/box/memory.limit_in_bytes": f"{512 * MIB}\n",
+                "sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "100000\n",
+                "sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n",
+            },
+        )
         assert read_memory("system.slice", root).amount == 512 * MIB
         assert read_cpus("system.slice", root).amount == 8
 
     def test_a_mount_point_may_hold_a_space(self, tmp_path: Path) -> None:
         """The kernel writes it as an octal number."""
-        root = write_host(tmp_path, {
-            "proc/self/mountinfo": "30 23 0:26 / /sys/fs/c\\040group rw - cgroup2 cgroup2 rw\n",
-            "sys/fs/c group/system.slice/memory.max": f"{512 * MIB}\n",
-        })
+        root = write_host(
+            tmp_path,
+            {
+                "proc/self/mountinfo": "30 23 0:26 / /sys/fs/c\\040group rw - cgroup2 cgroup2 rw\n",
+                "sys/fs/c group/system.slice/memory.max": f"{512 * MIB}\n",
+            },
+        )
         assert read_memory("system.slice", root).source == "/sys/fs/c group/system.slice/memory.max"
 
     def test_an_unreadable_file_is_no_limit(self, tmp_path: Path) -> None:
@@ -277,32 +375,66 @@ class TestMounts:
         host = read_host("system.slice", root=write_host(tmp_path, {missing: None}))
         assert (host.cpus.amount, host.memory.amount) == (8, 8192 * MIB)
 
-    @given(texts=st.fixed_dictionaries({
-        name: st.text(st.characters(blacklist_categories=["Cs"]), max_size=40)
-        | st.text("0123456789-,:/. \n\\maxcgroup", max_size=60)
-        for name in ("proc/1/cgroup", "proc/1/status", "sys/fs/cgroup/system.slice/cpu.max",
-                     "sys/fs/cgroup/system.slice/memory.max", "sys/fs/cgroup/system.slice/cpuset.cpus.effective")
-    }), mount=st.text("/.\\0123456789 -cgroup2", max_size=40))
+    @given(
+        texts=st.fixed_dictionaries(
+            {
+                name: st.text(st.characters(blacklist_categories=["Cs"]), max_size=40)
+                | st.text("0123456789-,:/. \n\\maxcgroup", max_size=60)
+                for name in (
+                    "proc/1/cgroup",
+                    "proc/1/status",
+                    "sys/fs/cgroup/system.slice/cpu.max",
+                    "sys/fs/cgroup/system.slice/memory.max",
+                    "sys/fs/cgroup/system.slice/cpuset.cpus.effective",
+                )
+            }
+        ),
+        mount=st.text("/.\\0123456789 -cgroup2", max_size=40),
+    )
     def test_no_nonsense_in_a_file_stops_it(self, texts: dict[str, str], mount: str) -> None:
         """Whatever the kernel of tomorrow writes there, the answer is between nothing and all of the host."""
         with tempfile.TemporaryDirectory() as folder:
             mounts = {"proc/self/mountinfo": f"{V2_MOUNT}\n1 1 0:1 / {mount} rw - cgroup cgroup rw,memory\n{mount}\n"}
             host = read_host("system.slice", root=write_host(Path(folder), texts, mounts))
-        assert 0 < host.cpus.amount <= 8 and 0 < host.memory.amount <= 8192 * MIB
+        assert 0 < host.cpus.amount <= 8
+        assert 0 < host.memory.amount <= 8192 * MIB
 
 
 class TestCheckSlice:
-    @pytest.mark.parametrize("name", [
-        "system.slice", "-.slice", "a-b-c.slice", "web_1.slice", "system-serial\\x2dgetty.slice", "a.b.slice",
-    ])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "system.slice",
+            "-.slice",
+            "a-b-c.slice",
+            "web_1.slice",
+            "system-serial\\x2dgetty.slice",
+            "a.b.slice",
+        ],
+    )
     def test_names_that_systemd_takes_are_taken(self, name: str) -> None:
         """They come back unchanged."""
         assert check_slice(name) == name
 
-    @pytest.mark.parametrize("name", [
-        "", ".slice", "system", "system.service", "/system.slice", "a/b.slice", "../a.slice", "a-.slice", "-a.slice",
-        "a--b.slice", "a b.slice", "a.slice\n", "ä.slice", "a@b.slice",
-    ])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            ".slice",
+            "system",
+            "system.service",
+            "/system.slice",
+            "a/b.slice",
+            "../a.slice",
+            "a-.slice",
+            "-a.slice",
+            "a--b.slice",
+            "a b.slice",
+            "a.slice\n",
+            "ä.slice",
+            "a@b.slice",
+        ],
+    )
     def test_others_are_refused(self, name: str) -> None:
         """The error names option, value and what was expected; a path must never get through."""
         with pytest.raises(InvalidValue) as caught:

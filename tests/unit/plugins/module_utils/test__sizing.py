@@ -65,7 +65,7 @@ class TestRule:
         """With nothing to wait for, one worker a core and a spare one fill the host."""
         assert size(cores, wait_ratio=0).workers == cores + 1
 
-    @pytest.mark.parametrize("cpus, workers", [(0.5, 2), (1.3, 4), (1.5, 4), (1.6, 5), (2.5, 6)])
+    @pytest.mark.parametrize(("cpus", "workers"), [(0.5, 2), (1.3, 4), (1.5, 4), (1.6, 5), (2.5, 6)])
     def test_a_fraction_of_a_cpu_is_rounded_up(self, cpus: float, workers: int) -> None:
         """A quota of 1.3 CPUs needs 2.6 busy workers, so three, and one more."""
         assert size(cpus).workers == workers
@@ -110,14 +110,16 @@ class TestRule:
         """Workers that don't fit would be killed: fewer run, and the user is told."""
         sizing = size(2, GIB, minimum=8)
         assert (sizing.workers, sizing.decided_by, sizing.fits) == (6, "memory", True)
-        assert "minimum is 8" in sizing.warnings[0] and "holds 6" in sizing.warnings[0]
+        assert "minimum is 8" in sizing.warnings[0]
+        assert "holds 6" in sizing.warnings[0]
 
     @pytest.mark.parametrize("memory", [16 * MIB, 160 * MIB, 287 * MIB])
     def test_where_no_worker_fits_one_runs_and_the_user_is_warned(self, memory: int) -> None:
         """A host that is too small gets a worker and a warning, not a crash and not a hanging server."""
         sizing = size(2, memory)
         assert (sizing.workers, sizing.fits, sizing.bounds.memory, sizing.decided_by) == (1, False, 0, "memory")
-        assert len(sizing.warnings) == 1 and "128 MiB" in sizing.warnings[0]
+        assert len(sizing.warnings) == 1
+        assert "128 MiB" in sizing.warnings[0]
         assert "holds no worker" in sizing.reason
 
     def test_a_host_with_room_gets_no_warning(self) -> None:
@@ -154,7 +156,7 @@ class TestThreads:
         """One thread is what a sync worker has."""
         assert size(worker_class="sync", threads=1).worker_class == "sync"
 
-    @pytest.mark.parametrize("ratio, threads", [(0, 2), (0.2, 2), (1, 2), (1.5, 3), (6, 7), (7, 8), (20, 8)])
+    @pytest.mark.parametrize(("ratio", "threads"), [(0, 2), (0.2, 2), (1, 2), (1.5, 3), (6, 7), (7, 8), (20, 8)])
     def test_gthread_gets_as_many_threads_as_fill_a_core(self, ratio: float, threads: int) -> None:
         """1 + W/C rounded up, from 2 to 8."""
         assert size(worker_class="gthread", wait_ratio=ratio).threads == threads
@@ -175,7 +177,7 @@ class TestThreads:
 
 class TestAsync:
     @pytest.mark.parametrize("worker_class", ASYNC_CLASSES + ("uvicorn.workers.UvicornWorker",))
-    @pytest.mark.parametrize("cpus, workers", [(1, 1), (2, 2), (2.5, 3), (16, 16), (0.5, 1)])
+    @pytest.mark.parametrize(("cpus", "workers"), [(1, 1), (2, 2), (2.5, 3), (16, 16), (0.5, 1)])
     def test_an_event_loop_gets_one_worker_a_core(self, worker_class: str, cpus: float, workers: int) -> None:
         """One loop keeps one core busy however much its requests wait."""
         sizing = size(cpus, worker_class=worker_class, wait_ratio=20)
@@ -198,32 +200,59 @@ class TestAsync:
 
 
 class TestReason:
-    @pytest.mark.parametrize("host, demand, reason", [
-        (a_host(2, 16000 * MIB), Demand(),
-         "5 workers: 2 cores x (1 + wait ratio 1) + 1 = 5 by CPU; 16000 MiB - 3200 MiB reserve - 32 MiB master holds "
-         "99 workers of 128 MiB, so CPU decides."),
-        (a_host(1, 512 * MIB), Demand(),
-         "2 workers: 1 core x (1 + wait ratio 1) + 1 = 3 by CPU; 512 MiB - 128 MiB reserve - 32 MiB master holds "
-         "2 workers of 128 MiB, so memory decides."),
-        (a_host(1.5, GIB, "quota", "cgroup"), Demand(),
-         "4 workers: quota of 1.5 CPUs x (1 + wait ratio 1) + 1 = 4 by CPU; 1024 MiB (cgroup limit) - 204.8 MiB "
-         "reserve - 32 MiB master holds 6 workers of 128 MiB, so CPU decides."),
-        (a_host(1, GIB, "affinity"), Demand(wait_ratio=0.3, minimum=4),
-         "4 workers: affinity of 1 CPU x (1 + wait ratio 0.3), rounded up, + 1 = 3 by CPU; 1024 MiB - 204.8 MiB "
-         "reserve - 32 MiB master holds 6 workers of 128 MiB, so the minimum of 4 decides."),
-        (a_host(4, GIB, "option", "option"), Demand(share=0.5, maximum=2),
-         "2 workers: 4 CPUs (as given) x share 0.5 x (1 + wait ratio 1) + 1 = 5 by CPU; (1024 MiB (as given) - 204.8 "
-         "MiB reserve) x share 0.5 - 32 MiB master holds 2 workers of 128 MiB, so the maximum of 2 decides."),
-        (a_host(2), Demand(worker_class="gthread", wait_ratio=20, memory_reserve=0),
-         "7 workers: 2 cores x (1 + wait ratio 20) / 8 threads, rounded up, + 1 = 7 by CPU; 16384 MiB - 0 MiB reserve "
-         "- 32 MiB master holds 127 workers of 128 MiB, so CPU decides."),
-        (a_host(16, 16 * GIB, "cpuset"), Demand(threads=8),
-         "16 workers: cpuset of 16 CPUs, one worker for each = 16 by CPU; 16384 MiB - 3276.8 MiB reserve - 32 MiB "
-         "master holds 102 workers of 128 MiB, so CPU decides."),
-        (a_host(2, 200 * MIB), Demand(worker_class="gevent"),
-         "1 worker: 2 cores, one worker for each = 2 by CPU; 200 MiB - 128 MiB reserve - 32 MiB master holds no worker "
-         "of 128 MiB, so memory decides."),
-    ])
+    @pytest.mark.parametrize(
+        ("host", "demand", "reason"),
+        [
+            (
+                a_host(2, 16000 * MIB),
+                Demand(),
+                "5 workers: 2 cores x (1 + wait ratio 1) + 1 = 5 by CPU; 16000 MiB - 3200 MiB reserve - 32 MiB master holds "
+                "99 workers of 128 MiB, so CPU decides.",
+            ),
+            (
+                a_host(1, 512 * MIB),
+                Demand(),
+                "2 workers: 1 core x (1 + wait ratio 1) + 1 = 3 by CPU; 512 MiB - 128 MiB reserve - 32 MiB master holds "
+                "2 workers of 128 MiB, so memory decides.",
+            ),
+            (
+                a_host(1.5, GIB, "quota", "cgroup"),
+                Demand(),
+                "4 workers: quota of 1.5 CPUs x (1 + wait ratio 1) + 1 = 4 by CPU; 1024 MiB (cgroup limit) - 204.8 MiB "
+                "reserve - 32 MiB master holds 6 workers of 128 MiB, so CPU decides.",
+            ),
+            (
+                a_host(1, GIB, "affinity"),
+                Demand(wait_ratio=0.3, minimum=4),
+                "4 workers: affinity of 1 CPU x (1 + wait ratio 0.3), rounded up, + 1 = 3 by CPU; 1024 MiB - 204.8 MiB "
+                "reserve - 32 MiB master holds 6 workers of 128 MiB, so the minimum of 4 decides.",
+            ),
+            (
+                a_host(4, GIB, "option", "option"),
+                Demand(share=0.5, maximum=2),
+                "2 workers: 4 CPUs (as given) x share 0.5 x (1 + wait ratio 1) + 1 = 5 by CPU; (1024 MiB (as given) - 204.8 "
+                "MiB reserve) x share 0.5 - 32 MiB master holds 2 workers of 128 MiB, so the maximum of 2 decides.",
+            ),
+            (
+                a_host(2),
+                Demand(worker_class="gthread", wait_ratio=20, memory_reserve=0),
+                "7 workers: 2 cores x (1 + wait ratio 20) / 8 threads, rounded up, + 1 = 7 by CPU; 16384 MiB - 0 MiB reserve "
+                "- 32 MiB master holds 127 workers of 128 MiB, so CPU decides.",
+            ),
+            (
+                a_host(16, 16 * GIB, "cpuset"),
+                Demand(threads=8),
+                "16 workers: cpuset of 16 CPUs, one worker for each = 16 by CPU; 16384 MiB - 3276.8 MiB reserve - 32 MiB "
+                "master holds 102 workers of 128 MiB, so CPU decides.",
+            ),
+            (
+                a_host(2, 200 * MIB),
+                Demand(worker_class="gevent"),
+                "1 worker: 2 cores, one worker for each = 2 by CPU; 200 MiB - 128 MiB reserve - 32 MiB master holds no worker "
+                "of 128 MiB, so memory decides.",
+            ),
+        ],
+    )
     def test_it_can_be_checked_with_a_calculator(self, host: Host, demand: Demand, reason: str) -> None:
         """Every number that went in is in the sentence, and the words fit the case."""
         assert size_workers(host, demand).reason == reason
@@ -233,8 +262,10 @@ class TestReason:
         """It starts with the count, ends with what decided, and never shows an exponent."""
         sizing = size_workers(a_host(cpus, memory), demand)
         assert sizing.reason.startswith(f"{sizing.workers} worker{'' if sizing.workers == 1 else 's'}: ")
-        assert sizing.reason.endswith("decides.") and sizing.decided_by.lower() in sizing.reason.lower()
-        assert "e+" not in sizing.reason and "e-" not in sizing.reason
+        assert sizing.reason.endswith("decides.")
+        assert sizing.decided_by.lower() in sizing.reason.lower()
+        assert "e+" not in sizing.reason
+        assert "e-" not in sizing.reason
 
 
 class TestProperties:
@@ -262,7 +293,8 @@ class TestProperties:
     def test_there_is_always_a_worker(self, cpus: float, memory: int, demand: Demand) -> None:
         """Gunicorn starts with 0 workers, says it is ready, and answers nobody."""
         sizing = size_workers(a_host(cpus, memory), demand)
-        assert sizing.workers >= 1 and sizing.threads >= 1
+        assert sizing.workers >= 1
+        assert sizing.threads >= 1
 
     @given(cpus=st.tuples(cpu_counts, cpu_counts), memory=memories, demand=demands)
     def test_more_cpus_never_mean_fewer_workers(self, cpus: tuple[float, float], memory: int, demand: Demand) -> None:
@@ -314,24 +346,57 @@ class TestProperties:
 
 
 class TestParseSize:
-    @pytest.mark.parametrize("text, size_in_bytes", [
-        ("512M", 512 * MIB), ("512MB", 512 * MIB), ("512MiB", 512 * MIB), ("512Mi", 512 * MIB), ("512m", 512 * MIB),
-        (" 512 M ", 512 * MIB), ("1.5G", 1536 * MIB), ("2048K", 2 * MIB), ("2048KB", 2 * MIB), ("2048KiB", 2 * MIB),
-        ("1T", 1024 * GIB), ("1073741824", GIB), ("1M", MIB),
-    ])
+    @pytest.mark.parametrize(
+        ("text", "size_in_bytes"),
+        [
+            ("512M", 512 * MIB),
+            ("512MB", 512 * MIB),
+            ("512MiB", 512 * MIB),
+            ("512Mi", 512 * MIB),
+            ("512m", 512 * MIB),
+            (" 512 M ", 512 * MIB),
+            ("1.5G", 1536 * MIB),
+            ("2048K", 2 * MIB),
+            ("2048KB", 2 * MIB),
+            ("2048KiB", 2 * MIB),
+            ("1T", 1024 * GIB),
+            ("1073741824", GIB),
+            ("1M", MIB),
+        ],
+    )
     def test_units_are_powers_of_1024(self, text: str, size_in_bytes: int) -> None:
         """The ways in which people write a size all mean the same."""
         assert parse_size("memory", text) == size_in_bytes
 
-    @pytest.mark.parametrize("text", [
-        "", "abc", "M", "-5M", "0", "nan", "inf", "1e9", "128", "1023K", "512X", "512Mb", "512MiBs", "1 000M", "1_000M",
-        "512M\n512M", "٣M", "9" * 400,
-    ])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "abc",
+            "M",
+            "-5M",
+            "0",
+            "nan",
+            "inf",
+            "1e9",
+            "128",
+            "1023K",
+            "512X",
+            "512Mb",
+            "512MiBs",
+            "1 000M",
+            "1_000M",
+            "512M\n512M",
+            "٣M",
+            "9" * 400,
+        ],
+    )
     def test_anything_else_is_refused_with_what_was_expected(self, text: str) -> None:
         """The error names the option, the value and the form; a number without its unit is a mistake as well."""
         with pytest.raises(InvalidValue) as caught:
             parse_size("memory", text)
-        assert str(caught.value).startswith(f"memory: {text!r} ") and "128M" in str(caught.value)
+        assert str(caught.value).startswith(f"memory: {text!r} ")
+        assert "128M" in str(caught.value)
 
     def test_zero_is_a_size_where_it_makes_sense(self) -> None:
         """A reserve may be nothing, but not a few bytes."""
@@ -341,22 +406,33 @@ class TestParseSize:
 
 
 class TestCheckDemand:
-    @pytest.mark.parametrize("demand", [
-        Demand(), Demand(wait_ratio=0), Demand(share=0.001), Demand(minimum=4, maximum=4),
-        Demand(worker_class="egg:shop#loop"), Demand(worker_class="shop.workers.Loop"), Demand(threads=1),
-    ])
+    @pytest.mark.parametrize(
+        "demand",
+        [
+            Demand(),
+            Demand(wait_ratio=0),
+            Demand(share=0.001),
+            Demand(minimum=4, maximum=4),
+            Demand(worker_class="egg:shop#loop"),
+            Demand(worker_class="shop.workers.Loop"),
+            Demand(threads=1),
+        ],
+    )
     def test_what_makes_sense_is_returned_as_it_is(self, demand: Demand) -> None:
         """The limits themselves are allowed."""
         assert check_demand(demand) is demand
 
-    @pytest.mark.parametrize("option, values", [
-        ("wait_ratio", [-0.1, math.nan, math.inf, -math.inf]),
-        ("share", [0, -1, 1.01, math.nan, math.inf]),
-        ("threads", [0, -1]),
-        ("minimum", [0, -1]),
-        ("maximum", [0, -1]),
-        ("worker_class", ["", "gthred", "shop.", ".shop", "shop.workers Loop", "9.workers", "egg:"]),
-    ])
+    @pytest.mark.parametrize(
+        ("option", "values"),
+        [
+            ("wait_ratio", [-0.1, math.nan, math.inf, -math.inf]),
+            ("share", [0, -1, 1.01, math.nan, math.inf]),
+            ("threads", [0, -1]),
+            ("minimum", [0, -1]),
+            ("maximum", [0, -1]),
+            ("worker_class", ["", "gthred", "shop.", ".shop", "shop.workers Loop", "9.workers", "egg:"]),
+        ],
+    )
     def test_what_makes_none_is_named(self, option: str, values: list[object]) -> None:
         """The error names the option, the value, and what was expected."""
         for value in values:

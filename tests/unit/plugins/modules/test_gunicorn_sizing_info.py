@@ -57,14 +57,19 @@ def test_it_returns_the_number_and_how_it_came_about(run: t.Callable[..., Answer
             "- 32 MiB master holds 99 workers of 128 MiB, so CPU decides."
         ),
         "host": {
-            "cpus": 2.0, "cpus_limited_by": "option", "cpus_source": None,
-            "memory": 16000 << 20, "memory_limited_by": "option", "memory_source": None,
+            "cpus": 2.0,
+            "cpus_limited_by": "option",
+            "cpus_source": None,
+            "memory": 16000 << 20,
+            "memory_limited_by": "option",
+            "memory_source": None,
         },
     }
 
 
 def test_every_option_reaches_the_rule(run: t.Callable[..., Answer]) -> None:
     """Each option changes the answer in the way it is documented to."""
+
     def workers(**options: object) -> int:
         return run(**{**A_HOST, **options}).result["workers"]
 
@@ -85,7 +90,8 @@ def test_every_option_reaches_the_rule(run: t.Callable[..., Answer]) -> None:
 def test_it_reads_the_host_it_runs_on(run: t.Callable[..., Answer]) -> None:
     """Without options the answer is about this host, and is the same in check mode and on the next run."""
     first, second, checked = run().result, run().result, run(check_mode=True).result
-    assert first["host"]["memory_source"].startswith("/") and first["host"]["cpus_source"].startswith("/")
+    assert first["host"]["memory_source"].startswith("/")
+    assert first["host"]["cpus_source"].startswith("/")
     assert first["workers"] == second["workers"] == checked["workers"] >= 1
 
 
@@ -94,7 +100,8 @@ def test_the_slice_is_handed_on(run: t.Callable[..., Answer], monkeypatch: pytes
     asked = []
     real = gunicorn_sizing_info.read_host
     monkeypatch.setattr(
-        gunicorn_sizing_info, "read_host", lambda name, **given: asked.append(name) or real(name, **given))
+        gunicorn_sizing_info, "read_host", lambda name, **given: asked.append(name) or real(name, **given)
+    )
     run(**A_HOST)
     run(slice="web-shop.slice", **A_HOST)
     assert asked == ["system.slice", "web-shop.slice"]
@@ -104,15 +111,33 @@ def test_a_host_that_is_too_small_is_warned_of(run: t.Callable[..., Answer]) -> 
     """The warning is one of Ansible's own, and the module succeeds."""
     code, result = run(cpus=2, memory="200M")
     assert (code, result["workers"], result["fits"]) == (0, 1, False)
-    assert len(result["warnings"]) == 1 and "Not even one worker" in str(result["warnings"][0])
+    assert len(result["warnings"]) == 1
+    assert "Not even one worker" in str(result["warnings"][0])
 
 
-@pytest.mark.parametrize("option, value", [
-    ("memory_per_worker", "0"), ("memory_per_worker", "128"), ("memory_per_worker", "lots"), ("memory_reserve", "-1M"),
-    ("memory", "0"), ("memory", "16"), ("wait_ratio", -1.0), ("worker_class", "gthred"), ("threads", 0), ("minimum", 0),
-    ("maximum", 0), ("share", 0.0), ("share", 1.5), ("slice", ""), ("slice", "system"), ("slice", "a/b.slice"),
-    ("cpus", 0.0), ("cpus", -1.0),
-])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("memory_per_worker", "0"),
+        ("memory_per_worker", "128"),
+        ("memory_per_worker", "lots"),
+        ("memory_reserve", "-1M"),
+        ("memory", "0"),
+        ("memory", "16"),
+        ("wait_ratio", -1.0),
+        ("worker_class", "gthred"),
+        ("threads", 0),
+        ("minimum", 0),
+        ("maximum", 0),
+        ("share", 0.0),
+        ("share", 1.5),
+        ("slice", ""),
+        ("slice", "system"),
+        ("slice", "a/b.slice"),
+        ("cpus", 0.0),
+        ("cpus", -1.0),
+    ],
+)
 def test_a_bad_value_is_named_in_one_error(run: t.Callable[..., Answer], option: str, value: object) -> None:
     """The message says which option, which value, and what was expected."""
     code, result = run(**{option: value})
@@ -133,9 +158,11 @@ def test_a_host_that_can_not_be_read_is_an_error_that_says_what_to_do(
     """No traceback on a host without /proc."""
     real = gunicorn_sizing_info.read_host
     monkeypatch.setattr(
-        gunicorn_sizing_info, "read_host", lambda name, **given: real(name, root=str(tmp_path), **given))
+        gunicorn_sizing_info, "read_host", lambda name, **given: real(name, root=str(tmp_path), **given)
+    )
     code, result = run(memory="1G")
-    assert code == 1 and result["msg"].endswith("set the option cpus")
+    assert code == 1
+    assert result["msg"].endswith("set the option cpus")
 
 
 def test_without_options_the_demand_is_the_default(
@@ -145,7 +172,8 @@ def test_without_options_the_demand_is_the_default(
     demands = []
     real = gunicorn_sizing_info.size_workers
     monkeypatch.setattr(
-        gunicorn_sizing_info, "size_workers", lambda host, demand: demands.append(demand) or real(host, demand))
+        gunicorn_sizing_info, "size_workers", lambda host, demand: demands.append(demand) or real(host, demand)
+    )
     run(**A_HOST)
     assert demands == [Demand()]
 
