@@ -101,32 +101,13 @@ install_testhost_packages() {
   install_packages "${packages[@]}"
 }
 
-# link_collection: let Ansible and Python find this checkout as the collection it is.
+# link_collection: let Ansible find this checkout as the collection it is.
 link_collection() {
   local parent
   parent=$cache/collections/ansible_collections/$(galaxy_value namespace)
   mkdir -p "$parent"
   ln -sfn "$repository" "$parent/$(galaxy_value name)"
   export ANSIBLE_COLLECTIONS_PATH=$cache/collections
-  # Tests import the plugins by their full names.
-  export PYTHONPATH=$cache/collections
-}
-
-# copy_collection DEST: copy the files that git knows or would add to DEST/ansible_collections, and print where.
-# For ansible-test, which looks through a symbolic link.
-copy_collection() {
-  local target file files present=()
-  target=$1/ansible_collections/$(galaxy_value namespace)/$(galaxy_value name)
-  mapfile -d '' -t files < <(git -C "$repository" ls-files -z --cached --others --exclude-standard)
-  ((${#files[@]})) || die "$repository is not a git checkout"
-  for file in "${files[@]}"; do
-    # What was deleted but not committed is still in the list.
-    [[ -e $repository/$file ]] && present+=("$file")
-  done
-  rm -rf "$target"
-  mkdir -p "$target"
-  (cd "$repository" && cp --archive --parents -- "${present[@]}" "$target")
-  printf '%s\n' "$target"
 }
 
 # galaxy_value KEY: print a plain value of galaxy.yml.
@@ -142,4 +123,6 @@ use_molecule() {
   export ANSIBLE_HOME=$cache/ansible
   # Borders cut lines at 80 columns.
   export MOLECULE_COMMAND_BORDERS=false
+  # Tests import the plugins by their full names.
+  export PYTHONPATH=$cache/collections
 }
