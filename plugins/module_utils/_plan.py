@@ -16,7 +16,15 @@ import shutil
 import socket
 from typing import Callable, NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _validation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _binds,
+    _hoststate,
+    _quoting,
+    _settings,
+    _sizing,
+    _validation,
+    _venv,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 # Name of the environment variables with which a service tells what it was started with.
@@ -63,10 +71,12 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
         _binds.parse_binds(given["bind"], user, group) if given["bind"] else _binds.default_binds(given["port"], ipv6)
     )
     _validation.check_app("gunicorn_app", given["app"])
-    _validation.check_worker_class("gunicorn_worker_class", given["worker_class"])
+    _sizing.check_worker_class("gunicorn_worker_class", given["worker_class"])
     _check_count("gunicorn_workers", given["workers"])
     _check_count("gunicorn_threads", given["threads"])
     _check_version(given["version"])
+    _check_directives(given["service_directives"])
+    _settings.check_settings(given["settings"])
     return Wanted(
         project=project,
         service=_validation.check_service_name("gunicorn_service_name", given["service_name"]),
@@ -91,6 +101,18 @@ def _check_count(variable: str, value: str) -> None:
 def _check_version(value: str) -> None:
     if not _VERSION.match(value):
         raise InvalidValue("gunicorn_version", value, "newest, a version (27.0.1) or specifiers (>=25.3,<28)")
+    release = re.match("[0-9]+", value)
+    if release and int(release.group()) < int(_venv.FLOOR.partition(".")[0]):
+        raise InvalidValue("gunicorn_version", value, f"{_venv.FLOOR} or newer: older ones let requests be smuggled")
+
+
+def _check_directives(directives: dict) -> None:
+    try:
+        _quoting.directives(directives)
+    except ValueError as error:
+        raise InvalidValue(
+            "gunicorn_service_directives", directives, f"names and values of systemd ({error})"
+        ) from None
 
 
 def _check_log_files(log_file: str, access_log_file: str | None) -> list[str]:
@@ -105,6 +127,7 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
     service, sockets = _hoststate.read_units(units, run).values()
     _check_unit(wanted.service, ".service", service)
     _check_unit(wanted.service, ".socket", sockets)
+    has_venv = _venv.is_venv(wanted.venv)
     account = _check_accounts(wanted)
     _check_addresses(wanted.binds, service, sockets)
     running = _hoststate.read_environment(service.main_pid) if service.main_pid else {}
@@ -112,7 +135,7 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
         "binds": [bind.gunicorn_bind for bind in wanted.binds],
         "socket_directives": socket_directives(wanted.binds),
         "environment": wanted.environment,
-        "packages": _missing_packages(wanted),
+        "packages": _missing_packages(wanted, has_venv),
         "create_user": account is None,
         "create_group": not _hoststate.has_group(wanted.group),
         "directories": wanted_directories(wanted, account),
@@ -189,13 +212,11 @@ def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "an address of this host")
 
 
-def _missing_packages(wanted: Wanted) -> list[str]:
+def _missing_packages(wanted: Wanted, has_venv: bool) -> list[str]:
     """Debian packages that the deployment needs and the host lacks."""
-    missing = []
-    if not os.path.exists("/usr/sbin/logrotate") and wanted.log_files:
+    missing = [] if has_venv else _missing_venv_package(wanted.python)
+    if wanted.log_files and not os.path.exists("/usr/sbin/logrotate"):
         missing.append("logrotate")
-    if not os.path.lexists(wanted.venv) or (os.path.isdir(wanted.venv) and not os.listdir(wanted.venv)):
-        missing.extend(_missing_venv_package(wanted.python))
     return missing
 
 

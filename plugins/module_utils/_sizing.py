@@ -156,11 +156,15 @@ def check_demand(demand: Demand) -> Demand:
             raise InvalidValue(option, value, "a whole number of at least 1")
     if demand.maximum is not None and demand.maximum < demand.minimum:
         raise InvalidValue("maximum", demand.maximum, f"a number not below minimum, which is {demand.minimum}")
-    if demand.worker_class not in WORKER_CLASSES and not _CLASS_PATH.fullmatch(demand.worker_class):
-        raise InvalidValue(
-            "worker_class", demand.worker_class, f"one of {', '.join(WORKER_CLASSES)}, or the dotted path of a class"
-        )
+    check_worker_class("worker_class", demand.worker_class)
     return demand
+
+
+def check_worker_class(variable: str, value: object) -> str:
+    """Return the short name or dotted path of a worker class, or raise InvalidValue."""
+    if value in WORKER_CLASSES or (isinstance(value, str) and _CLASS_PATH.fullmatch(value)):
+        return value
+    raise InvalidValue(variable, value, f"one of {', '.join(WORKER_CLASSES)}, or the dotted path of a class")
 
 
 def check_number(option: str, value: float, expected: str, holds: t.Callable[[float], bool]) -> None:

@@ -19,7 +19,6 @@ _UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path",
 _PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
 _MODE = re.compile(r"0?[0-7]{3}\Z")
 _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
-_WORKER_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.:#]*\Z")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Gunicorn reads these after its configuration file or before its command line: the outcome would not be what
 # the variables of the role say.
@@ -73,11 +72,6 @@ def check_mode(variable: str, value: object) -> str:
 def check_app(variable: str, value: object) -> str:
     """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
     return _matching(_APP, variable, value, "MODULE:NAME, such as 'project.wsgi:application'")
-
-
-def check_worker_class(variable: str, value: object) -> str:
-    """A worker class by its short name or its dotted path."""
-    return _matching(_WORKER_CLASS, variable, value, "a worker class of Gunicorn, such as sync or gthread")
 
 
 def check_environment(variable: str, value: dict) -> dict:

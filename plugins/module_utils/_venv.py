@@ -100,19 +100,27 @@ def _with_whole_path(line: str, folder: str) -> str:
     return include[1] + os.path.join(folder, include[2]) if include else line
 
 
-def read(wanted: Wanted, run: Run) -> State | None:
-    """What the venv has, or None where there is no venv yet; VenvError where there is something else."""
-    python = os.path.join(wanted.path, "bin", "python")
-    if not os.path.lexists(wanted.path) or (os.path.isdir(wanted.path) and not os.listdir(wanted.path)):
-        return None
+def is_venv(path: str) -> bool:
+    """Whether there is a venv; InvalidValue where there is something else, VenvError where its interpreter is gone."""
+    if not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path)):
+        return False
+    python = os.path.join(path, "bin", "python")
     if not os.path.lexists(python):
-        raise InvalidValue("gunicorn_venv", wanted.path, "a virtual environment, or a path where nothing is yet")
+        raise InvalidValue("gunicorn_venv", path, "a virtual environment, or a path where nothing is yet")
     if not os.path.exists(python):
         gone = os.path.realpath(python)
         raise VenvError(
-            f"gunicorn_venv: {wanted.path} does not work any more: its interpreter {gone} is gone, as after an upgrade "
+            f"gunicorn_venv: {path} does not work any more: its interpreter {gone} is gone, as after an upgrade "
             "of the host's Python. Nothing was changed. Move the venv away, and the next run makes a new one."
         )
+    return True
+
+
+def read(wanted: Wanted, run: Run) -> State | None:
+    """What the venv has, or None where there is no venv yet; see is_venv for the errors."""
+    if not is_venv(wanted.path):
+        return None
+    python = os.path.join(wanted.path, "bin", "python")
     request = {
         "requirements": [gunicorn_requirement(wanted.version), *wanted.requirements],
         "settings": wanted.settings,

@@ -120,7 +120,8 @@ def worker_class_problems(worker_class: str) -> list:
 
 
 def last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    # Gunicorn puts a traceback into brackets, and the last one on a line of its own
+    lines = [line for line in str(error).splitlines() if line.strip("[] ")]
     return lines[-1].strip() if lines else type(error).__name__
 
 

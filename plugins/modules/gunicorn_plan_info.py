@@ -96,6 +96,10 @@ options:
     description: Further settings of Gunicorn; here only those are refused that have a variable of their own.
     type: dict
     default: {}
+  service_directives:
+    description: Directives of the unit's section Service.
+    type: dict
+    default: {}
   config_directory:
     description: Where settings and C(gunicorn.conf.py) stand.
     type: str
@@ -181,8 +185,9 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan, _settings
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import VenvError
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
@@ -201,6 +206,7 @@ ARGUMENTS = {
     "port": {"type": "int", "default": 8000},
     "environment": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
+    "service_directives": {"type": "dict", "default": {}},
     "config_directory": {"type": "str", "required": True},
     "data_directory": {"type": "str", "required": True},
     "log_file": {"type": "str", "required": True},
@@ -219,10 +225,11 @@ def main() -> None:
 
     try:
         wanted = _plan.check_parameters(module.params, _hoststate.has_ipv6_loopback())
-        _settings.check_settings(module.params["settings"])
         plan = _plan.make_plan(wanted, run)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
+    except VenvError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(changed=False, plan=plan)
 
 

@@ -211,7 +211,8 @@ def required_packages() -> list[str]:
     ]
     packages.append("crun" if has_unified_cgroups() else "runc")
     if not is_root():
-        packages.append("uidmap")
+        # Debian only recommends them to podman: the network's program is one in Debian 12, the other in 13.
+        packages += ["dbus-user-session", "passt", "slirp4netns", "uidmap"]
     return sorted(packages)
 
 
@@ -220,6 +221,15 @@ def podman(*argv: str) -> tuple[str, ...]:
     # crun refuses to start on a hybrid of cgroup v1 and v2.
     runtime = () if has_unified_cgroups() else ("--runtime=runc",)
     return ("podman", *runtime, *argv)
+
+
+def ensure_user_bus() -> None:
+    """Start the user's D-Bus, which podman asks for cgroups: if it came with podman, this login is without it."""
+    if is_root() or not has_unified_cgroups():
+        return
+    started = attempt("systemctl", "--user", "start", "dbus.socket")
+    if started.returncode:
+        raise HostError(f"podman needs a login of its own, not one by su or sudo: {last_line(started.stderr)}")
 
 
 def limit_options() -> list[str]:
@@ -563,6 +573,7 @@ def up(arguments: argparse.Namespace) -> None:
     hosts = [parse_host(text) for text in arguments.hosts]
     state: Path = arguments.state
     arguments.inventory.parent.mkdir(parents=True, exist_ok=True)
+    ensure_user_bus()
     tags = {suite: ensure_image(suite, state) for suite in sorted({host.suite for host in hosts})}
     key = ensure_key(state)
     ensure_network(state)

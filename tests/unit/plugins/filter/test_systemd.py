@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.pyweb.gunicorn.plugins.filter.systemd import FilterModule
+
+FILTERS = FilterModule().filters()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "result"),
+    [
+        ("systemd_environment", {"A": "b c", "B": "100%"}, ['"A=b c"', '"B=100%%"']),
+        ("systemd_environment", {}, []),
+        ("systemd_arguments", ["/bin/printf", "%s", "$HOME", ""], '/bin/printf "%%s" "$$HOME" ""'),
+        ("systemd_arguments", [], ""),
+        ("systemd_text", "50 %\nof it", "50 %% of it"),
+        ("systemd_text", 2026, "2026"),
+        ("systemd_directives", {"PrivateTmp": True, "A": None, "B": ["c", 1]}, ["PrivateTmp=yes", "B=c", "B=1"]),
+    ],
+)
+def test_each_filter(name: str, value: object, result: object) -> None:
+    """Its result is what a template writes into a unit."""
+    assert FILTERS[name](value) == result
+
+
+class OwnString(str):
+    """As Ansible has its own classes of strings."""
+
+
+def test_ansibles_own_strings() -> None:
+    """They are strings as well."""
+    assert FILTERS["systemd_arguments"]([OwnString("a b")]) == '"a b"'
+    assert FILTERS["systemd_directives"]({"A": [OwnString("a b")]}) == ["A=a b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("systemd_environment", {"A": "a\0"}, "systemd_environment: a NUL character"),
+        ("systemd_environment", {"A B": "x"}, "systemd_environment: 'A B' is not a name of an environment variable"),
+        ("systemd_arguments", ["a", "\ufffe"], "systemd_arguments: .*U\\+FFFE"),
+        ("systemd_text", "a\0b", "systemd_text: a NUL character"),
+        ("systemd_directives", {"user": "x"}, "systemd_directives: 'user' is not a name of a systemd directive"),
+        (
+            "systemd_directives",
+            {"User": "x\nGroup=y"},
+            "systemd_directives: User: .* would run over the end of its line",
+        ),
+        ("systemd_directives", {"User": {"a": 1}}, "systemd_directives: User: "),
+    ],
+)
+def test_an_error_names_its_filter(name: str, value: object, message: str) -> None:
+    """What is wrong is said as an error of Ansible, not as a traceback."""
+    with pytest.raises(AnsibleFilterError, match=message):
+        FILTERS[name](value)
+
+
+def test_the_order_is_kept() -> None:
+    """A later line wins in systemd, and the same input writes the same file."""
+    assert FILTERS["systemd_environment"]({"Z": "1", "A": "2"}) == ["Z=1", "A=2"]

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real Gunicorns for the tests that ask them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+OLDEST = "23.0.0"
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the oldest Gunicorn that is supported, the newest that there is, and what they need."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for wanted in (f"gunicorn=={OLDEST}", "gunicorn"):
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--only-binary=:all:",
+            f"--dest={folder}",
+            wanted,
+        ]
+        subprocess.run(command, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def newest(wheels: Path) -> str:
+    """The version of the newest Gunicorn."""
+    (version,) = {path.name.split("-")[1] for path in wheels.glob("gunicorn-*.whl")} - {OLDEST}
+    return version
+
+
+@pytest.fixture(scope="session")
+def sites(wheels: Path, newest: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """For each Gunicorn a folder from which Python can import it."""
+    folders = {version: tmp_path_factory.mktemp(f"site-{version}") for version in (OLDEST, newest)}
+    for version, folder in folders.items():
+        for wheel in (*wheels.glob(f"gunicorn-{version}-*.whl"), *wheels.glob("packaging-*.whl")):
+            zipfile.ZipFile(wheel).extractall(folder)
+    return folders
+
+
+@pytest.fixture(scope="session")
+def known_settings(sites: dict[str, Path]) -> dict[str, list[str]]:
+    """The names of all settings of each Gunicorn."""
+    code = (
+        "import json; from gunicorn.config import KNOWN_SETTINGS; print(json.dumps([s.name for s in KNOWN_SETTINGS]))"
+    )
+    return {
+        version: json.loads(
+            subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, "PYTHONPATH": str(site)},
+                check=True,
+                capture_output=True,
+            ).stdout
+        )
+        for version, site in sites.items()
+    }

@@ -1,0 +1,560 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "systemctl"
+NO_UNIT = _hoststate.Unit(False, False, False, False, 0, False, "", ())
+SERVICE = _hoststate.Unit(True, True, False, True, 0, False, "/etc/systemd/system/shop.service", ())
+SOCKET = SERVICE._replace(path="/etc/systemd/system/shop.socket", listen=("127.0.0.1:8000", "[::1]:8000"))
+
+
+def parameters(**changes: object) -> dict:
+    """The parameters of the module as the role's defaults make them, but for these."""
+    given = {
+        "project": "shop",
+        "service_name": "shop",
+        "user": "shop",
+        "group": "shop",
+        "manage_user": True,
+        "app": "shop.wsgi:application",
+        "venv": "/opt/shop/venv",
+        "python": "python3",
+        "version": "newest",
+        "workers": "auto",
+        "threads": "auto",
+        "worker_class": "sync",
+        "bind": [],
+        "port": 8000,
+        "environment": {"PYTHONPATH": "/etc/opt/shop:/opt/shop", "DJANGO_SETTINGS_MODULE": "settings"},
+        "settings": {},
+        "service_directives": {},
+        "config_directory": "/etc/opt/shop",
+        "data_directory": "/var/opt/shop",
+        "log_file": "/var/log/shop/gunicorn.log",
+        "access_log_file": "",
+    }
+    assert set(changes) <= set(given)
+    return {**given, **changes}
+
+
+def check(**changes: object) -> _plan.Wanted:
+    """Check the parameters as the module does."""
+    return _plan.check_parameters(parameters(**changes), ipv6=True)
+
+
+class TestGoodParameters:
+    def test_the_defaults(self) -> None:
+        """What the role gives without any variable but the project is good, and means the book's layout."""
+        assert check() == _plan.Wanted(
+            project="shop",
+            service="shop",
+            user="shop",
+            group="shop",
+            manage_user=True,
+            venv="/opt/shop/venv",
+            python="python3",
+            binds=[_binds.Bind(host="127.0.0.1", port=8000), _binds.Bind(host="::1", port=8000)],
+            environment={"PYTHONPATH": "/etc/opt/shop:/opt/shop", "DJANGO_SETTINGS_MODULE": "settings"},
+            config_directory="/etc/opt/shop",
+            data_directory="/var/opt/shop",
+            log_files=["/var/log/shop/gunicorn.log"],
+        )
+
+    @pytest.mark.parametrize(
+        ("log_file", "access_log_file", "files"),
+        [
+            ("-", "", []),
+            ("-", "-", []),
+            ("-", None, []),
+            ("/var/log/a", "/var/log/b", ["/var/log/a", "/var/log/b"]),
+            ("-", "/var/log/b", ["/var/log/b"]),
+        ],
+    )
+    def test_logs_that_are_files(self, log_file: str, access_log_file: str | None, files: list[str]) -> None:
+        """The journal needs no directory and no rotation."""
+        assert check(log_file=log_file, access_log_file=access_log_file).log_files == files
+
+    @pytest.mark.parametrize(
+        "value", ["%n %%", "$HOME ${HOME}", "\"double\" 'single'", "back\\slash\\", "two\nlines\r\t", "😀 é", "", "#;="]
+    )
+    def test_environment_values_pass_unchanged(self, value: str) -> None:
+        """Whatever stands in a value is quoted later on, and is no reason to refuse it."""
+        assert check(environment={"A": value}).environment == {"A": value}
+
+    @pytest.mark.parametrize("value", ["auto", "1", "42", "1000"])
+    def test_counts(self, value: str) -> None:
+        """A number comes as a string, since it may be the word auto."""
+        check(workers=value, threads=value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "newest",
+            "27",
+            "23.0.0",
+            "28.0.0rc1",
+            "27.0.1.post1",
+            "28.0.dev3",
+            ">=25.3,<28",
+            ">= 25.3 , < 28",
+            "==27.*",
+            "!=27.0.0,~=27.0",
+            "===27.0.1",
+        ],
+    )
+    def test_versions(self, value: str) -> None:
+        """A version, specifiers of PEP 440, or newest."""
+        check(version=value)
+
+    def test_given_addresses_replace_the_default(self) -> None:
+        """The port is then not looked at."""
+        assert [bind.gunicorn_bind for bind in check(bind=["unix:/run/shop.sock"], port=0).binds] == [
+            "unix:/run/shop.sock"
+        ]
+
+
+# The parameter, its value, and what the error shall name: the variable (gunicorn_ and the parameter unless there is
+# another) and the value (the parameter's unless it is a part of that).
+HOSTILE: list[tuple] = [
+    *[
+        ("project", value)
+        for value in ("", " ", "my shop", "a/b", "my.shop", "my-shop", "-rf", "..", "../etc", "Shop", "2shop", "_shop")
+    ],
+    *[
+        ("project", value)
+        for value in ("schön", "ѕhop", "shop\n", "shop\0", "a" * 32, "shop;id", "$(id)", "%n", "shop٤")
+    ],
+    *[
+        ("service_name", value)
+        for value in ("", "shop.service", "shop.socket", "shop@1", "a/b", "../a", "-a", ".a", "a b")
+    ],
+    *[
+        ("user", value)
+        for value in ("root", "", "root:x", "a b", "-a", "Shop", "shop\n", "a" * 32, "0", "shöp", "$USER")
+    ],
+    *[("group", value) for value in ("", "www:data", "a,b", "-x", "Group", "a\nb")],
+    *[
+        ("app", value)
+        for value in ("", "shop.wsgi:", "--help", "shop wsgi", "shop/wsgi.py", "shop.wsgi:a\nUser=root", "..")
+    ],
+    *[
+        ("venv", value)
+        for value in ("", "venv", "/opt/a b", "/opt/../etc", "/opt/venv\n", "/opt/%n", "/opt/$HOME", "/", "~/v")
+    ],
+    *[("config_directory", value) for value in ("", "etc", "/etc/opt/a:b", "/etc/./a", "/etc/opt/'a'")],
+    *[("data_directory", value) for value in ("", "var", "/var/opt/\u00fc", "/var//opt")],
+    *[("log_file", value) for value in ("", "gunicorn.log", "/var/log/a b.log", "syslog:", "/var/log/*.log{", "--")],
+    *[("access_log_file", value) for value in ("access.log", "/var/log/a\nrotate 0", " ")],
+    *[
+        (parameter, value)
+        for parameter in ("workers", "threads")
+        for value in (
+            "0",
+            "-1",
+            "+4",
+            "1e9",
+            "1000000000",
+            "1001",
+            "many",
+            "Auto",
+            "4.5",
+            "٤",
+            "²",
+            " 4",
+            "4\n",
+            "",
+            "9" * 5000,
+        )
+    ],
+    *[("workers", value) for value in ("0x4", "1_000", "04", "None", "4 ")],
+    *[
+        ("version", value)
+        for value in (
+            "latest",
+            "Newest",
+            "",
+            "23;rm",
+            "27 || x",
+            ">=25,\n<28",
+            ">=25\u00a0",
+            "27 --index-url=x",
+            ">=27x",
+        )
+    ],
+    *[
+        ("version", value)
+        for value in ("27abc1", "v27", "=27", ">=", ">=27.*", "~=27", "27.*", "==27.0.1;python_version<'4'")
+    ],
+    *[("worker_class", value) for value in ("", "my class", "gthread ", "--daemon", "sync\n", "a;b", "é", "'sync'")],
+    *[("port", value, "gunicorn_port", value) for value in (0, -1, 65536, 10**9)],
+    *[
+        ("bind", [value], "gunicorn_bind", value)
+        for value in (
+            "127.0.0.1",
+            "127.0.0.1:",
+            ":8000",
+            "8000",
+            "127.0.0.1:0",
+            "127.0.0.1:65536",
+            "127.0.0.1:٨٠",
+            "127.0.0.1:80 ",
+            "127.0.0.1:80\n",
+            "::1:8000",
+            "::1",
+            "[127.0.0.1]:8000",
+            "[fe80::1%eth0]:8000",
+            "[::1]",
+            "localhost:8000",
+            "0:8000",
+            "01.2.3.4:80",
+            8000,
+            None,
+        )
+    ],
+    *[
+        ("bind", [f"unix:{path}"], "gunicorn_bind", path)
+        for path in ("", "run/shop.sock", "/run/../shop", "/run/a b", "/" + "a" * 107, "@abstract")
+    ],
+    ("bind", [{"path": "/run/a", "mode": "999"}], "gunicorn_bind", "999"),
+    ("bind", [{"path": "/run/a", "mode": 432}], "gunicorn_bind", 432),
+    ("bind", [{"path": "/run/a", "owner": "a:b"}], "gunicorn_bind", "a:b"),
+    ("bind", [{"path": "/run/a", "port": 1}], "gunicorn_bind", {"path": "/run/a", "port": 1}),
+    ("bind", ["127.0.0.1:80", "127.0.0.1:80"], "gunicorn_bind", "127.0.0.1:80"),
+    ("bind", ["127.0.0.1:80", "0.0.0.0:80"], "gunicorn_bind", "0.0.0.0:80"),
+    *[
+        ("environment", {"A": value}, "gunicorn_environment['A']", value)
+        for value in ("a\0b", True, False, ["a"], {"a": 1}, "\ud800", "\uffff")
+    ],
+    *[
+        ("environment", {name: "x"}, "gunicorn_environment", name)
+        for name in ("", "A B", "A=B", "1A", "Ä", "A\nB", "A-B", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS")
+    ],
+    *[("version", value, "gunicorn_version", value) for value in ("22.0.0", "20", "0.1")],
+    *[
+        ("service_directives", value, "gunicorn_service_directives", value)
+        for value in ({"A B": 1}, {"RestartSec": "1\nUser=root"}, {"LimitNOFILE": None, "Nice": [None]}, {"X": "a\\"})
+    ],
+    *[
+        ("settings", {name: value}, f"gunicorn_settings['{name}']", value)
+        for name, value in (
+            ("bind", ":80"),
+            ("workers", 4),
+            ("daemon", True),
+            ("pidfile", "/run/a"),
+            ("post_worker_init", "a.b"),
+        )
+    ],
+]
+
+
+class TestHostileParameters:
+    def test_there_are_many(self) -> None:
+        """The table has not been emptied by accident."""
+        assert len(HOSTILE) > 150
+
+    @pytest.mark.parametrize("row", HOSTILE, ids=lambda row: f"{row[0]}-{ascii(row[1])[:50]}")
+    def test_it_is_refused_by_its_name(self, row: tuple) -> None:
+        """One error, which names the variable and shows the value as it was given."""
+        parameter, value, variable, part = row if len(row) == 4 else (*row, f"gunicorn_{row[0]}", row[1])
+        with pytest.raises(InvalidValue) as caught:
+            check(**{parameter: value})
+        assert str(caught.value).startswith(f"{variable}: {part!r} can't be used: expected ")
+
+
+class TestSocketDirectives:
+    @pytest.mark.parametrize(
+        ("binds", "directives"),
+        [
+            (["127.0.0.1:80"], {"ListenStream": ["127.0.0.1:80"]}),
+            (["[::]:80"], {"ListenStream": ["[::]:80"]}),
+            (["0.0.0.0:80", "[::]:80"], {"ListenStream": ["0.0.0.0:80", "[::]:80"], "BindIPv6Only": "ipv6-only"}),
+            (
+                ["unix:/run/a", "127.0.0.1:80"],
+                {
+                    "ListenStream": ["/run/a", "127.0.0.1:80"],
+                    "SocketUser": "shop",
+                    "SocketGroup": "shop",
+                    "SocketMode": "0660",
+                },
+            ),
+        ],
+    )
+    def test_they_follow_from_the_addresses(self, binds: list[str], directives: dict) -> None:
+        """[::] stands for IPv4 as well, as it does elsewhere, unless IPv4 has addresses of its own."""
+        assert _plan.socket_directives(_binds.parse_binds(binds, "shop", "shop")) == directives
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
+    """A fresh host that has nothing of the project."""
+    return Host(monkeypatch, tmp_path)
+
+
+class Host:
+    """A host that tests change; its directories are real ones."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+        self.root = root
+        self.accounts: dict[str, _hoststate.Account] = {}
+        self.groups: set[str] = set()
+        self.refused: dict[str, int] = {}
+        self.environments: dict[int, dict[str, str]] = {}
+        self.units = {"shop.service": NO_UNIT, "shop.socket": NO_UNIT}
+        monkeypatch.setattr(_hoststate, "read_units", lambda names, run: {name: self.units[name] for name in names})
+        monkeypatch.setattr(_hoststate, "read_account", self.accounts.get)
+        monkeypatch.setattr(_hoststate, "has_group", lambda name: name in self.groups)
+        monkeypatch.setattr(_hoststate, "bind_error", lambda family, name, port: self.refused.get(f"{name}:{port}", 0))
+        monkeypatch.setattr(_hoststate, "read_environment", lambda pid: self.environments[pid])
+
+    def plan(self, **changes: object) -> dict:
+        """The plan for this host, with directories below its root."""
+        directories = {
+            "config_directory": f"{self.root}/etc/shop",
+            "data_directory": f"{self.root}/var/shop",
+            "log_file": f"{self.root}/log/shop/gunicorn.log",
+        }
+        return _plan.make_plan(check(**{**directories, **changes}), lambda command: "")
+
+
+class TestMakePlan:
+    def test_a_fresh_host(self, host: Host) -> None:
+        """Everything is to be made, and nothing runs."""
+        plan = host.plan()
+        nothing = dict.fromkeys(("exists", "active", "starting", "enabled", "stale"), False)
+        assert plan["service"] == plan["socket"] == {**nothing, "running": ""}
+        assert (plan["create_user"], plan["create_group"]) == (True, True)
+        assert plan["binds"] == ["127.0.0.1:8000", "[::1]:8000"]
+        assert plan["socket_directives"]["ListenStream"] == ["127.0.0.1:8000", "[::1]:8000"]
+        assert plan["environment"] == parameters()["environment"]
+        assert [directory["path"] for directory in plan["directories"]] == [
+            f"{host.root}/{path}" for path in ("etc/shop", "var/shop", "log/shop")
+        ]
+
+    def test_a_host_that_has_all(self, host: Host) -> None:
+        """Nothing is to be made, and what runs is known by what it was started with."""
+        host.accounts["shop"] = _hoststate.Account(os.getuid(), os.getgid(), (os.getgid(),))._replace(uid=4242)
+        host.groups.add("shop")
+        host.units = {"shop.service": SERVICE._replace(main_pid=7), "shop.socket": SOCKET}
+        host.environments[7] = {_plan.CONFIGURATION: "abc", _plan.SOCKETS: "def"}
+        for path in ("etc/shop", "var/shop", "log/shop"):
+            (host.root / path).mkdir(parents=True)
+            (host.root / path).chmod(0o777)
+        plan = host.plan()
+        assert (plan["create_user"], plan["create_group"], plan["directories"]) == (False, False, [])
+        state = {"exists": True, "active": True, "starting": False, "enabled": True, "stale": False}
+        assert plan["service"] == {**state, "running": "abc"}
+        assert plan["socket"] == {**state, "running": "def"}
+
+    @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+    def test_a_name_that_the_host_needs_itself(self, suite: str) -> None:
+        """With the real reader and a captured host: the role would have replaced ssh.service, or syslog.socket."""
+        blocks = (FIXTURES / f"{suite}.txt").read_text().split("\n\n") + (
+            FIXTURES / f"{suite}-states.txt"
+        ).read_text().split("\n\n")
+        known = {name: block for block in blocks for name in [block.split("Id=")[1].splitlines()[0]]}
+
+        def run(command: list[str]) -> str:
+            return "\n\n".join(known.get(name, known["nosuch.service"]).strip("\n") for name in command[4:]) + "\n"
+
+        for name in ("ssh", "syslog"):
+            with pytest.raises(
+                InvalidValue, match=f"gunicorn_service_name: '{name}'.*/lib/systemd/system/{name}"
+            ) as caught:
+                _plan.make_plan(check(service_name=name), run)
+            assert "no other unit" in str(caught.value)
+        with pytest.raises(InvalidValue, match="gunicorn_service_name: 'hang'"):
+            _plan.make_plan(
+                check(service_name="hang"), lambda command: run(command).replace("/etc/systemd", "/run/systemd")
+            )
+
+
+class TestAccounts:
+    def test_a_root_by_another_name(self, host: Host) -> None:
+        """It is the uid that makes root."""
+        host.accounts["shop"] = _hoststate.Account(0, 0, (0,))
+        with pytest.raises(InvalidValue, match="gunicorn_user: 'shop'.*uid 0"):
+            host.plan()
+
+    def test_the_role_makes_no_account_where_it_must_not(self, host: Host) -> None:
+        """The error names what is missing, the user first."""
+        with pytest.raises(InvalidValue, match="gunicorn_user: 'shop'.*gunicorn_manage_user"):
+            host.plan(manage_user=False)
+        host.accounts["shop"] = _hoststate.Account(4242, 4242, (4242,))
+        with pytest.raises(InvalidValue, match="gunicorn_group: 'shop'.*gunicorn_manage_user"):
+            host.plan(manage_user=False)
+        host.groups.add("shop")
+        assert not host.plan(manage_user=False)["create_user"]
+
+    @pytest.mark.parametrize(("key", "name"), [("group", "nginx"), ("owner", "nobody2")])
+    def test_others_that_a_unix_socket_is_for(self, host: Host, key: str, name: str) -> None:
+        """The role does not make them: systemd would fail the socket."""
+        with pytest.raises(InvalidValue, match=f"gunicorn_bind: '{name}'.*of the host"):
+            host.plan(bind=[{"path": "/run/shop.sock", key: name}])
+        host.groups.add(name)
+        host.accounts[name] = _hoststate.Account(99, 99, (99,))
+        host.plan(bind=[{"path": "/run/shop.sock", key: name}])
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        ("error", "expected"),
+        [
+            (errno.EADDRINUSE, "a port that no other process listens on"),
+            (errno.EADDRNOTAVAIL, "an address of this host"),
+            (errno.EAFNOSUPPORT, "an address of this host"),
+        ],
+    )
+    def test_what_would_end_the_start_is_found_before(self, host: Host, error: int, expected: str) -> None:
+        """The error names the address."""
+        host.refused["127.0.0.1:8000"] = error
+        with pytest.raises(InvalidValue, match=f"gunicorn_bind: '127.0.0.1:8000'.*{expected}"):
+            host.plan()
+
+    def test_another_process_on_the_port(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The same with a real process and the real probe."""
+        monkeypatch.undo()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            (bind,) = _binds.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
+            with pytest.raises(InvalidValue, match="no other process"):
+                _plan._check_addresses([bind], NO_UNIT, NO_UNIT)
+        _plan._check_addresses([bind], NO_UNIT, NO_UNIT)
+
+    @pytest.mark.parametrize(
+        ("service", "sockets", "bind", "passes"),
+        [
+            pytest.param(SERVICE, SOCKET, "127.0.0.1:8000", True, id="held by our own socket"),
+            pytest.param(NO_UNIT, SOCKET, "127.0.0.1:8000", True, id="held by our own socket, nothing behind it"),
+            pytest.param(
+                SERVICE, SOCKET, "0.0.0.0:8000", True, id="our socket gives way to another address of its port"
+            ),
+            pytest.param(SERVICE, SOCKET, "127.0.0.1:8080", False, id="a running service does not own every port"),
+            pytest.param(SERVICE, NO_UNIT, "127.0.0.1:8000", True, id="a service made by hand holds it itself"),
+            pytest.param(NO_UNIT, SOCKET._replace(active=False), "127.0.0.1:8000", False, id="ours is not open"),
+            pytest.param(NO_UNIT, NO_UNIT, "127.0.0.1:8000", False, id="nothing is ours"),
+        ],
+    )
+    def test_whose_port_it_is(self, host: Host, service: object, sockets: object, bind: str, passes: bool) -> None:
+        """A port in use is an error unless it is ours and will be given up."""
+        host.refused[bind] = errno.EADDRINUSE
+        host.units = {"shop.service": service, "shop.socket": sockets}
+        if passes:
+            host.plan(bind=[bind])
+        else:
+            with pytest.raises(InvalidValue, match="no other process"):
+                host.plan(bind=[bind])
+
+    def test_a_unix_socket_is_not_tried(self, host: Host) -> None:
+        """systemd replaces a file that is left of one."""
+        host.plan(bind=["unix:/run/shop.sock"])
+
+
+class TestPackages:
+    @pytest.fixture
+    def debian(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+        """What a Debian host lacks, which has these files and no others below /usr."""
+
+        def missing(*files: str, **changes: object) -> list[str]:
+            names = {"/usr/bin/python3": "/usr/bin/python3.11", "/usr/bin/python": "/usr/bin/python3.11"}
+            real = os.path.exists
+            monkeypatch.setattr(_plan.shutil, "which", lambda name: f"/usr/bin/{name}" if name != "no-python" else None)
+            monkeypatch.setattr(_plan.os.path, "realpath", lambda path: names.get(path, path))
+            monkeypatch.setattr(
+                _plan.os.path,
+                "isdir",
+                lambda path: path in files if path.startswith("/usr/lib/") else Path(path).is_dir(),
+            )
+            monkeypatch.setattr(
+                _plan.os.path, "exists", lambda path: path in files if path.startswith("/usr/") else real(path)
+            )
+            return host.plan(**{"venv": f"{host.root}/venv", **changes})["packages"]
+
+        return missing
+
+    def test_what_a_bare_host_lacks(self, debian: Callable[..., list[str]]) -> None:
+        """Debian parts ensurepip from Python, and a minimal host has no logrotate."""
+        assert debian() == ["python3.11-venv", "logrotate"]
+        assert debian(log_file="-") == ["python3.11-venv"]
+        assert debian("/usr/sbin/logrotate") == ["python3.11-venv"]
+        assert debian("/usr/sbin/logrotate", "/usr/lib/python3.11/ensurepip") == []
+
+    @pytest.mark.parametrize(("python", "package"), [("python", "python3.11-venv"), ("python3.13", "python3.13-venv")])
+    def test_the_package_of_the_interpreter(self, debian: Callable[..., list[str]], python: str, package: str) -> None:
+        """Whatever the interpreter is called: there is no package python-venv."""
+        assert debian("/usr/sbin/logrotate", python=python) == [package]
+
+    def test_a_venv_that_is_there_needs_nothing(self, debian: Callable[..., list[str]], host: Host) -> None:
+        """An empty directory is none yet."""
+        (host.root / "venv").mkdir()
+        assert debian("/usr/sbin/logrotate") == ["python3.11-venv"]
+        (host.root / "venv" / "bin").mkdir()
+        (host.root / "venv" / "bin" / "python").touch()
+        assert debian("/usr/sbin/logrotate", python="no-python") == []
+
+    @pytest.mark.parametrize("kind", ["file", "folder"])
+    def test_what_is_no_venv_is_refused_before_anything_is_made(self, host: Host, kind: str) -> None:
+        """A file, or a folder with something else in it."""
+        path = host.root / "venv"
+        path.touch() if kind == "file" else (path / "music").mkdir(parents=True)
+        with pytest.raises(InvalidValue, match="gunicorn_venv: .* a virtual environment"):
+            host.plan(venv=str(path))
+
+    def test_an_interpreter_that_the_host_lacks(self, debian: Callable[..., list[str]]) -> None:
+        """The error comes before anything is installed."""
+        with pytest.raises(InvalidValue, match="gunicorn_python: 'no-python'"):
+            debian(python="no-python")
+
+    def test_an_interpreter_that_is_not_debians(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One that was built by hand has its own ensurepip."""
+        monkeypatch.setattr(_plan.shutil, "which", lambda name: "/usr/local/bin/python3.12")
+        assert "python3.12-venv" not in host.plan(venv=f"{host.root}/venv")["packages"]
+
+
+class TestDirectories:
+    def test_those_that_are_missing(self, host: Host) -> None:
+        """The configuration is root's, the rest the user's; nobody else may look in."""
+        assert host.plan(access_log_file=f"{host.root}/log/access/a.log")["directories"] == [
+            {"path": f"{host.root}/etc/shop", "owner": "root", "group": "shop", "mode": "0750"},
+            {"path": f"{host.root}/var/shop", "owner": "shop", "group": "shop", "mode": "0750"},
+            {"path": f"{host.root}/log/access", "owner": "shop", "group": "shop", "mode": "0750"},
+            {"path": f"{host.root}/log/shop", "owner": "shop", "group": "shop", "mode": "0750"},
+        ]
+
+    def test_one_that_bears_the_projects_name_changes_hands(self, host: Host) -> None:
+        """It keeps the mode that it has."""
+        (host.root / "var/shop").mkdir(parents=True)
+        (host.root / "var/shop").chmod(0o2755)
+        assert {"path": f"{host.root}/var/shop", "owner": "shop", "group": "shop", "mode": "2755"} in host.plan()[
+            "directories"
+        ]
+
+    def test_one_of_the_host_never_does(self, host: Host) -> None:
+        """/var/log itself must not become the user's."""
+        (host.root / "log").mkdir()
+        with pytest.raises(InvalidValue, match="log'.*the user shop may write"):
+            host.plan(log_file=f"{host.root}/log/shop.log")
+        (host.root / "log").chmod(0o777)
+        with pytest.raises(InvalidValue):  # no user yet, so nobody knows
+            host.plan(log_file=f"{host.root}/log/shop.log")
+        host.accounts["shop"] = _hoststate.Account(4242, 4242, (4242,))
+        assert f"{host.root}/log" not in [
+            entry["path"] for entry in host.plan(log_file=f"{host.root}/log/a.log")["directories"]
+        ]
+
+    def test_a_configuration_directory_is_left_as_it_is(self, host: Host) -> None:
+        """The user need not write there."""
+        (host.root / "etc/shop").mkdir(parents=True)
+        (host.root / "etc/shop").chmod(0o700)
+        assert f"{host.root}/etc/shop" not in [entry["path"] for entry in host.plan()["directories"]]
