@@ -17,6 +17,23 @@ def _environment(variables: dict) -> list:
     return [_quoting.environment_assignment(name, value) for name, value in variables.items()]
 
 
+def _environment_file(variables: dict) -> list:
+    return [_quoting.environment_file_line(name, value) for name, value in variables.items()]
+
+
+def _unfit_secrets(secrets: dict) -> list:
+    """Names of the secrets that can't be handed to a process; never a value, since an error would show it."""
+    return [str(name) for name, value in secrets.items() if not _is_fit(name, value)]
+
+
+def _is_fit(name: object, value: object) -> bool:
+    try:
+        _quoting.environment_file_line(name, value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)
+
+
 def _arguments(arguments: list) -> str:
     return " ".join(_quoting.command_argument(argument) for argument in arguments)
 
@@ -37,6 +54,8 @@ class FilterModule:
     def filters(self) -> dict:
         functions = {
             "systemd_environment": _environment,
+            "systemd_environment_file": _environment_file,
+            "unfit_secrets": _unfit_secrets,
             "systemd_arguments": _arguments,
             "systemd_text": _quoting.text,
             "systemd_directives": _quoting.directives,

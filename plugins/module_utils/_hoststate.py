@@ -36,6 +36,7 @@ class Unit(NamedTuple):
     stale: bool
     path: str
     listen: tuple[str, ...]
+    masked: bool = False
 
 
 def has_ipv6_loopback(root: str = "/") -> bool:
@@ -107,6 +108,7 @@ def _parse_unit(block: str) -> Unit:
 
     return Unit(
         exists=first("LoadState") not in ("", "not-found"),
+        masked=first("LoadState") == "masked",
         active=first("ActiveState") in ("active", "reloading"),
         # also between two attempts of a service that does not come up
         starting=first("ActiveState") == "activating",

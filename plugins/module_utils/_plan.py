@@ -30,7 +30,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import Inva
 # Name of the environment variables with which a service tells what it was started with.
 CONFIGURATION = "GUNICORN_CONFIGURATION"
 SOCKETS = "GUNICORN_SOCKETS"
+SECRETS = "GUNICORN_SECRETS"
 WORKERS_MAX = 1000
+# Directives that would undo what other variables and their checks say.
+_ROLES_OWN = frozenset(["User", "Group", "Type", "NotifyAccess", "ExecStart", "ExecReload", "RuntimeDirectory"])
 _UNIT_DIRECTORY = "/etc/systemd/system"
 # As PEP 440 has them: what pip's parser refuses would count as met in a venv that has a Gunicorn already.
 _SUFFIX = r"((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
@@ -75,6 +78,8 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
     _check_count("gunicorn_workers", given["workers"])
     _check_count("gunicorn_threads", given["threads"])
     _check_version(given["version"])
+    _validation.check_url_path("gunicorn_health_path", given["health_path"])
+    _validation.check_host("gunicorn_health_host", given["health_host"])
     _check_directives(given["service_directives"])
     _settings.check_settings(given["settings"])
     return Wanted(
@@ -107,6 +112,9 @@ def _check_version(value: str) -> None:
 
 
 def _check_directives(directives: dict) -> None:
+    for name in _ROLES_OWN.intersection(directives):
+        expected = "other directives: this one is made of the role's variables"
+        raise InvalidValue(f"gunicorn_service_directives['{name}']", directives[name], expected)
     try:
         _quoting.directives(directives)
     except ValueError as error:
@@ -139,7 +147,8 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
         "create_user": account is None,
         "create_group": not _hoststate.has_group(wanted.group),
         "directories": wanted_directories(wanted, account),
-        "service": _describe(service, running.get(CONFIGURATION)),
+        "has_secrets_file": os.path.lexists(os.path.join(wanted.config_directory, "secrets.env")),
+        "service": {**_describe(service, running.get(CONFIGURATION)), "secrets": running.get(SECRETS, "")},
         "socket": _describe(sockets, running.get(SOCKETS)),
     }
 
@@ -169,6 +178,10 @@ def socket_directives(binds: list[_binds.Bind]) -> dict:
 
 
 def _check_unit(name: str, suffix: str, unit: _hoststate.Unit) -> None:
+    if unit.masked:
+        raise InvalidValue(
+            "gunicorn_service_name", name, f"a unit that is not masked (systemctl unmask {name}{suffix})"
+        )
     ours = os.path.join(_UNIT_DIRECTORY, name + suffix)
     if unit.exists and unit.path != ours:
         source = unit.path or "generated"
@@ -181,6 +194,9 @@ def _check_accounts(wanted: Wanted) -> _hoststate.Account | None:
     account = _hoststate.read_account(wanted.user)
     if account is not None and account.uid == 0:
         raise InvalidValue("gunicorn_user", wanted.user, "an unprivileged user: this one has uid 0")
+    if account is not None and account.uid < 100 and wanted.user == wanted.project:
+        expected = "another user (gunicorn_user): the distribution has one of this name for itself"
+        raise InvalidValue("gunicorn_project", wanted.project, expected)
     for name in sorted({bind.group for bind in wanted.binds if bind.group} - {wanted.group}):
         if not _hoststate.has_group(name):
             raise InvalidValue("gunicorn_bind", name, "a group of the host for the unix socket")
@@ -241,6 +257,7 @@ def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> li
         try:
             status = os.stat(directory["path"])
         except OSError:
+            result += [parent for parent in _missing_parents(directory["path"]) if parent not in result]
             result.append(directory)
             continue
         if directory["owner"] != "root" and not (account and _hoststate.writable_by(status, account)):
@@ -250,6 +267,14 @@ def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> li
 
 def _directory(path: str, owner: str, group: str) -> dict:
     return {"path": path, "owner": owner, "group": group, "mode": "0750"}
+
+
+def _missing_parents(path: str) -> list[dict]:
+    """Root's, as those of a package would be: the file module would hand them to the owner of the innermost."""
+    parents = []
+    while not os.path.lexists(path := os.path.dirname(path)):
+        parents.insert(0, {"path": path, "owner": "root", "group": "root", "mode": "0755"})
+    return parents
 
 
 def _log_directories(wanted: Wanted) -> list[str]:

@@ -14,6 +14,8 @@ import re
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means itself without quotes, and reads better so
+_SHELL_SPECIAL = re.compile(r'[\\"$`]')
+_BACKSLASHED = r"\\\g<0>"
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DIRECTIVE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
@@ -50,6 +52,17 @@ def environment_assignment(name: str, value: str) -> str:
     if not _ENVIRONMENT_NAME.match(name):
         raise ValueError(f"{name!r} is not a name of an environment variable")
     return _quoted(f"{name}={value}")
+
+
+def environment_file_line(name: str, value: str) -> str:
+    """Return a line of the file that EnvironmentFile= names: the process gets exactly `value`.
+
+    Its rules are a shell's, not those of unit files: specifiers are text, and what a shell would expand in double
+    quotes has a backslash. A value may run over several lines of the file.
+    """
+    if not _ENVIRONMENT_NAME.match(name):
+        raise ValueError(f"{name!r} is not a name of an environment variable")
+    return f'{name}="{_SHELL_SPECIAL.sub(_BACKSLASHED, checked(value))}"'
 
 
 def command_argument(value: str) -> str:

@@ -25,8 +25,8 @@ class Decision(NamedTuple):
 def decide(plan: dict, wanted: dict) -> Decision:
     """Compare the plan's ``service`` and ``socket`` with what is wanted.
 
-    `wanted` has `state` (started or stopped), `enabled`, `configuration` and `sockets` (hashes of what the process
-    shall be started with), and `files_changed` and `sockets_changed` (whether this run wrote unit files).
+    `wanted` has `state` (started or stopped), `enabled`, `configuration`, `secrets` and `sockets` (hashes of what the
+    process shall be started with), and `files_changed` and `sockets_changed` (whether this run wrote unit files).
     """
     service, sockets = plan["service"], plan["socket"]
     reasons = _reasons_of_both(service, sockets, wanted)
@@ -44,6 +44,9 @@ def decide(plan: dict, wanted: dict) -> Decision:
     outdated = service["active"] and (wanted["files_changed"] or _differs(service, service, wanted["configuration"]))
     if outdated:
         reasons.append("what runs was started with another configuration")
+    if service["active"] and service["secrets"] != wanted["secrets"]:
+        outdated = True
+        reasons.append("what runs was started with other secrets")
     return Decision(
         reasons=reasons,
         # One that was made by hand, without a socket unit: systemd opens no sockets for a service that runs already.

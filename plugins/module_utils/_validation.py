@@ -19,6 +19,8 @@ _UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path",
 _PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
 _MODE = re.compile(r"0?[0-7]{3}\Z")
 _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
+_URL_PATH = re.compile(r"/[!-~]*\Z")
+_HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Gunicorn reads these after its configuration file or before its command line: the outcome would not be what
 # the variables of the role say.
@@ -72,6 +74,16 @@ def check_mode(variable: str, value: object) -> str:
 def check_app(variable: str, value: object) -> str:
     """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
     return _matching(_APP, variable, value, "MODULE:NAME, such as 'project.wsgi:application'")
+
+
+def check_url_path(variable: str, value: object) -> str:
+    """The path of a URL, perhaps with a query."""
+    return _matching(_URL_PATH, variable, value, "the path of a URL: a slash, then characters of a URL")
+
+
+def check_host(variable: str, value: object) -> str:
+    """A host's name or address, perhaps with a port, as the header Host has it."""
+    return _matching(_HOST, variable, value, "a host's name or address, IPv6 in brackets")
 
 
 def check_environment(variable: str, value: dict) -> dict:

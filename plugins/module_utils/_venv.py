@@ -105,7 +105,8 @@ def is_venv(path: str) -> bool:
     if not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path)):
         return False
     python = os.path.join(path, "bin", "python")
-    if not os.path.lexists(python):
+    # /usr has a bin/python, too
+    if not os.path.lexists(python) or not os.path.isfile(os.path.join(path, "pyvenv.cfg")):
         raise InvalidValue("gunicorn_venv", path, "a virtual environment, or a path where nothing is yet")
     if not os.path.exists(python):
         gone = os.path.realpath(python)
@@ -149,17 +150,26 @@ def install(wanted: Wanted, state: State, run: Run) -> None:
     python = os.path.join(wanted.path, "bin", "python")
     if not state.has_pip:
         _run(run, [python, "-m", "ensurepip"], f"gunicorn_venv: {wanted.path} has no pip, and ensurepip failed")
-    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
-        requirements.write("\n".join([gunicorn_requirement(wanted.version), *wanted.requirements, ""]))
-        requirements.flush()
-        command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-        command += ["--upgrade"] if wanted.upgrade else []
-        # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
-        command += ["--force-reinstall"] if state.gunicorn_version and not state.gunicorn_is_whole else []
-        command += [*wanted.pip_extra_args, "--requirement", requirements.name]
-        _run(run, command, f"gunicorn_version, gunicorn_requirements: pip could not install into {wanted.path}")
+    command = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    command += ["--upgrade"] if wanted.upgrade else []
+    # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
+    command += ["--force-reinstall"] if state.gunicorn_version and not state.gunicorn_is_whole else []
+    for lines in _resolutions(wanted):
+        with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as requirements:
+            requirements.write("\n".join([*lines, ""]))
+            requirements.flush()
+            failure = f"gunicorn_version, gunicorn_requirements: pip could not install into {wanted.path}"
+            _run(run, [*command, *wanted.pip_extra_args, "--requirement", requirements.name], failure)
     with open(_stamp_path(wanted), "w", encoding="ascii") as stamp:
         stamp.write(_fingerprint(wanted))
+
+
+def _resolutions(wanted: Wanted) -> list[list[str]]:
+    """What is installed at once: everything, but where lines have hashes, pip wants one for each line."""
+    gunicorn = gunicorn_requirement(wanted.version)
+    if any("--hash=" in line for line in wanted.requirements):
+        return [wanted.requirements, [gunicorn]]
+    return [[gunicorn, *wanted.requirements]]
 
 
 def _run(run: Run, command: list, failure: str, remove: str | None = None) -> None:

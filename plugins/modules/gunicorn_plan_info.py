@@ -96,6 +96,14 @@ options:
     description: Further settings of Gunicorn; here only those are refused that have a variable of their own.
     type: dict
     default: {}
+  health_path:
+    description: The path that a worker asks of the application before it accepts a connection.
+    type: str
+    default: /
+  health_host:
+    description: The host name of that request.
+    type: str
+    default: localhost
   service_directives:
     description: Directives of the unit's section Service.
     type: dict
@@ -171,10 +179,14 @@ plan:
       description: Directories that are missing or that the user can't write; with owner, group and mode.
       type: list
       elements: dict
+    has_secrets_file:
+      description: Whether there is a file of secrets from an earlier run.
+      type: bool
     service:
       description: >-
         The service unit - whether it C(exists), is C(active), C(starting), C(enabled), C(stale) (changed on disk since
-        systemd read it), and the hash of the configuration that the C(running) process was started with.
+        systemd read it), and the hashes of the configuration that the C(running) process was started with, and of its
+        C(secrets).
       type: dict
     socket:
       description: The same of the socket unit.
@@ -206,6 +218,8 @@ ARGUMENTS = {
     "port": {"type": "int", "default": 8000},
     "environment": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
+    "health_path": {"type": "str", "default": "/"},
+    "health_host": {"type": "str", "default": "localhost"},
     "service_directives": {"type": "dict", "default": {}},
     "config_directory": {"type": "str", "required": True},
     "data_directory": {"type": "str", "required": True},

@@ -105,7 +105,7 @@ python_version:
 fingerprint:
   description: >-
     A hash over the versions of Python and of everything that is installed; a service that was started with another
-    one runs what is not there any more. Empty where check mode finds no venv yet.
+    one runs what is not there any more. Empty where check mode finds that something is to be installed.
   returned: success
   type: str
 """
@@ -149,7 +149,7 @@ def ensure(wanted: _venv.Wanted, run: _venv.Run, check_mode: bool) -> dict:
         "changed": changed,
         "gunicorn_version": state.gunicorn_version if state else None,
         "python_version": state.python_version if state else None,
-        "fingerprint": state.fingerprint if state else "",
+        "fingerprint": "" if state is None or (changed and check_mode) else state.fingerprint,
         "diff": {"before": before.listing if before else "", "after": state.listing if state else ""},
     }
 
@@ -159,7 +159,8 @@ def main() -> None:
     os.umask(0o022)  # root's may be stricter, and the service's user has to read what is installed
 
     def run(command: list, data: str) -> tuple:
-        return module.run_command(command, data=data, binary_data=True)
+        # Not where the connection happens to be: python -m looks for modules there.
+        return module.run_command(command, data=data, binary_data=True, cwd="/")
 
     try:
         given = dict(module.params, requirements=_venv.read_requirements(module.params["requirements"]))

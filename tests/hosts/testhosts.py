@@ -391,7 +391,9 @@ def pack(files: dict[str, tuple[int, str]], archive: Path) -> None:
 def advise_on_storage() -> None:
     """Warn of podman's slowest storage, which Debian 12 gives to ordinary users."""
     if attempt(*podman("info", "--format={{.Store.GraphDriverName}}")).stdout.strip() == "vfs":
-        say('slow storage; put driver = "overlay" under [storage] in ~/.config/containers/storage.conf')
+        say('slow storage; put driver = "overlay" under [storage] in ~/.config/containers/storage.conf, and then')
+        # Podman noted its choice at its first call, and holds on to it.
+        say("run 'podman system reset', which removes all containers and images of yours")
 
 
 def build_image(suite: str, tag: str, state: Path) -> None:

@@ -122,6 +122,23 @@ def test_commands_of_the_book(host):
     assert "Hello from shop" in get(host, URLS[0])
 
 
+def test_stopping_the_socket_stops_all(host):
+    """While the socket is open, the next request starts a stopped service; without it nothing answers."""
+    assert host.run("systemctl stop shop.socket").rc == 0
+    assert host.run("curl --silent --max-time 5 %s", URLS[0]).rc == 7
+    assert not host.service("shop").is_running
+    assert host.run("systemctl start shop").rc == 0
+    assert "Hello from shop" in get(host, URLS[0])
+
+
+def test_disabling_is_for_the_socket_too(host):
+    """Else the first request after a reboot would start a disabled service."""
+    assert host.run("systemctl disable shop").rc == 0
+    assert not host.service("shop.socket").is_enabled
+    assert host.run("systemctl enable shop").rc == 0
+    assert host.service("shop.socket").is_enabled
+
+
 def test_reload_replaces_the_workers_and_keeps_the_master(host):
     """reload brings new code to life: new workers, the same master; it comes back when a new worker works."""
     master, before = main_pid(host), workers(host)
@@ -140,6 +157,19 @@ def test_reload_of_broken_code_fails_and_harms_nothing(host):
         assert "Hello from shop" in get(host, URLS[0])
     finally:
         assert host.run("cp -p /root/wsgi.py %s", code).rc == 0
+
+
+def test_reload_of_an_application_that_loads_but_fails_is_refused(host):
+    """A URLconf that does not import shows at the first request only: reload asks one before it touches the service."""
+    urls, master, before = "/opt/shop/shop/urls.py", main_pid(host), workers(host)
+    assert host.run("cp -p %s /root/urls.py && echo 'import no_such_module' >> %s", urls, urls).rc == 0
+    try:
+        assert host.run("systemctl reload shop").rc != 0
+        assert main_pid(host) == master
+        assert workers(host) <= before
+        assert "Hello from shop" in get(host, URLS[0])
+    finally:
+        assert host.run("cp -p /root/urls.py %s", urls).rc == 0
 
 
 def test_start_waits_for_a_worker_that_works(host):
@@ -169,13 +199,13 @@ def test_logs_are_written_for_the_project_only(host):
 def test_rotation_loses_no_line(host):
     """Logs are rotated again and again under load: each answered request has its line."""
     before = main_pid(host)
-    host.run("find /var/log/shop -name 'access.log.*' -delete")
+    host.run("find /var/log/shop-access -name 'access.log.*' -delete")
     run = str(time.time_ns())
     answered, failed, rotations = map(int, host.check_output("python3 -c %s %s", ROTATE_UNDER_LOAD, run).split())
     assert failed == 0
     assert answered == 1200
     assert rotations >= 3
-    lines = host.check_output("zgrep --no-filename --count rotation-%s- /var/log/shop/access.log*", run).split()
+    lines = host.check_output("zgrep --no-filename --count rotation-%s- /var/log/shop-access/access.log*", run).split()
     assert sum(map(int, lines)) == answered
     assert main_pid(host) == before
 

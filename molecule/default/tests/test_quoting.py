@@ -24,6 +24,11 @@ def values():
     return AWKWARD + ["".join(randomness.choices(ALPHABET, k=length)) for length in lengths]
 
 
+def write(host, path, text):
+    encoded = base64.b64encode(text.encode()).decode()
+    assert host.run("echo %s | base64 -d > %s", encoded, path).rc == 0
+
+
 def test_systemd_gives_back_what_was_written(host):
     """Every value arrives unchanged, and none of them has added a directive."""
     wanted = values()
@@ -38,14 +43,17 @@ def test_systemd_gives_back_what_was_written(host):
             "User=daemon",
             "ExecStartPre=+/usr/bin/install -o daemon /dev/null /run/quoting.json",
             *(f"Environment={item}" for item in environment),
+            "EnvironmentFile=/run/quoting.env",
             f"ExecStart={' '.join(command)}",
             "",
         ]
     )
-    encoded = base64.b64encode(unit.encode()).decode()
-    assert host.run("echo %s | base64 -d > /run/systemd/system/quoting.service", encoded).rc == 0
+    lines = [_quoting.environment_file_line(f"F{number}", value) for number, value in enumerate(wanted)]
+    write(host, "/run/quoting.env", "\n".join([*lines, ""]))
+    write(host, "/run/systemd/system/quoting.service", unit)
     assert host.run("systemctl daemon-reload && systemctl start quoting.service").rc == 0
     got_environment, got_arguments = json.loads(host.check_output("cat /run/quoting.json"))
     assert got_arguments == wanted
     assert [got_environment.get(f"V{number}") for number in range(len(wanted))] == wanted
+    assert [got_environment.get(f"F{number}") for number in range(len(wanted))] == wanted
     assert host.check_output("systemctl show --property=User --value quoting.service") == "daemon"

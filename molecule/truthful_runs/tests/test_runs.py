@@ -120,7 +120,7 @@ def test_check_and_diff_show_a_change_and_make_none(host):
         "sed -i 's/127.0.0.1:8000/127.0.0.1:8008/' /etc/systemd/system/notes.socket && systemctl daemon-reload"
         " && systemctl restart notes.socket",
         "rm /etc/opt/notes/gunicorn.conf.py",
-        "systemctl mask --runtime notes.service; systemctl unmask --runtime notes.service; systemctl stop notes.socket",
+        "sed -i 's/^threads = .*/threads = 3/' /etc/opt/notes/gunicorn.conf.py && systemctl restart notes",
     ],
 )
 def test_what_somebody_changed_is_put_right(host, damage):
@@ -150,6 +150,19 @@ def test_new_configuration_is_started_though_the_handler_was_lost(host):
     assert Run().code == 0
 
 
+def test_masked_unit_is_left_to_the_administrator(host):
+    """Who masks a unit does not want it to be started: the role says so, and leaves it."""
+    unit = "/etc/systemd/system/notes.service"
+    assert host.run(f"mv {unit} /root/notes.service && systemctl mask notes.service").rc == 0
+    run = Run()
+    assert run.code == 2
+    assert "systemctl unmask notes.service" in run.output
+    assert (
+        host.run(f"systemctl unmask notes.service && mv /root/notes.service {unit} && systemctl daemon-reload").rc == 0
+    )
+    assert Run().code == 0
+
+
 def test_stopped_and_disabled_are_states_too(host):
     """The service can be left stopped and disabled, and comes back."""
     arguments = ["--extra-vars", "gunicorn_service_state=stopped gunicorn_service_enabled=false"]
@@ -168,7 +181,9 @@ def test_requirement_that_went_missing_comes_back_and_is_served(host):
     assert host.run("/opt/notes/venv/bin/pip uninstall --yes flask").rc == 0
     assert Run().code == 0
     assert host.run("/opt/notes/venv/bin/python -c 'import flask'").rc == 0
+    foretold = Run("--check", "--extra-vars", "gunicorn_version=26.0.0")
     downgrade = Run("--extra-vars", "gunicorn_version=26.0.0")
+    assert foretold.changed() == [task for task in downgrade.changed() if "able and" not in task]
     assert downgrade.code == 0, downgrade.output
     assert "gunicorn 26.0.0" in host.check_output("tail -n 20 /var/log/notes/gunicorn.log")
     assert main_pid(host) != before
@@ -178,6 +193,7 @@ def test_requirement_that_went_missing_comes_back_and_is_served(host):
     ("variable", "value", "said"),
     [
         ("gunicorn_project", "my site", "gunicorn_project: 'my site'"),
+        ("gunicorn_project", "", "gunicorn_project: ''"),
         ("gunicorn_project", "ssh", "gunicorn_service_name: 'ssh'"),
         ("gunicorn_user", "root", "gunicorn_user: 'root'"),
         ("gunicorn_bind", ["[::1]"], "gunicorn_bind: '[::1]'"),
@@ -189,6 +205,8 @@ def test_requirement_that_went_missing_comes_back_and_is_served(host):
         ("gunicorn_worker_class", "gthreed", "gunicorn_worker_class: 'gthreed'"),
         ("gunicorn_environment", {"A": "\0"}, "gunicorn_environment['A']"),
         ("gunicorn_version", "99.0", "99.0"),
+        ("gunicorn_venv", "/usr", "gunicorn_venv: '/usr'"),
+        ("gunicorn_service_directives", {"User": "root"}, "gunicorn_service_directives['User']: 'root'"),
         ("gunicorn_log_file", "/var/log/notes.log", "/var/log"),
     ],
 )

@@ -15,7 +15,7 @@ switch_decision = FilterModule().filters()["switch_decision"]
 states = st.fixed_dictionaries(
     {
         **dict.fromkeys(("active", "starting", "enabled", "stale"), st.booleans()),
-        "running": st.sampled_from(["", "a", "b"]),
+        **dict.fromkeys(("running", "secrets"), st.sampled_from(["", "a", "b"])),
     }
 )
 plans = st.fixed_dictionaries({"service": states, "socket": states})
@@ -25,6 +25,7 @@ wishes = st.fixed_dictionaries(
         **dict.fromkeys(("enabled", "files_changed", "sockets_changed"), st.booleans()),
         "configuration": st.just("a"),
         "sockets": st.just("a"),
+        "secrets": st.sampled_from(["", "a"]),
     }
 )
 
@@ -37,8 +38,8 @@ def test_it_is_the_decision_as_a_mapping(plan: dict, wanted: dict) -> None:
 
 def test_its_fields() -> None:
     """The role reads its fields by name; a service that is as it should be gives no reasons."""
-    unit = {"active": True, "starting": False, "enabled": True, "stale": False, "running": "a"}
-    wanted: dict = {"state": "started", "enabled": True, "configuration": "a", "sockets": "a"}
+    unit = {"active": True, "starting": False, "enabled": True, "stale": False, "running": "a", "secrets": ""}
+    wanted: dict = {"state": "started", "enabled": True, "configuration": "a", "sockets": "a", "secrets": ""}
     wanted.update(files_changed=False, sockets_changed=False)
     assert switch_decision({"service": unit, "socket": unit}, wanted) == {
         "reasons": [],

@@ -64,3 +64,14 @@ def test_an_error_names_its_filter(name: str, value: object, message: str) -> No
 def test_the_order_is_kept() -> None:
     """A later line wins in systemd, and the same input writes the same file."""
     assert FILTERS["systemd_environment"]({"Z": "1", "A": "2"}) == ["Z=1", "A=2"]
+
+
+def test_unfit_secrets_are_named_without_their_values() -> None:
+    """Only names are returned, of what is no environment variable, no string, or has a NUL."""
+    secrets = {"GOOD": "value $\n", "BAD NAME": "x", "NUL": "hidden\0", "NUMBER": 5, "NONE": None, "EMPTY": ""}
+    assert FILTERS["unfit_secrets"](secrets) == ["BAD NAME", "NUL", "NUMBER", "NONE"]
+
+
+def test_environment_file_has_a_line_for_each() -> None:
+    """In the order of the mapping, each quoted."""
+    assert FILTERS["systemd_environment_file"]({"B": "1", "A": "$2"}) == ['B="1"', 'A="\\$2"']

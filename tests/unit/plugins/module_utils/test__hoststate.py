@@ -119,6 +119,11 @@ class TestBindError:
 
 
 class TestReadUnits:
+    def test_a_masked_unit_is_known(self) -> None:
+        """Its FragmentPath says nothing of it."""
+        (unit,) = _hoststate.read_units(["a.service"], lambda command: "Id=a.service\nLoadState=masked\n").values()
+        assert (unit.exists, unit.masked) == (True, True)
+
     @pytest.mark.parametrize("suite", SUITES)
     def test_a_host_with_the_role_applied(self, suite: str) -> None:
         """Captured from hosts of either release: what runs, what does not exist, and what is the host's own."""

@@ -40,6 +40,8 @@ def parameters(**changes: object) -> dict:
         "port": 8000,
         "environment": {"PYTHONPATH": "/etc/opt/shop:/opt/shop", "DJANGO_SETTINGS_MODULE": "settings"},
         "settings": {},
+        "health_path": "/",
+        "health_host": "localhost",
         "service_directives": {},
         "config_directory": "/etc/opt/shop",
         "data_directory": "/var/opt/shop",
@@ -330,17 +332,31 @@ class Host:
 
 
 class TestMakePlan:
+    def test_a_masked_unit_is_left_alone(self, host: Host) -> None:
+        """An administrator who masks a unit does not want it to be started."""
+        host.units["shop.socket"] = NO_UNIT._replace(exists=True, masked=True)
+        with pytest.raises(InvalidValue, match="systemctl unmask shop.socket"):
+            host.plan()
+
+    @pytest.mark.parametrize("name", ["User", "Group", "Type", "ExecStart", "RuntimeDirectory"])
+    def test_directives_of_the_role_have_their_variables(self, name: str) -> None:
+        """User=root among the directives would undo what gunicorn_user promises."""
+        with pytest.raises(InvalidValue, match=rf"gunicorn_service_directives\['{name}'\]: 'root'"):
+            check(service_directives={name: "root"})
+
     def test_a_fresh_host(self, host: Host) -> None:
         """Everything is to be made, and nothing runs."""
         plan = host.plan()
         nothing = dict.fromkeys(("exists", "active", "starting", "enabled", "stale"), False)
-        assert plan["service"] == plan["socket"] == {**nothing, "running": ""}
+        assert plan["socket"] == {**nothing, "running": ""}
+        assert plan["service"] == {**nothing, "running": "", "secrets": ""}
+        assert plan["has_secrets_file"] is False
         assert (plan["create_user"], plan["create_group"]) == (True, True)
         assert plan["binds"] == ["127.0.0.1:8000", "[::1]:8000"]
         assert plan["socket_directives"]["ListenStream"] == ["127.0.0.1:8000", "[::1]:8000"]
         assert plan["environment"] == parameters()["environment"]
         assert [directory["path"] for directory in plan["directories"]] == [
-            f"{host.root}/{path}" for path in ("etc/shop", "var/shop", "log/shop")
+            f"{host.root}/{path}" for path in ("etc", "etc/shop", "var", "var/shop", "log", "log/shop")
         ]
 
     def test_a_host_that_has_all(self, host: Host) -> None:
@@ -348,14 +364,16 @@ class TestMakePlan:
         host.accounts["shop"] = _hoststate.Account(os.getuid(), os.getgid(), (os.getgid(),))._replace(uid=4242)
         host.groups.add("shop")
         host.units = {"shop.service": SERVICE._replace(main_pid=7), "shop.socket": SOCKET}
-        host.environments[7] = {_plan.CONFIGURATION: "abc", _plan.SOCKETS: "def"}
+        host.environments[7] = {_plan.CONFIGURATION: "abc", _plan.SOCKETS: "def", _plan.SECRETS: "ghi"}
         for path in ("etc/shop", "var/shop", "log/shop"):
             (host.root / path).mkdir(parents=True)
             (host.root / path).chmod(0o777)
+        (host.root / "etc/shop/secrets.env").touch()
         plan = host.plan()
+        assert plan["has_secrets_file"] is True
         assert (plan["create_user"], plan["create_group"], plan["directories"]) == (False, False, [])
         state = {"exists": True, "active": True, "starting": False, "enabled": True, "stale": False}
-        assert plan["service"] == {**state, "running": "abc"}
+        assert plan["service"] == {**state, "running": "abc", "secrets": "ghi"}
         assert plan["socket"] == {**state, "running": "def"}
 
     @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
@@ -382,6 +400,13 @@ class TestMakePlan:
 
 
 class TestAccounts:
+    def test_an_account_of_the_distribution_is_not_taken_by_chance(self, host: Host) -> None:
+        """A project called news is not Debian's user news; who means such a user says so."""
+        host.accounts["news"] = host.accounts["www"] = _hoststate.Account(9, 9, (9,))
+        with pytest.raises(InvalidValue, match="gunicorn_project: 'news'.*gunicorn_user"):
+            host.plan(project="news", user="news")
+        assert host.plan(user="www")["create_user"] is False
+
     def test_a_root_by_another_name(self, host: Host) -> None:
         """It is the uid that makes root."""
         host.accounts["shop"] = _hoststate.Account(0, 0, (0,))
@@ -501,6 +526,7 @@ class TestPackages:
         assert debian("/usr/sbin/logrotate") == ["python3.11-venv"]
         (host.root / "venv" / "bin").mkdir()
         (host.root / "venv" / "bin" / "python").touch()
+        (host.root / "venv" / "pyvenv.cfg").touch()
         assert debian("/usr/sbin/logrotate", python="no-python") == []
 
     @pytest.mark.parametrize("kind", ["file", "folder"])
@@ -524,8 +550,13 @@ class TestPackages:
 
 class TestDirectories:
     def test_those_that_are_missing(self, host: Host) -> None:
-        """The configuration is root's, the rest the user's; nobody else may look in."""
-        assert host.plan(access_log_file=f"{host.root}/log/access/a.log")["directories"] == [
+        """The configuration is root's, the rest the user's; nobody else may look in. What leads there is root's."""
+        directories = host.plan(access_log_file=f"{host.root}/log/access/a.log")["directories"]
+        parents = [directory for directory in directories if directory["mode"] == "0755"]
+        assert [(directory["path"], directory["owner"]) for directory in parents] == [
+            (f"{host.root}/{name}", "root") for name in ("etc", "var", "log")
+        ]
+        assert [directory for directory in directories if directory not in parents] == [
             {"path": f"{host.root}/etc/shop", "owner": "root", "group": "shop", "mode": "0750"},
             {"path": f"{host.root}/var/shop", "owner": "shop", "group": "shop", "mode": "0750"},
             {"path": f"{host.root}/log/access", "owner": "shop", "group": "shop", "mode": "0750"},

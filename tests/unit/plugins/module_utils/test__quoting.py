@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from hypothesis import example, given
@@ -15,6 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import (
     command_argument,
     directives,
     environment_assignment,
+    environment_file_line,
     text,
 )
 
@@ -229,3 +231,30 @@ class TestDirectives:
         """The error names it."""
         with pytest.raises(ValueError, match="is not a name of a systemd directive"):
             directives({name: "x"})
+
+
+class TestEnvironmentFileLine:
+    @pytest.mark.parametrize(
+        ("value", "line"),
+        [
+            ("plain", 'A="plain"'),
+            ('$HOME `id` \\ "x"', 'A="\\$HOME \\`id\\` \\\\ \\"x\\""'),
+            ("50% 'of' it", "A=\"50% 'of' it\""),
+            ("two\nlines", 'A="two\nlines"'),
+        ],
+    )
+    def test_it_is_quoted_as_in_a_shell(self, value: str, line: str) -> None:
+        """What double quotes leave special in a shell has a backslash; percent signs and newlines are themselves."""
+        assert environment_file_line("A", value) == line
+
+    @given(value=st.text(alphabet=st.characters(exclude_categories=["Cs", "Cn"], exclude_characters="\0\r")))
+    def test_a_shell_reads_the_value(self, value: str) -> None:
+        """shlex, which has the same rules but for dollars and backticks, gives the value back."""
+        (word,) = shlex.split(environment_file_line("A", value).replace("\\$", "$").replace("\\`", "`"))
+        assert word == f"A={value}"
+
+    @pytest.mark.parametrize(("name", "value"), [("A B", "x"), ("A", "\0"), ("", "x"), ("A\nB", "x"), ("A", "\ufffe")])
+    def test_what_cannot_be_handed_over_is_refused(self, name: str, value: str) -> None:
+        """Names that are none, and characters that systemd does not take."""
+        with pytest.raises(ValueError, match="name|NUL|noncharacter"):
+            environment_file_line(name, value)

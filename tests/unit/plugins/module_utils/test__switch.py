@@ -10,30 +10,49 @@ from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Decision, decide
 
-RUNNING = {"exists": True, "active": True, "starting": False, "enabled": True, "stale": False, "running": "hash"}
-ABSENT = {"exists": False, "active": False, "starting": False, "enabled": False, "stale": False, "running": ""}
+RUNNING = {
+    "exists": True,
+    "active": True,
+    "starting": False,
+    "enabled": True,
+    "stale": False,
+    "running": "hash",
+    "secrets": "",
+}
+ABSENT = {
+    "exists": False,
+    "active": False,
+    "starting": False,
+    "enabled": False,
+    "stale": False,
+    "running": "",
+    "secrets": "",
+}
 WANTED = {
     "state": "started",
     "enabled": True,
     "configuration": "hash",
     "sockets": "hash",
+    "secrets": "",
     "files_changed": False,
     "sockets_changed": False,
 }
 
 units = st.builds(
-    lambda state, enabled, stale, running: {
+    lambda state, enabled, stale, running, secrets: {
         "exists": True,
         "active": state == "active",
         "starting": state == "starting",
         "enabled": enabled,
         "stale": stale,
         "running": running if state == "active" else "",
+        "secrets": secrets if state == "active" else "",
     },
     st.sampled_from(["active", "starting", "inactive"]),
     st.booleans(),
     st.booleans(),
     st.sampled_from(["", "hash", "other"]),
+    st.sampled_from(["", "old", "new"]),
 )
 wishes = st.fixed_dictionaries(
     {
@@ -41,6 +60,7 @@ wishes = st.fixed_dictionaries(
         "enabled": st.booleans(),
         "configuration": st.just("hash"),
         "sockets": st.just("hash"),
+        "secrets": st.sampled_from(["", "new"]),
         "files_changed": st.booleans(),
         "sockets_changed": st.booleans(),
     }
@@ -80,6 +100,7 @@ def carried_out(plan: dict, wanted: dict, decision: Decision) -> dict:
         service["active"] = False
     elif decision.service_state == "restarted" or not service["active"]:
         service["active"], service["running"], sockets["running"] = True, wanted["configuration"], wanted["sockets"]
+        service["secrets"] = wanted["secrets"]
     for unit in (service, sockets):
         unit.update(enabled=wanted["enabled"], stale=False)
         if not service["active"]:
@@ -96,6 +117,7 @@ class TestProperties:
         assert found["service"]["active"] == found["socket"]["active"] == (wanted["state"] == "started")
         if found["service"]["active"]:
             assert (found["service"]["running"], found["socket"]["running"]) == ("hash", "hash")
+            assert found["service"]["secrets"] == wanted["secrets"]
         assert decide(found, {**wanted, "files_changed": False, "sockets_changed": False}).reasons == []
 
     @given(plan=plans(), wanted=wishes)
@@ -124,6 +146,8 @@ class TestReasons:
         [
             ({}, {"running": "old"}, {}, "not the ones that are configured", ("restarted", "restarted")),
             ({}, {}, {"sockets_changed": True}, "not the ones that are configured", ("restarted", "restarted")),
+            ({"secrets": "old"}, {}, {}, "other secrets", ("started", "restarted")),
+            ({}, {}, {"secrets": "new"}, "other secrets", ("started", "restarted")),
             ({"running": "old"}, {}, {}, "another configuration", ("started", "restarted")),
             ({"running": ""}, {}, {}, "another configuration", ("started", "restarted")),
             ({}, {}, {"files_changed": True}, "another configuration", ("started", "restarted")),

@@ -26,6 +26,8 @@ GOOD = {
         "shop:create_app()",
         "shop:create_app('x y', debug=False)",
     ],
+    _validation.check_url_path: ["/", "/health?full=1", "/a%20b"],
+    _validation.check_host: ["localhost", "www.example.com", "127.0.0.1:8000", "[::1]", "[::1]:80", "my_host"],
     _sizing.check_worker_class: ["sync", "gthread", "shop.workers.Own", "egg:gunicorn#sync"],
 }
 # what nothing of the above can be
@@ -92,6 +94,8 @@ BAD = {
         "shop/wsgi.py",
         "shop.wsgi application",
     ],
+    _validation.check_url_path: ["health", "//\n", "/a b", "/é", "http://localhost/"],
+    _validation.check_host: ["a b", "::1", "[::1", "localhost:", "localhost\r\nX: y", "a/b", "ä"],
     _sizing.check_worker_class: [
         "gthread ",
         "gthreed",

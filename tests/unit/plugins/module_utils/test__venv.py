@@ -279,6 +279,7 @@ class TestRepair:
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin/python").write_text("#!/bin/sh\necho libpython3.99.so: cannot open >&2; exit 127\n")
         (tmp_path / "bin/python").chmod(0o755)
+        (tmp_path / "pyvenv.cfg").touch()
         with pytest.raises(_venv.VenvError, match=r"gunicorn_venv: .* can't be read: libpython3.99.so: cannot open"):
             host.ensure(want(tmp_path))
 
@@ -446,3 +447,16 @@ class TestState:
         assert same.fingerprint == state.fingerprint
         others = [state._replace(python_version="3.11.3"), state._replace(versions={**state.versions, "django": "5.3"})]
         assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("requirements", "resolutions"),
+    [
+        (["Flask"], [["gunicorn>=23.0.0", "Flask"]]),
+        (["Flask==3.1.0 \\", "--hash=sha256:ab"], [["Flask==3.1.0 \\", "--hash=sha256:ab"], ["gunicorn>=23.0.0"]]),
+    ],
+)
+def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolutions: list) -> None:
+    """In one file with hashes, pip wants a hash of Gunicorn, too."""
+    wanted = _venv.Wanted("/v", "python3", "newest", requirements, [], False, {}, "sync")
+    assert _venv._resolutions(wanted) == resolutions

@@ -1,0 +1,94 @@
+"""Secrets reach the application and nobody else, and are seen nowhere; runs on the host that the other tests left."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PLAYBOOK = Path(__file__).parent.parent / "converge.yml"
+CANARY = "canary-7f3a91"
+AWKWARD = f"{CANARY} $HOME ${{HOME}} `id` %n \\ \\\\ \" ' \n second line ☃"
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run the playbook as loudly as Ansible can, with variables from a file."""
+
+    def run(variables, *arguments):
+        given = tmp_path / "vars.json"
+        given.write_text(json.dumps(variables))
+        command = ["ansible-playbook", "-vvv", "--diff", "--extra-vars", f"@{given}", *arguments, str(PLAYBOOK)]
+        process = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False)
+        return process.returncode, process.stdout + process.stderr
+
+    return run
+
+
+def title(host):
+    return json.loads(host.check_output("curl --silent --fail http://127.0.0.1:8000/"))["title"]
+
+
+def main_pid(host):
+    return host.check_output("systemctl show --property=MainPID --value notes.service")
+
+
+def test_secrets_reach_the_application_and_nobody_else(host, play):
+    """The application has them unchanged; no output, no unit, no log, no other user does."""
+    variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"TOKEN": f"{CANARY}\n"}}
+    checked, check_output = play(variables, "--check")
+    code, output = play(variables)
+    assert (checked, code) == (0, 0), output
+    assert title(host) == AWKWARD
+    credential = f"nsenter --target {main_pid(host)} --mount cat /run/credentials/notes.service/TOKEN"
+    assert host.check_output(credential) == CANARY
+    assert CANARY not in check_output + output
+    seen = {
+        "systemctl show": host.check_output("systemctl show notes.service notes.socket"),
+        "systemctl cat": host.check_output("systemctl cat notes.service"),
+        "the journal": host.check_output("journalctl --no-pager --output=export"),
+        "processes, for another user": host.run("sudo -u nobody ps axeww").stdout,
+        "the bus": host.check_output("sudo -u nobody systemctl show notes.service"),
+    }
+    assert [place for place, text in seen.items() if CANARY in text] == []
+    # After the journal was read, in which sudo now writes what the tests search for.
+    root = host.run(f"grep -rIl --exclude-dir=credentials -e {CANARY} /etc /opt /var /run /home /root /tmp")
+    assert root.stdout.split() == ["/etc/opt/notes/secrets.env"]
+    others = host.run(f"sudo -u nobody grep -rIl -e {CANARY} /etc /opt /var /run /home /tmp 2>/dev/null")
+    assert others.stdout == ""
+
+
+def test_files_of_secrets_are_for_root_alone(host):
+    """Owner and modes let not even the service's own user read them."""
+    for path, mode in (
+        ("/etc/opt/notes/secrets.env", 0o600),
+        ("/etc/opt/notes/credentials", 0o700),
+        ("/etc/opt/notes/credentials/TOKEN", 0o600),
+    ):
+        file = host.file(path)
+        assert (file.user, file.group, file.mode) == ("root", "root", mode)
+
+
+def test_same_secrets_change_nothing_and_others_restart(host, play):
+    """A second run has nothing to do; a new value goes live; without secrets the file is gone."""
+    variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"TOKEN": f"{CANARY}\n"}}
+    before = main_pid(host)
+    assert "changed=0" in play(variables)[1]
+    assert main_pid(host) == before
+    assert play({"gunicorn_secrets": {"NOTES_TITLE": "another"}})[0] == 0
+    assert title(host) == "another"
+    assert play({})[0] == 0
+    assert title(host) == "Notes"
+    assert not host.file("/etc/opt/notes/secrets.env").exists
+    assert "changed=0" in play({})[1]
+
+
+def test_secret_that_cannot_be_handed_over_is_named_but_not_shown(host, play):
+    """The error has the name alone."""
+    before = main_pid(host)
+    code, output = play({"gunicorn_secrets": {"TOKEN": f"{CANARY}\0"}})
+    assert code == 2
+    assert "gunicorn_secrets, gunicorn_credentials: TOKEN can't be used" in output
+    assert CANARY not in output
+    assert main_pid(host) == before
