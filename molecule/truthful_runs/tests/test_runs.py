@@ -189,6 +189,44 @@ def test_requirement_that_went_missing_comes_back_and_is_served(host):
     assert main_pid(host) != before
 
 
+def test_ipv6_is_listened_on_exactly_where_it_is(host):
+    """A host that loses ::1 gets a service on 127.0.0.1 alone, and both when it is back."""
+
+    def listening():
+        return {address for address in host.socket.get_listening_sockets() if address.endswith(":8000")}
+
+    assert host.run("ip -6 address delete ::1/128 dev lo").rc == 0
+    try:
+        assert Run().code == 0
+        assert listening() == {"tcp://127.0.0.1:8000"}
+    finally:
+        assert host.run("ip -6 address add ::1/128 dev lo").rc == 0
+    assert Run().code == 0
+    assert listening() == {"tcp://127.0.0.1:8000", "tcp://::1:8000"}
+
+
+def test_venv_from_a_requirements_file_without_an_index(host):
+    """Another venv, from a file on the host and a directory of wheels; the user is not the role's to make."""
+    assert host.run("/opt/notes/venv/bin/pip download --quiet --dest /srv/wheels gunicorn flask").rc == 0
+    assert host.run("printf 'flask  # the framework\\n' > /srv/requirements.txt").rc == 0
+    arguments = {
+        "gunicorn_venv": "/srv/notes/venv",
+        "gunicorn_requirements": "/srv/requirements.txt",
+        "gunicorn_pip_extra_args": ["--no-index", "--find-links=/srv/wheels"],
+        "gunicorn_pip_environment": {"PIP_NO_CACHE_DIR": "1"},
+        "gunicorn_python": "/usr/bin/python3",
+        "gunicorn_manage_user": False,
+    }
+    run = Run("--extra-vars", json.dumps(arguments))
+    assert run.code == 0, run.output
+    (command,) = {process.args.split()[1] for process in host.process.filter(ppid=int(main_pid(host)))}
+    assert command == "/srv/notes/venv/bin/gunicorn"
+    assert Run("--extra-vars", json.dumps(arguments)).changed() == []
+    upgrade = Run("--extra-vars", json.dumps({**arguments, "gunicorn_upgrade": True}))
+    assert (upgrade.code, upgrade.changed()) == (0, [])
+    assert Run().code == 0
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
