@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means itself without quot
 _SHELL_SPECIAL = re.compile(r'[\\"$`]')
 _BACKSLASHED = r"\\\g<0>"
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
-_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _DIRECTIVE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 # Valid UTF-8, and yet systemd ignores a line with one of them: "String is not UTF-8 clean".
 _NONCHARACTERS = {chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)}
@@ -44,13 +44,17 @@ def _quoted(value: str) -> str:
     return '"' + _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", escaped) + '"'
 
 
+def _check_environment_name(name: str) -> None:
+    if not ENVIRONMENT_NAME.match(name):
+        raise ValueError(f"{name!r} is not a name of an environment variable")
+
+
 def environment_assignment(name: str, value: str) -> str:
     """Return one item of Environment=, quoted: the process gets exactly `value`.
 
     Raises ValueError for a name that is no environment variable's, and for a value with NUL.
     """
-    if not _ENVIRONMENT_NAME.match(name):
-        raise ValueError(f"{name!r} is not a name of an environment variable")
+    _check_environment_name(name)
     return _quoted(f"{name}={value}")
 
 
@@ -60,8 +64,7 @@ def environment_file_line(name: str, value: str) -> str:
     Its rules are a shell's, not those of unit files: specifiers are text, and what a shell would expand in double
     quotes has a backslash. A value may run over several lines of the file.
     """
-    if not _ENVIRONMENT_NAME.match(name):
-        raise ValueError(f"{name!r} is not a name of an environment variable")
+    _check_environment_name(name)
     return f'{name}="{_SHELL_SPECIAL.sub(_BACKSLASHED, checked(value))}"'
 
 

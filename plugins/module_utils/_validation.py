@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import checked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import ENVIRONMENT_NAME, checked
 
 # A project's name is at once a Python package, a user, a unit and a part of paths.
 _PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
@@ -21,7 +21,6 @@ _MODE = re.compile(r"0?[0-7]{3}\Z")
 _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
 _URL_PATH = re.compile(r"/[!-~]*\Z")
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
-_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Gunicorn reads these after its configuration file or before its command line: the outcome would not be what
 # the variables of the role say.
 _GUNICORN_ENVIRONMENT = {
@@ -99,7 +98,7 @@ def _checked_environment_name(variable: str, name: object) -> str:
     expected = "names of letters, digits and underscores, not a digit first"
     if name in _GUNICORN_ENVIRONMENT:
         raise InvalidValue(variable, name, _GUNICORN_ENVIRONMENT[name])
-    return _matching(_ENVIRONMENT_NAME, variable, name, expected)
+    return _matching(ENVIRONMENT_NAME, variable, name, expected)
 
 
 def _checked_environment_value(variable: str, value: object) -> str:
