@@ -55,6 +55,7 @@ class Wanted(NamedTuple):
     manage_user: bool
     venv: str
     python: str
+    venv_rebuild: bool
     binds: list[_binds.Bind]
     environment: dict[str, str]
     config_directory: str
@@ -90,6 +91,7 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
         manage_user=given["manage_user"],
         venv=_validation.check_path("gunicorn_venv", given["venv"]),
         python=given["python"],
+        venv_rebuild=given["venv_rebuild"],
         binds=binds,
         environment=_validation.check_environment("gunicorn_environment", given["environment"]),
         config_directory=_validation.check_path("gunicorn_config_directory", given["config_directory"]),
@@ -135,7 +137,7 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
     service, sockets = _hoststate.read_units(units, run).values()
     _check_unit(wanted.service, ".service", service)
     _check_unit(wanted.service, ".socket", sockets)
-    has_venv = _venv.is_venv(wanted.venv)
+    has_venv = _venv.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = _check_accounts(wanted)
     _check_addresses(wanted.binds, service, sockets)
     running = _hoststate.read_environment(service.main_pid) if service.main_pid else {}

@@ -25,6 +25,7 @@ def answer(request: dict) -> dict:
     versions = installed_versions()
     return {
         "python_version": ".".join(str(part) for part in sys.version_info[:3]),
+        "interpreter": interpreter(),
         "gunicorn_version": versions.get("gunicorn"),
         "gunicorn_is_whole": is_whole("gunicorn"),
         "versions": versions,
@@ -32,6 +33,11 @@ def answer(request: dict) -> dict:
         "unmet": [line for line in request["requirements"] if not is_met(line, versions)],
         "problems": setting_problems(request["settings"], request["worker_class"]) if "gunicorn" in versions else [],
     }
+
+
+def interpreter() -> str:
+    """The real path of the interpreter that the virtual environment was made with."""
+    return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
 def installed_versions() -> dict:

@@ -60,6 +60,10 @@ options:
     description: The interpreter to make the virtual environment with, where there is none.
     type: str
     default: python3
+  venv_rebuild:
+    description: Whether a new virtual environment is made where O(python) is another than it was made with, or is gone.
+    type: bool
+    default: false
   version:
     description: V(newest), a version or version specifiers of Gunicorn.
     type: str
@@ -210,6 +214,7 @@ ARGUMENTS = {
     "app": {"type": "str", "required": True},
     "venv": {"type": "str", "required": True},
     "python": {"type": "str", "default": "python3"},
+    "venv_rebuild": {"type": "bool", "default": False},
     "version": {"type": "str", "default": "newest"},
     "workers": {"type": "str", "default": "auto"},
     "threads": {"type": "str", "default": "auto"},

@@ -14,6 +14,11 @@ author:
 description:
   - Makes the virtual environment if there is none, and installs Gunicorn and the requirements into it with its own pip.
     The host's Python is never touched.
+  - With O(requirements), an existing virtual environment is never changed. A new one is built beside it, in a directory
+    whose name is that of O(path) with C(-) and eight hexadecimal digits, and O(path) becomes a link to it when it is
+    whole. What runs from the old one keeps it.
+  - Without O(requirements), what is in the virtual environment is the user's own, and it is changed in place. It has
+    what it had before if that fails, and also on the next run after pip was killed.
   - The package index is asked only if something is missing or does not satisfy what is wanted, so that a second run is
     quick and does not need the network.
   - Checks O(settings) and O(worker_class) against the Gunicorn that is installed, which alone knows what it takes.
@@ -33,11 +38,15 @@ attributes:
     details: With O(upgrade=true) the package index decides.
 options:
   path:
-    description: The virtual environment's path.
+    description:
+      - The virtual environment's path. With O(requirements), it becomes a link the first time that something is to be
+        installed, and it must be no mount point.
     type: path
     required: true
   python:
-    description: The interpreter to make the virtual environment with, where there is none.
+    description:
+      - The interpreter to make the virtual environment with, where there is none. An existing one keeps its own, unless
+        O(rebuild) is set.
     type: str
     default: python3
   version:
@@ -51,6 +60,8 @@ options:
     description:
       - A list of requirements, or the path of a requirements file on the managed host.
       - They are installed again when a line changes. A change in a file that a requirements file includes is not seen.
+      - What is installed and satisfies them keeps its version in a new virtual environment, as far as that can be
+        without conflicts. What they don't ask for any more is not in it.
     type: raw
   pip_extra_args:
     description: Further arguments of C(pip install).
@@ -61,6 +72,20 @@ options:
     description: Ask the package index for newer versions that satisfy what is wanted.
     type: bool
     default: false
+  rebuild:
+    description:
+      - Build a new virtual environment where O(python) is not the interpreter that the existing one was made with, and
+        where that interpreter is gone or is another one now, as after an upgrade of the host. Needs O(requirements).
+      - Without it, a virtual environment whose interpreter is gone is an error.
+    type: bool
+    default: false
+  activate:
+    description:
+      - Make O(path) a link to what was built, and remove older ones of the same name, except that which O(path) led to
+        before. Remove the backup of what was changed in place.
+      - With V(false) the module only builds. O(path) still leads to the old virtual environment, and a backup stays.
+    type: bool
+    default: true
   settings:
     description: Settings of Gunicorn that the installed version must know and take.
     type: dict
@@ -70,6 +95,7 @@ options:
     type: str
     default: sync
 notes:
+  - One run at a time works on a virtual environment. Others wait, at most ten minutes.
   - The index, a CA bundle or a proxy are given to pip in the task's C(environment).
 seealso:
   - module: ansible.builtin.pip
@@ -92,6 +118,20 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+directory:
+  description: >-
+    The real directory of the virtual environment that was asked for, which O(path) leads to with O(activate=true).
+    Empty where check mode finds that something is to be installed.
+  returned: success
+  type: str
+  sample: /opt/mysite/venv-1a2b3c4d
+backup:
+  description: >-
+    A backup, made of hard links, of what the virtual environment was before it was changed in place. Empty where there
+    is none.
+  returned: success
+  type: str
+  sample: ""
 gunicorn_version:
   description: The version that is installed; null where check mode finds none yet.
   returned: success
@@ -104,8 +144,8 @@ python_version:
   sample: 3.13.5
 fingerprint:
   description: >-
-    A hash over the versions of Python and of everything that is installed; a service that was started with another
-    one runs what is not there any more. Empty where check mode finds that something is to be installed.
+    A hash over the directory and the versions of Python and of everything that is installed; a service that was started
+    with another one runs what is not wanted any more. Empty where check mode finds that something is to be installed.
   returned: success
   type: str
 """
@@ -114,7 +154,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv, _venv_layout
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 ARGUMENTS = {
@@ -124,49 +164,33 @@ ARGUMENTS = {
     "requirements": {"type": "raw"},
     "pip_extra_args": {"type": "list", "elements": "str", "default": []},
     "upgrade": {"type": "bool", "default": False},
+    "rebuild": {"type": "bool", "default": False},
+    "activate": {"type": "bool", "default": True},
     "settings": {"type": "dict", "default": {}},
     "worker_class": {"type": "str", "default": "sync"},
 }
 
 
-def ensure(wanted: _venv.Wanted, run: _venv.Run, check_mode: bool) -> dict:
-    """Bring the venv to what is wanted; returns what the module returns."""
-    before = state = _venv.read(wanted, run)
-    changed = before is None or _venv.needs_install(wanted, before)
-    if changed and not check_mode:
-        if before is None:
-            _venv.make(wanted, run)
-            state = _venv.read(wanted, run)
-        _venv.install(wanted, state, run)
-        state = _venv.read(wanted, run)
-    if not changed or not check_mode:
-        for name, value, expected in state.problems:
-            variable = "gunicorn_worker_class" if name == "worker_class" else f"gunicorn_settings['{name}']"
-            raise InvalidValue(variable, value, f"{expected}, says Gunicorn {state.gunicorn_version}")
-    if wanted.upgrade and before is not None and not check_mode:
-        changed = not before.gunicorn_is_whole or before.versions != state.versions
-    return {
-        "changed": changed,
-        "gunicorn_version": state.gunicorn_version if state else None,
-        "python_version": state.python_version if state else None,
-        "fingerprint": "" if state is None or (changed and check_mode) else state.fingerprint,
-        "diff": {"before": before.listing if before else "", "after": state.listing if state else ""},
-    }
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)  # root's may be stricter, and the service's user has to read what is installed
+    path = os.path.abspath(module.params["path"])
+    locks = []
 
     def run(command: list, data: str) -> tuple:
         # Not where the connection happens to be: python -m looks for modules there.
-        return module.run_command(command, data=data, binary_data=True, cwd="/")
+        # A pip that outlives this process holds the lock until it ends.
+        return module.run_command(command, data=data, binary_data=True, cwd="/", pass_fds=locks)
 
     try:
-        given = dict(module.params, requirements=_venv.read_requirements(module.params["requirements"]))
-        result = ensure(_venv.Wanted(**given), run, module.check_mode)
+        given = dict(module.params, path=path, requirements=_venv.read_requirements(module.params["requirements"]))
+        if not module.check_mode:
+            locks.append(_venv_layout.lock(path))
+        result = _venv.ensure(_venv.Wanted(**given), run, module.check_mode)
     except (InvalidValue, _venv.VenvError) as error:
         module.fail_json(msg=str(error))
+    except OSError as error:  # a full disk, for example
+        module.fail_json(msg=f"gunicorn_venv: {path} could not be brought to what is wanted: {error}")
     module.exit_json(**result)
 
 

@@ -32,6 +32,7 @@ def parameters(**changes: object) -> dict:
         "app": "shop.wsgi:application",
         "venv": "/opt/shop/venv",
         "python": "python3",
+        "venv_rebuild": False,
         "version": "newest",
         "workers": "auto",
         "threads": "auto",
@@ -68,6 +69,7 @@ class TestGoodParameters:
             manage_user=True,
             venv="/opt/shop/venv",
             python="python3",
+            venv_rebuild=False,
             binds=[_binds.Bind(host="127.0.0.1", port=8000), _binds.Bind(host="::1", port=8000)],
             environment={"PYTHONPATH": "/etc/opt/shop:/opt/shop", "DJANGO_SETTINGS_MODULE": "settings"},
             config_directory="/etc/opt/shop",
@@ -528,6 +530,7 @@ class TestPackages:
         (host.root / "venv" / "bin" / "python").touch()
         (host.root / "venv" / "pyvenv.cfg").touch()
         assert debian("/usr/sbin/logrotate", python="no-python") == []
+        assert debian("/usr/sbin/logrotate", venv_rebuild=True) == ["python3.11-venv"], "it is another Python's"
 
     @pytest.mark.parametrize("kind", ["file", "folder"])
     def test_what_is_no_venv_is_refused_before_anything_is_made(self, host: Host, kind: str) -> None:

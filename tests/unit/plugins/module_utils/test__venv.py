@@ -17,7 +17,6 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.modules.gunicorn_venv import ensure
 
 OLDEST = "23.0.0"
 
@@ -45,7 +44,7 @@ class Host:
     def ensure(self, wanted: _venv.Wanted, check_mode: bool = False) -> dict:
         """Bring a venv to what is wanted; the commands are those of this one run."""
         self.commands = []
-        return ensure(wanted, self.run, check_mode)
+        return _venv.ensure(wanted, self.run, check_mode)
 
     @property
     def pip_runs(self) -> list[list[str]]:
@@ -55,7 +54,18 @@ class Host:
 
 def want(path: Path, **changes: object) -> _venv.Wanted:
     """What the role's defaults want, but for these."""
-    wanted = _venv.Wanted(str(path), sys.executable, "newest", [], [], upgrade=False, settings={}, worker_class="sync")
+    wanted = _venv.Wanted(
+        str(path),
+        sys.executable,
+        "newest",
+        requirements=[],
+        pip_extra_args=[],
+        upgrade=False,
+        rebuild=False,
+        activate=True,
+        settings={},
+        worker_class="sync",
+    )
     return wanted._replace(**changes)
 
 
@@ -270,7 +280,7 @@ class TestRepair:
         with pytest.raises(_venv.VenvError) as caught:
             host.ensure(want(venv))
         assert str(caught.value).startswith(f"gunicorn_venv: {venv} does not work any more")
-        for part in ("/usr/bin/python3.99 is gone", "Nothing was changed", "Move the venv away"):
+        for part in ("/usr/bin/python3.99 is gone", "Nothing was changed", "gunicorn_venv_rebuild: true"):
             assert part in str(caught.value)
         assert snapshot(venv) == before
 
@@ -441,12 +451,17 @@ class TestRequirements:
 class TestState:
     def test_the_fingerprint_is_over_all_versions(self) -> None:
         """It changes with Python and with any package, and not with the order in which they were found."""
-        state = _venv.State("3.11.2", "27.0.1", True, {"gunicorn": "27.0.1", "django": "5.2"}, True, [], [])
+        versions = {"gunicorn": "27.0.1", "django": "5.2"}
+        state = _venv.State("/v-1", "3.11.2", "/usr/bin/python3.11", "27.0.1", True, versions, True, [], [])
         assert state.listing == "django==5.2\ngunicorn==27.0.1\n"
         same = state._replace(versions={"django": "5.2", "gunicorn": "27.0.1"}, unmet=["x"])
         assert same.fingerprint == state.fingerprint
-        others = [state._replace(python_version="3.11.3"), state._replace(versions={**state.versions, "django": "5.3"})]
-        assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 3
+        others = [
+            state._replace(directory="/v-2"),
+            state._replace(python_version="3.11.3"),
+            state._replace(versions={**versions, "django": "5.3"}),
+        ]
+        assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 4
 
 
 @pytest.mark.parametrize(
@@ -458,5 +473,4 @@ class TestState:
 )
 def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolutions: list) -> None:
     """In one file with hashes, pip wants a hash of Gunicorn, too."""
-    wanted = _venv.Wanted("/v", "python3", "newest", requirements, [], False, {}, "sync")
-    assert _venv._resolutions(wanted) == resolutions
+    assert _venv._resolutions(want(Path("/v"), requirements=requirements)) == resolutions
