@@ -72,6 +72,11 @@ def parse_binds(values: list, default_owner: str, default_group: str) -> list[Bi
     return binds
 
 
+def parse_streams(values: list[str]) -> list[Bind]:
+    """Parse addresses as ListenStream= has them; without the owners of unix sockets."""
+    return [Bind(path=value) if value.startswith("/") else _parse_tcp(value) for value in values]
+
+
 def _overlap(one: Bind, other: Bind) -> bool:
     """Whether the kernel would refuse to listen on both."""
     if one.family != other.family or one.port != other.port or one.path != other.path:

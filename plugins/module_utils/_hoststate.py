@@ -10,8 +10,10 @@ import errno
 import grp
 import os
 import pwd
+import re
 import socket
 import stat
+import struct
 from typing import Callable, NamedTuple
 
 _SHOW = "Id,LoadState,ActiveState,UnitFileState,MainPID,NeedDaemonReload,FragmentPath,Listen"
@@ -128,3 +130,39 @@ def read_environment(pid: int, root: str = "/") -> dict[str, str]:
     except OSError:
         return {}
     return dict(item.split("=", 1) for item in items if "=" in item)
+
+
+def parent_of(pid: int | str, root: str = "/") -> int:
+    """The process id of a process's parent; 0 where it is gone."""
+    try:
+        with open(os.path.join(root, "proc", str(pid), "stat"), encoding="utf-8", errors="replace") as stat_file:
+            # The name in brackets may hold blanks and brackets.
+            return int(stat_file.read().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def is_listening(family: int, host: str | None, port: int | None, path: str | None, root: str = "/") -> bool:
+    """Whether the kernel has a listening socket on just this address."""
+    if path is not None:
+        # flags 00010000: it accepts connections
+        wanted = re.compile(rf"\S+: \S+ \S+ 00010000 .* {re.escape(path)}\Z")
+        return any(wanted.match(line) for line in _lines(root, "proc/net/unix"))
+    packed = socket.inet_pton(family, host or "")
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    address = "".join(f"{word:08X}" for word in words) + f":{port:04X}"
+    table = "proc/net/tcp6" if family == socket.AF_INET6 else "proc/net/tcp"
+    return any(line.split()[1] == address and line.split()[3] == "0A" for line in _lines(root, table)[1:])
+
+
+def _lines(root: str, path: str) -> list[str]:
+    try:
+        with open(os.path.join(root, path), encoding="utf-8", errors="surrogateescape") as lines:
+            return lines.read().splitlines()
+    except OSError:
+        return []
+
+
+def own(path: str, user: str, group: str) -> None:
+    """Give a file to a user and a group of the host."""
+    os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)

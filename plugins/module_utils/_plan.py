@@ -27,10 +27,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
-# Name of the environment variables with which a service tells what it was started with.
-CONFIGURATION = "GUNICORN_CONFIGURATION"
-SOCKETS = "GUNICORN_SOCKETS"
-SECRETS = "GUNICORN_SECRETS"
 WORKERS_MAX = 1000
 # Directives that would undo what other variables and their checks say.
 _ROLES_OWN = frozenset(["User", "Group", "Type", "NotifyAccess", "ExecStart", "ExecReload", "RuntimeDirectory"])
@@ -140,7 +136,6 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
     has_venv = _venv.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = _check_accounts(wanted)
     _check_addresses(wanted.binds, service, sockets)
-    running = _hoststate.read_environment(service.main_pid) if service.main_pid else {}
     return {
         "binds": [bind.gunicorn_bind for bind in wanted.binds],
         "socket_directives": socket_directives(wanted.binds),
@@ -149,20 +144,6 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
         "create_user": account is None,
         "create_group": not _hoststate.has_group(wanted.group),
         "directories": wanted_directories(wanted, account),
-        "has_secrets_file": os.path.lexists(os.path.join(wanted.config_directory, "secrets.env")),
-        "service": {**_describe(service, running.get(CONFIGURATION)), "secrets": running.get(SECRETS, "")},
-        "socket": _describe(sockets, running.get(SOCKETS)),
-    }
-
-
-def _describe(unit: _hoststate.Unit, running: str | None) -> dict:
-    return {
-        "exists": unit.exists,
-        "active": unit.active,
-        "starting": unit.starting,
-        "enabled": unit.enabled,
-        "stale": unit.stale,
-        "running": running or "",
     }
 
 

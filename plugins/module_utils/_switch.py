@@ -4,67 +4,200 @@
 
 """What has to happen to a service so that what runs is what is wanted.
 
-The decision goes by what runs, not by what this run of Ansible happened to write: a play that failed half-way has
-lost its handlers, and the next one finds its files already in place.
+The decision goes by what is there and what runs, not by what this run of Ansible happened to write: a play that was
+killed has lost its handlers, and the next one finds its files already in place.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
 from typing import NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import Bind
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._hoststate import Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._running import Running
+
+UNIT_DIRECTORY = "/etc/systemd/system"
+
+
+class Wanted(NamedTuple):
+    """A service as it shall be."""
+
+    name: str
+    started: bool
+    enabled: bool
+    user: str
+    group: str
+    log_file: str
+    config_directory: str
+    configuration: WantedFile
+    unit: WantedFile
+    socket: WantedFile
+    secret_files: tuple[WantedFile, ...]
+    standin_unit: str
+    binds: tuple[Bind, ...]
+    argv: tuple[str, ...]
+    workers: int
+    venv: str
+    venv_directory: str
+    venv_backup: str
+    gunicorn_version: str
+    # Hashes of what the process is started with, and of its secrets alone.
+    configuration_hash: str
+    secrets_hash: str
+    health: _health.Request
+    health_timeout: float
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What is replaced together, the units last: they name the others."""
+        return [self.configuration, *self.secret_files, self.socket, self.unit]
+
+
+class Observed(NamedTuple):
+    """What a host has of it."""
+
+    service: Unit
+    socket: Unit
+    standin: Unit
+    running: Running | None
+    differing: tuple[str, ...]  # paths of files that are not as wanted
+    addresses: frozenset[str]  # of the live socket unit
+    closed: tuple[str, ...]  # wanted addresses on which nothing listens
+    venv_directory: str
+    interrupted: bool
 
 
 class Decision(NamedTuple):
-    """States for ansible.builtin.systemd_service, and why; without reasons there is nothing to do."""
+    """What to do, and why; without reasons there is nothing to do."""
 
     reasons: list[str]
-    stop_first: bool
-    socket_state: str
-    service_state: str
+    switch: bool  # start what is wanted: the process is gone, or another one
 
 
-def decide(plan: dict, wanted: dict) -> Decision:
-    """Compare the plan's ``service`` and ``socket`` with what is wanted.
+def fill_in(text: str, name: str, value: str) -> str:
+    """Replace a template's last `@NAME@`: what users wrote stands before it."""
+    before, mark, after = text.rpartition(f"@{name}@")
+    return before + value + after if mark else text
 
-    `wanted` has `state` (started or stopped), `enabled`, `configuration`, `secrets` and `sockets` (hashes of what the
-    process shall be started with), and `files_changed` and `sockets_changed` (whether this run wrote unit files).
+
+def digest(*texts: str) -> str:
+    """A hash over texts that can't be mistaken for that of others which join to the same."""
+    return hashlib.sha256(
+        "".join(f"{len(text)}:{text}" for text in texts).encode("utf-8", "surrogateescape")
+    ).hexdigest()
+
+
+def socket_addresses(text: str | None) -> frozenset[str]:
+    """The addresses of a socket unit."""
+    return frozenset(re.findall(r"^ListenStream=(.*)$", text or "", re.MULTILINE))
+
+
+def with_addresses(text: str, addresses: set[str] | frozenset[str]) -> str:
+    """The text of a socket unit with only these of its addresses."""
+    gone = [f"ListenStream={address}" for address in socket_addresses(text) - addresses]
+    return "".join(line for line in text.splitlines(keepends=True) if line.rstrip("\n") not in gone)
+
+
+def ended_flag(name: str) -> str:
+    """The file that says that a unit of added addresses has ended."""
+    return f"/run/gunicorn-{name}.ended"
+
+
+def added_unit(text: str, socket: str, name: str, addresses: set[str]) -> str:
+    """The text of a unit with these addresses of a socket unit, which goes when that one does.
+
+    Restarted along with it, it would find its addresses taken by that one: its own end keeps it from that.
     """
-    service, sockets = plan["service"], plan["socket"]
-    reasons = _reasons_of_both(service, sockets, wanted)
-    if wanted["state"] == "stopped":
-        if service["active"] or service["starting"] or sockets["active"]:
-            reasons.append("the service runs and shall be stopped")
-        return Decision(reasons, stop_first=False, socket_state="stopped", service_state="stopped")
-    if not sockets["active"]:
-        reasons.append("the listening sockets are not open")
-    if not service["active"]:
-        reasons.append("the service does not run")
-    new_sockets = sockets["active"] and (wanted["sockets_changed"] or _differs(service, sockets, wanted["sockets"]))
-    if new_sockets:
-        reasons.append("the listening sockets are not the ones that are configured")
-    outdated = service["active"] and (wanted["files_changed"] or _differs(service, service, wanted["configuration"]))
-    if outdated:
-        reasons.append("what runs was started with another configuration")
-    if service["active"] and service["secrets"] != wanted["secrets"]:
-        outdated = True
-        reasons.append("what runs was started with other secrets")
-    return Decision(
-        reasons=reasons,
-        # One that was made by hand, without a socket unit: systemd opens no sockets for a service that runs already.
-        stop_first=service["active"] and not sockets["active"],
-        socket_state="restarted" if new_sockets else "started",
-        # One that fails to start is tried again by systemd all the time, perhaps with the unit it knew before: restart.
-        service_state="started" if service["active"] and not (outdated or new_sockets) else "restarted",
-    )
+    unit = f"BindsTo={socket}\nAfter={socket}\nConditionPathExists=!{ended_flag(name)}\n"
+    section = f"ExecStopPost=/bin/touch {ended_flag(name)}\n"
+    part = with_addresses(text, addresses).partition("[Install]")[0].rstrip()
+    return part.replace("[Socket]\n", f"{unit}\n[Socket]\n{section}", 1) + "\n"
 
 
-def _differs(service: dict, unit: dict, wanted: str) -> bool:
-    return service["active"] and unit["running"] != wanted
+def decide(wanted: Wanted, observed: Observed) -> Decision:
+    """Compare what a host has and runs with what it shall."""
+    idle = _idle_reasons(wanted, observed)
+    if wanted.started:
+        reasons = _reasons_to_switch(wanted, observed)
+        return Decision(reasons + idle, switch=bool(reasons))
+    if observed.service.active or observed.service.starting or observed.socket.active:
+        idle.append("the service runs and shall be stopped")
+    return Decision(idle, switch=False)
 
 
-def _reasons_of_both(service: dict, sockets: dict, wanted: dict) -> list[str]:
-    reasons = []
-    if service["enabled"] != wanted["enabled"] or sockets["enabled"] != wanted["enabled"]:
-        reasons.append(f"the service shall {'' if wanted['enabled'] else 'not '}start at boot")
-    if service["stale"] or sockets["stale"]:
+def _idle_reasons(wanted: Wanted, observed: Observed) -> list[str]:
+    """What can be put right without starting anything."""
+    service, socket = observed.service, observed.socket
+    reasons = [_unlike(path) for path in observed.differing if not wanted.started or path == wanted.socket.path]
+    if service.enabled != wanted.enabled or socket.enabled != wanted.enabled:
+        reasons.append(f"the service shall {'' if wanted.enabled else 'not '}start at boot")
+    if service.stale or socket.stale:
         reasons.append("systemd has not read the units since they changed")
+    if observed.standin.active or observed.standin.starting:
+        reasons.append("the stand-in of an interrupted deployment still runs")
+    if not wanted.started and (observed.interrupted or _has_new_venv(wanted, observed)):
+        reasons.append("a deployment was not finished")
     return reasons
+
+
+def _reasons_to_switch(wanted: Wanted, observed: Observed) -> list[str]:
+    reasons = []
+    if not observed.socket.active:
+        reasons.append("the listening sockets are not open")
+    if observed.closed:
+        reasons.append(f"nothing listens on {', '.join(observed.closed)}")
+    elif observed.addresses != {bind.listen_stream for bind in wanted.binds}:
+        reasons.append("the listening addresses are not the ones that are configured")
+    if observed.interrupted:
+        reasons.append("the last change was interrupted")
+    if _has_new_venv(wanted, observed):
+        reasons.append("the virtual environment was changed")
+    reasons += [_unlike(path) for path in observed.differing if path != wanted.socket.path]
+    if not observed.service.active or observed.running is None:
+        reasons.append("the service does not run")
+    else:
+        reasons += mismatches(wanted, observed.running)
+    return reasons
+
+
+def _unlike(path: str) -> str:
+    return f"{path} is not as configured"
+
+
+def _has_new_venv(wanted: Wanted, observed: Observed) -> bool:
+    return bool(wanted.venv_backup) or observed.venv_directory != wanted.venv_directory
+
+
+def mismatches(wanted: Wanted, running: Running) -> list[str]:
+    """How what runs differs from what is wanted; the names of the differences, and values that are no secrets."""
+    compared = [
+        ("Gunicorn's version", running.gunicorn_version, wanted.gunicorn_version),
+        ("the virtual environment", running.prefix and os.path.realpath(running.prefix), wanted.venv_directory),
+        ("the number of workers", running.workers, wanted.workers),
+    ]
+    found = [f"{name} is {is_now or 'unknown'}, not {shall}" for name, is_now, shall in compared if is_now != shall]
+    if running.argv != wanted.argv:
+        found.append(_argv_mismatch(running.argv, wanted.argv))
+    if not found and running.configuration_sha256 != file_hash(wanted.configuration):
+        found.append("what runs was started with another gunicorn.conf.py")
+    if not found and running.configuration != wanted.configuration_hash:
+        found.append("what runs was started with another configuration")
+    if running.secrets != wanted.secrets_hash:
+        found.append("what runs was started with other secrets")
+    return found
+
+
+def _argv_mismatch(is_now: tuple[str, ...], shall: tuple[str, ...]) -> str:
+    more = " ".join(part for part in is_now if part not in shall)
+    less = " ".join(part for part in shall if part not in is_now)
+    return f"the command line has {more or 'nothing'} in place of {less or 'nothing'}"
+
+
+def file_hash(file: WantedFile) -> str:
+    """The hash that a configuration file publishes of itself."""
+    return hashlib.sha256((file.content or "").encode("utf-8", "surrogateescape")).hexdigest()

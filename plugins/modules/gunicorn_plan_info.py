@@ -183,18 +183,6 @@ plan:
       description: Directories that are missing or that the user can't write; with owner, group and mode.
       type: list
       elements: dict
-    has_secrets_file:
-      description: Whether there is a file of secrets from an earlier run.
-      type: bool
-    service:
-      description: >-
-        The service unit - whether it C(exists), is C(active), C(starting), C(enabled), C(stale) (changed on disk since
-        systemd read it), and the hashes of the configuration that the C(running) process was started with, and of its
-        C(secrets).
-      type: dict
-    socket:
-      description: The same of the socket unit.
-      type: dict
 """
 
 import os

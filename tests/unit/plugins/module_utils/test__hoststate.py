@@ -198,3 +198,38 @@ class TestReadEnvironment:
     def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
         """It ended between two looks at it, which is no error."""
         assert _hoststate.read_environment(42, str(tmp_path)) == {}
+
+
+class TestListening:
+    """Asked of this machine's kernel."""
+
+    @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+    def test_tcp(self, family: int, host: str) -> None:
+        """A bound socket counts once it listens, on its own address alone."""
+        with socket.socket(family, socket.SOCK_STREAM) as server:
+            server.bind((host, 0))
+            port = server.getsockname()[1]
+            assert not _hoststate.is_listening(family, host, port, None)
+            server.listen()
+            assert _hoststate.is_listening(family, host, port, None)
+            wildcard = "::" if family == socket.AF_INET6 else "0.0.0.0"
+            assert not _hoststate.is_listening(family, wildcard, port, None)
+        assert not _hoststate.is_listening(family, host, port, None)
+
+    def test_unix(self, tmp_path: Path) -> None:
+        """By its path, also with characters that mean something elsewhere; a connected one is no listener."""
+        path = str(tmp_path / "a+b.sock")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            assert not _hoststate.is_listening(socket.AF_UNIX, None, None, path)
+            server.listen()
+            assert _hoststate.is_listening(socket.AF_UNIX, None, None, path)
+            assert not _hoststate.is_listening(socket.AF_UNIX, None, None, path[1:])
+        assert not _hoststate.is_listening(socket.AF_UNIX, None, None, path)
+
+
+def test_parent_of_a_process() -> None:
+    """Read from the kernel; nobody's where the process is gone."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert _hoststate.parent_of(child.pid) == os.getpid()
+    assert _hoststate.parent_of(child.pid) == 0

@@ -315,13 +315,11 @@ class Host:
         self.accounts: dict[str, _hoststate.Account] = {}
         self.groups: set[str] = set()
         self.refused: dict[str, int] = {}
-        self.environments: dict[int, dict[str, str]] = {}
         self.units = {"shop.service": NO_UNIT, "shop.socket": NO_UNIT}
         monkeypatch.setattr(_hoststate, "read_units", lambda names, run: {name: self.units[name] for name in names})
         monkeypatch.setattr(_hoststate, "read_account", self.accounts.get)
         monkeypatch.setattr(_hoststate, "has_group", lambda name: name in self.groups)
         monkeypatch.setattr(_hoststate, "bind_error", lambda family, name, port: self.refused.get(f"{name}:{port}", 0))
-        monkeypatch.setattr(_hoststate, "read_environment", lambda pid: self.environments[pid])
 
     def plan(self, **changes: object) -> dict:
         """The plan for this host, with directories below its root."""
@@ -347,12 +345,8 @@ class TestMakePlan:
             check(service_directives={name: "root"})
 
     def test_a_fresh_host(self, host: Host) -> None:
-        """Everything is to be made, and nothing runs."""
+        """Everything is to be made."""
         plan = host.plan()
-        nothing = dict.fromkeys(("exists", "active", "starting", "enabled", "stale"), False)
-        assert plan["socket"] == {**nothing, "running": ""}
-        assert plan["service"] == {**nothing, "running": "", "secrets": ""}
-        assert plan["has_secrets_file"] is False
         assert (plan["create_user"], plan["create_group"]) == (True, True)
         assert plan["binds"] == ["127.0.0.1:8000", "[::1]:8000"]
         assert plan["socket_directives"]["ListenStream"] == ["127.0.0.1:8000", "[::1]:8000"]
@@ -362,21 +356,15 @@ class TestMakePlan:
         ]
 
     def test_a_host_that_has_all(self, host: Host) -> None:
-        """Nothing is to be made, and what runs is known by what it was started with."""
+        """Nothing is to be made."""
         host.accounts["shop"] = _hoststate.Account(os.getuid(), os.getgid(), (os.getgid(),))._replace(uid=4242)
         host.groups.add("shop")
-        host.units = {"shop.service": SERVICE._replace(main_pid=7), "shop.socket": SOCKET}
-        host.environments[7] = {_plan.CONFIGURATION: "abc", _plan.SOCKETS: "def", _plan.SECRETS: "ghi"}
+        host.units = {"shop.service": SERVICE, "shop.socket": SOCKET}
         for path in ("etc/shop", "var/shop", "log/shop"):
             (host.root / path).mkdir(parents=True)
             (host.root / path).chmod(0o777)
-        (host.root / "etc/shop/secrets.env").touch()
         plan = host.plan()
-        assert plan["has_secrets_file"] is True
         assert (plan["create_user"], plan["create_group"], plan["directories"]) == (False, False, [])
-        state = {"exists": True, "active": True, "starting": False, "enabled": True, "stale": False}
-        assert plan["service"] == {**state, "running": "abc", "secrets": "ghi"}
-        assert plan["socket"] == {**state, "running": "def"}
 
     @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
     def test_a_name_that_the_host_needs_itself(self, suite: str) -> None:

@@ -5,206 +5,194 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Decision, decide
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import Bind
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._health import Request
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._hoststate import Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._running import Running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Observed, Wanted, decide
 
-RUNNING = {
-    "exists": True,
-    "active": True,
-    "starting": False,
-    "enabled": True,
-    "stale": False,
-    "running": "hash",
-    "secrets": "",
-}
-ABSENT = {
-    "exists": False,
-    "active": False,
-    "starting": False,
-    "enabled": False,
-    "stale": False,
-    "running": "",
-    "secrets": "",
-}
-WANTED = {
-    "state": "started",
-    "enabled": True,
-    "configuration": "hash",
-    "sockets": "hash",
-    "secrets": "",
-    "files_changed": False,
-    "sockets_changed": False,
-}
+SOCKET_TEXT = """\
+[Unit]
+Description=shop
 
-units = st.builds(
-    lambda state, enabled, stale, running, secrets: {
-        "exists": True,
-        "active": state == "active",
-        "starting": state == "starting",
-        "enabled": enabled,
-        "stale": stale,
-        "running": running if state == "active" else "",
-        "secrets": secrets if state == "active" else "",
-    },
-    st.sampled_from(["active", "starting", "inactive"]),
-    st.booleans(),
-    st.booleans(),
-    st.sampled_from(["", "hash", "other"]),
-    st.sampled_from(["", "old", "new"]),
+[Socket]
+ListenStream=127.0.0.1:8000
+ListenStream=[::1]:8000
+FreeBind=yes
+Service=shop.service
+
+[Install]
+WantedBy=sockets.target
+"""
+CONFIGURATION = WantedFile("/etc/opt/shop/gunicorn.conf.py", "threads = 1\n")
+WANTED = Wanted(
+    name="shop",
+    started=True,
+    enabled=True,
+    user="shop",
+    group="shop",
+    log_file="-",
+    config_directory="/etc/opt/shop",
+    configuration=CONFIGURATION,
+    unit=WantedFile("/etc/systemd/system/shop.service", "[Service]\n"),
+    socket=WantedFile("/etc/systemd/system/shop.socket", SOCKET_TEXT),
+    secret_files=(WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True),),
+    standin_unit="[Service]\n",
+    binds=(Bind("127.0.0.1", 8000), Bind("::1", 8000)),
+    argv=("/opt/shop/venv/bin/gunicorn", "--workers=3", "shop.wsgi"),
+    workers=3,
+    venv="/opt/shop/venv",
+    venv_directory="/opt/shop/venv-12345678",
+    venv_backup="",
+    gunicorn_version="27.0.1",
+    configuration_hash="hash",
+    secrets_hash="secrets",
+    health=Request("/", "localhost", "http", ()),
+    health_timeout=30,
 )
-wishes = st.fixed_dictionaries(
-    {
-        "state": st.sampled_from(["started", "stopped"]),
-        "enabled": st.booleans(),
-        "configuration": st.just("hash"),
-        "sockets": st.just("hash"),
-        "secrets": st.sampled_from(["", "new"]),
-        "files_changed": st.booleans(),
-        "sockets_changed": st.booleans(),
-    }
+UNIT = Unit(exists=True, active=True, starting=False, enabled=True, main_pid=7, stale=False, path="", listen=())
+RUNNING = Running(
+    pid=7,
+    configuration="hash",
+    secrets="secrets",
+    argv=WANTED.argv,
+    prefix="/opt/shop/venv-12345678",
+    gunicorn_version="27.0.1",
+    configuration_sha256=_switch.file_hash(CONFIGURATION),
+    workers=3,
 )
+GONE = UNIT._replace(exists=False, active=False, enabled=False, main_pid=0)
+OBSERVED = Observed(
+    service=UNIT,
+    socket=UNIT._replace(main_pid=0),
+    standin=GONE,
+    running=RUNNING,
+    differing=(),
+    addresses=frozenset({"127.0.0.1:8000", "[::1]:8000"}),
+    closed=(),
+    venv_directory=WANTED.venv_directory,
+    interrupted=False,
+)
+# What can be found, and whether the service has to be started anew for it.
+FINDINGS = [
+    ({"service": UNIT._replace(active=False), "running": None}, True),
+    ({"service": UNIT._replace(active=False, starting=True), "running": None}, True),
+    ({"socket": UNIT._replace(active=False)}, True),
+    ({"closed": ("[::1]:8000",)}, True),
+    ({"addresses": frozenset({"127.0.0.1:8000"})}, True),
+    ({"addresses": frozenset({"127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001"})}, True),
+    ({"interrupted": True}, True),
+    ({"venv_directory": "/opt/shop/venv-87654321"}, True),
+    ({"differing": (WANTED.unit.path,)}, True),
+    ({"differing": (WANTED.configuration.path,)}, True),
+    ({"differing": (WANTED.secret_files[0].path,)}, True),
+    ({"running": RUNNING._replace(workers=4)}, True),
+    ({"running": RUNNING._replace(workers=2)}, True),
+    ({"running": RUNNING._replace(gunicorn_version="26.0.0")}, True),
+    ({"running": RUNNING._replace(gunicorn_version="")}, True),
+    ({"running": RUNNING._replace(prefix="/opt/shop/venv-87654321")}, True),
+    ({"running": RUNNING._replace(argv=())}, True),
+    ({"running": RUNNING._replace(argv=WANTED.argv[::-1])}, True),
+    ({"running": RUNNING._replace(configuration="other")}, True),
+    ({"running": RUNNING._replace(configuration_sha256="other")}, True),
+    ({"running": RUNNING._replace(secrets="")}, True),
+    ({"service": UNIT._replace(enabled=False)}, False),
+    ({"socket": UNIT._replace(enabled=False)}, False),
+    ({"service": UNIT._replace(stale=True)}, False),
+    ({"socket": UNIT._replace(stale=True)}, False),
+    ({"standin": UNIT}, False),
+    ({"standin": UNIT._replace(active=False, starting=True)}, False),
+    ({"differing": (WANTED.socket.path,)}, False),
+]
 
 
-@st.composite
-def plans(draw: st.DrawFn) -> dict:
-    """What can be found; the socket's hash is read from the service's process."""
-    service, sockets = draw(units), draw(units)
-    if not service["active"]:
-        sockets["running"] = ""
-    return {"service": service, "socket": sockets}
+class TestDecide:
+    def test_nothing_to_do_where_all_is_as_wanted(self) -> None:
+        """What runs is what is wanted: no reason, no switch."""
+        assert decide(WANTED, OBSERVED) == ([], False)
+
+    @pytest.mark.parametrize(("found", "switch"), FINDINGS)
+    def test_each_finding_is_one_reason(self, found: dict, switch: bool) -> None:
+        """Each by itself is found, and starts the service anew only if it has to."""
+        decision = decide(WANTED, OBSERVED._replace(**found))
+        assert len(decision.reasons) == 1
+        assert decision.switch is switch
+
+    def test_a_venv_that_was_changed_in_place_is_started(self) -> None:
+        """Also where the versions are the same: its files were repaired."""
+        decision = decide(WANTED._replace(venv_backup="/opt/shop/venv.backup"), OBSERVED)
+        assert decision == (["the virtual environment was changed"], True)
+
+    @pytest.mark.parametrize(("found", "_switch_for_it"), FINDINGS)
+    def test_nothing_is_started_that_shall_be_stopped(self, found: dict, _switch_for_it: bool) -> None:
+        """A service that shall be stopped is never switched, whatever is found."""
+        assert not decide(WANTED._replace(started=False), OBSERVED._replace(**found)).switch
+
+    def test_stopped_is_reached_and_kept(self) -> None:
+        """One that runs is stopped; one that does not run, and is else as wanted, is left alone."""
+        stopped = WANTED._replace(started=False)
+        assert decide(stopped, OBSERVED).reasons == ["the service runs and shall be stopped"]
+        down = UNIT._replace(active=False, main_pid=0)
+        assert decide(stopped, OBSERVED._replace(service=down, socket=down, running=None)).reasons == []
+
+    def test_a_first_deployment(self) -> None:
+        """A host that has nothing of it gets everything."""
+        paths = tuple(file.path for file in WANTED.files)
+        fresh = Observed(GONE, GONE, GONE, None, paths, frozenset(), (), WANTED.venv, False)
+        decision = decide(WANTED, fresh)
+        assert decision.switch
+        assert "the service does not run" in decision.reasons
+        assert "the service shall start at boot" in decision.reasons
+
+    @given(st.lists(st.sampled_from(FINDINGS), max_size=4))
+    def test_any_finding_that_needs_a_switch_makes_one(self, findings: list) -> None:
+        """However many there are."""
+        found = {name: value for finding, _switch_for_it in findings for name, value in finding.items()}
+        kept = [switch for finding, switch in findings if finding.items() <= found.items()]
+        decision = decide(WANTED, OBSERVED._replace(**found))
+        assert bool(decision.reasons) is bool(found)
+        assert decision.switch or not any(kept)
 
 
-def decided(service: dict | None = None, sockets: dict | None = None, **wanted: object) -> Decision:
-    """The decision about a service that is as it should be, but for this."""
-    return decide(
-        {"service": {**RUNNING, **(service or {})}, "socket": {**RUNNING, **(sockets or {})}}, {**WANTED, **wanted}
-    )
+class TestMismatches:
+    def test_the_command_line_is_told_by_its_difference(self) -> None:
+        """A reader sees what differs, not two long lines."""
+        running = RUNNING._replace(argv=("/opt/shop/venv/bin/gunicorn", "--workers=5", "shop.wsgi"))
+        assert _switch.mismatches(WANTED, running) == ["the command line has --workers=5 in place of --workers=3"]
+
+    def test_versions_are_named(self) -> None:
+        """The version that runs, and the one that shall."""
+        running = RUNNING._replace(gunicorn_version="26.0.0")
+        assert _switch.mismatches(WANTED, running) == ["Gunicorn's version is 26.0.0, not 27.0.1"]
 
 
-def carried_out(plan: dict, wanted: dict, decision: Decision) -> dict:
-    """What is found after systemd did what was decided."""
-    service, sockets = dict(plan["service"]), dict(plan["socket"])
-    if decision.stop_first:
-        service["active"] = False
-    if decision.socket_state == "stopped":
-        sockets["active"] = False
-    else:
-        assert sockets["active"] or not service["active"], "systemd: Socket service already active, refusing."
-        sockets["active"] = True
-        if decision.socket_state == "restarted":
-            service["active"] = False  # it requires its socket
-    service["starting"] = False
-    if decision.service_state == "stopped":
-        service["active"] = False
-    elif decision.service_state == "restarted" or not service["active"]:
-        service["active"], service["running"], sockets["running"] = True, wanted["configuration"], wanted["sockets"]
-        service["secrets"] = wanted["secrets"]
-    for unit in (service, sockets):
-        unit.update(enabled=wanted["enabled"], stale=False)
-        if not service["active"]:
-            unit["running"] = ""
-    return {"service": service, "socket": sockets}
+class TestTexts:
+    def test_only_the_last_mark_is_filled_in(self) -> None:
+        """What a user wrote stands before it, and stays as it is."""
+        assert _switch.fill_in("A=@SECRETS@\nS=@SECRETS@\n", "SECRETS", "x") == "A=@SECRETS@\nS=x\n"
+        assert _switch.fill_in("nothing", "SECRETS", "x") == "nothing"
 
+    @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+    def test_digests_are_of_the_parts(self, one: list[str], other: list[str]) -> None:
+        """Texts that join to the same are told apart."""
+        assert (_switch.digest(*one) == _switch.digest(*other)) is (one == other)
 
-class TestProperties:
-    @given(plan=plans(), wanted=wishes)
-    @example(plan={"service": {**RUNNING, "running": ""}, "socket": ABSENT}, wanted=WANTED)  # made by hand
-    def test_afterwards_there_is_nothing_to_do(self, plan: dict, wanted: dict) -> None:
-        """Whatever is found, one switch leads to what is wanted, and the next run changes nothing."""
-        found = carried_out(plan, wanted, decide(plan, wanted))
-        assert found["service"]["active"] == found["socket"]["active"] == (wanted["state"] == "started")
-        if found["service"]["active"]:
-            assert (found["service"]["running"], found["socket"]["running"]) == ("hash", "hash")
-            assert found["service"]["secrets"] == wanted["secrets"]
-        assert decide(found, {**wanted, "files_changed": False, "sockets_changed": False}).reasons == []
+    def test_addresses_of_a_socket_unit(self) -> None:
+        """None where there is no unit."""
+        assert _switch.socket_addresses(SOCKET_TEXT) == OBSERVED.addresses
+        assert _switch.socket_addresses(None) == frozenset()
 
-    @given(plan=plans(), wanted=wishes)
-    def test_without_a_reason_nothing_would_happen(self, plan: dict, wanted: dict) -> None:
-        """An empty list means that the states asked for are the ones that are there."""
-        decision = decide(plan, wanted)
-        if not decision.reasons:
-            assert not decision.stop_first
-            assert carried_out(plan, wanted, decision) == {
-                name: {**unit, "starting": False} for name, unit in plan.items()
-            }
-
-    @given(plan=plans(), wanted=wishes)
-    def test_the_inputs_are_left_alone(self, plan: dict, wanted: dict) -> None:
-        """A filter is asked more than once about the same plan."""
-        assert decide(plan, wanted) == decide(plan, wanted)
-
-
-class TestReasons:
-    def test_none_where_all_matches(self) -> None:
-        """This is what a second run finds."""
-        assert decided() == Decision([], stop_first=False, socket_state="started", service_state="started")
-
-    @pytest.mark.parametrize(
-        ("service", "sockets", "wanted", "reason", "states"),
-        [
-            ({}, {"running": "old"}, {}, "not the ones that are configured", ("restarted", "restarted")),
-            ({}, {}, {"sockets_changed": True}, "not the ones that are configured", ("restarted", "restarted")),
-            ({"secrets": "old"}, {}, {}, "other secrets", ("started", "restarted")),
-            ({}, {}, {"secrets": "new"}, "other secrets", ("started", "restarted")),
-            ({"running": "old"}, {}, {}, "another configuration", ("started", "restarted")),
-            ({"running": ""}, {}, {}, "another configuration", ("started", "restarted")),
-            ({}, {}, {"files_changed": True}, "another configuration", ("started", "restarted")),
-            ({"enabled": False}, {}, {}, "shall start at boot", ("started", "started")),
-            ({}, {"enabled": False}, {}, "shall start at boot", ("started", "started")),
-            ({}, {}, {"enabled": False}, "shall not start at boot", ("started", "started")),
-            ({"stale": True}, {}, {}, "has not read the units", ("started", "started")),
-            ({}, {"stale": True}, {}, "has not read the units", ("started", "started")),
-            ({"active": False}, {"running": ""}, {}, "does not run", ("started", "restarted")),
-            ({"active": False, "starting": True}, {}, {}, "does not run", ("started", "restarted")),
-        ],
-    )
-    def test_one_difference_is_one_reason(
-        self, service: dict, sockets: dict, wanted: dict, reason: str, states: tuple[str, str]
-    ) -> None:
-        """Each difference is named, and does no more than it must: only what is outdated restarts."""
-        decision = decided(service, sockets, **wanted)
-        (only,) = decision.reasons
-        assert reason in only
-        assert (decision.socket_state, decision.service_state) == states
-        assert not decision.stop_first
-
-    def test_a_fresh_host(self) -> None:
-        """Both are opened and started, in this order."""
-        decision = decide(
-            {"service": ABSENT, "socket": ABSENT}, {**WANTED, "files_changed": True, "sockets_changed": True}
+    def test_a_unit_for_added_addresses(self) -> None:
+        """It has only the new addresses, all else of the socket's section, and goes with the unit that it adds to."""
+        text = _switch.added_unit(SOCKET_TEXT, "shop.socket", "shop-added-1.socket", {"[::1]:8000"})
+        assert text == (
+            "[Unit]\nDescription=shop\n\nBindsTo=shop.socket\nAfter=shop.socket\n"
+            "ConditionPathExists=!/run/gunicorn-shop-added-1.socket.ended\n"
+            "\n[Socket]\nExecStopPost=/bin/touch /run/gunicorn-shop-added-1.socket.ended\n"
+            "ListenStream=[::1]:8000\nFreeBind=yes\nService=shop.service\n"
         )
-        assert decision.reasons == [
-            "the service shall start at boot",
-            "the listening sockets are not open",
-            "the service does not run",
-        ]
-        assert (decision.stop_first, decision.socket_state, decision.service_state) == (False, "started", "restarted")
-
-    def test_a_service_that_holds_its_addresses_itself(self) -> None:
-        """It was made by hand, and stops before its sockets are opened: systemd would refuse to open them."""
-        decision = decided({"running": ""}, {**ABSENT})
-        assert (decision.stop_first, decision.socket_state, decision.service_state) == (True, "started", "restarted")
-
-
-class TestStopped:
-    @pytest.mark.parametrize(
-        ("service", "sockets", "to_do"),
-        [
-            ({}, {}, True),
-            ({"active": False}, {}, True),  # the socket would start it again
-            ({"active": False, "starting": True}, {"active": False}, True),
-            ({"active": False}, {"active": False}, False),  # also after it failed to stop in time
-        ],
-    )
-    def test_what_runs_is_stopped(self, service: dict, sockets: dict, to_do: bool) -> None:
-        """Both are stopped, and a service that ended in failure counts as stopped."""
-        decision = decided(service, sockets, state="stopped")
-        assert decision[1:] == (False, "stopped", "stopped")
-        assert (decision.reasons == ["the service runs and shall be stopped"]) is to_do
-
-    def test_it_does_not_matter_what_it_would_run(self) -> None:
-        """A stopped service has no configuration that could be outdated."""
-        off = {"active": False, "running": ""}
-        assert decided(off, off, state="stopped", files_changed=True, sockets_changed=True).reasons == []

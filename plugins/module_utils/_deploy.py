@@ -1,0 +1,472 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring a service to what is wanted, without losing a request, and back if it does not work.
+
+While the live service goes on, a stand-in starts with the new configuration, on the same sockets. Only once its workers
+have answered the application's own request do files change and does the live service restart; the stand-in serves
+meanwhile. systemd holds the sockets, so that nobody is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import re
+import stat
+import time
+from typing import Callable, Iterator
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _binds,
+    _files,
+    _health,
+    _hoststate,
+    _running,
+    _switch,
+    _venv_layout,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Decision, Observed, Wanted
+
+Run = Callable[[list], "tuple[int, str, str]"]  # command; exit code, output, errors
+
+RUNTIME_UNITS = "/run/systemd/system"
+LOCKS = "/run/lock"
+LOCK_TIMEOUT = 600.0
+# One ask on one address; many of them fit into gunicorn_health_timeout.
+ANSWER_TIMEOUT = 10.0
+_LINES = 25
+
+
+class DeployError(Exception):
+    """The service could not be brought to what is wanted; the message says what is live now."""
+
+
+class Failed(Exception):
+    """A step failed; whoever called it knows what to put back."""
+
+
+def journal_of(wanted: Wanted) -> str:
+    """Where a change notes how to go back."""
+    return os.path.join(wanted.config_directory, ".gunicorn-switch.json")
+
+
+def observe(wanted: Wanted, run: Run) -> Observed:
+    """Read what the host has and runs."""
+    names = [f"{wanted.name}.service", f"{wanted.name}.socket", f"{wanted.name}-standin.service"]
+    units = _hoststate.read_units(names, lambda command: run(command)[1])
+    service, sockets, standin = (units[name] for name in names)
+    return Observed(
+        service=service,
+        socket=sockets,
+        standin=standin,
+        running=_read_running(wanted, service.main_pid) if service.main_pid else None,
+        differing=tuple(file.path for file in wanted.files if _files.differs(file)),
+        addresses=_switch.socket_addresses(_files.read(wanted.socket.path)),
+        closed=tuple(bind.listen_stream for bind in wanted.binds if not _is_open(bind)) if sockets.active else (),
+        venv_directory=os.path.realpath(wanted.venv),
+        interrupted=os.path.lexists(journal_of(wanted)),
+    )
+
+
+def _is_open(bind: _binds.Bind) -> bool:
+    return _hoststate.is_listening(bind.family, bind.host, bind.port, bind.path)
+
+
+def _read_running(wanted: Wanted, pid: int) -> _running.Running:
+    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
+    deadline = time.monotonic() + 5
+    while True:
+        running = _running.read(wanted.name, pid)
+        if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
+            return running
+        time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One deployment of a project at a time; raises DeployError if another one does not end."""
+    deadline = time.monotonic() + LOCK_TIMEOUT
+    with open(os.path.join(LOCKS, f"gunicorn-{name}.lock"), "w", encoding="ascii") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    text = f"{name}: another deployment has been busy on this host for {LOCK_TIMEOUT:.0f} s"
+                    raise DeployError(f"{text}. Nothing was changed.") from None
+                time.sleep(0.2)
+        yield
+
+
+def deploy(wanted: Wanted, run: Run) -> Decision:
+    """Do what there is to do; raises DeployError."""
+    with locked(wanted.name):
+        observed = observe(wanted, run)
+        decision = _switch.decide(wanted, observed)
+        if decision.reasons:
+            Deployment(wanted, observed, run).carry_out(decision)
+        return decision
+
+
+class Deployment:
+    """One change of one service, and the way back."""
+
+    def __init__(self, wanted: Wanted, observed: Observed, run: Run) -> None:
+        self.wanted = wanted
+        self.before = observed
+        self.run = run
+        self.service = f"{wanted.name}.service"
+        self.socket = f"{wanted.name}.socket"
+        self.standin = f"{wanted.name}-standin.service"
+        self.journal = journal_of(wanted)
+        self.began = time.time()
+        self.log_size = self._log_size()
+
+    def carry_out(self, decision: Decision) -> None:
+        """Switch, or do the little that needs no new process; raises DeployError."""
+        try:
+            if not decision.switch:
+                self._settle()
+            elif self.before.service.active:
+                self._change()
+            else:
+                self._begin()
+        except Failed as failure:
+            raise DeployError(f"{self.wanted.name}: {failure}") from None
+
+    # The three ways
+
+    def _settle(self) -> None:
+        """Nothing to start: put files in place, stop what shall not run."""
+        self._stage()
+        self._promote()
+        self._stop_standin()
+        if self.wanted.started:
+            self._match_socket_files()
+        else:
+            self._systemctl("stop", self.socket, self.service)
+        self._finish()
+
+    def _begin(self) -> None:
+        """Start a service that does not run; if it does not work, all is as before."""
+        self._stage()
+        try:
+            self._promote()
+            self._arrange_sockets()
+            self._systemctl("start", self.socket)
+            self._systemctl("restart", self.service)
+            self._verify()
+        except Failed as failure:
+            said = self._what_was_said(self.service)
+            self._go_back()
+            left = "What was there before is there again" if self.before.service.exists else "No unit was left behind"
+            raise DeployError(
+                f"{self.wanted.name} could not be started: {_summary(failure, said)}. {left}.\n{said}"
+            ) from None
+        self._stop_standin()
+        self._finish()
+
+    def _change(self) -> None:
+        """Try it beside the live service, then let it take over."""
+        held = self.before.socket.active
+        self._stage()
+        try:
+            self._start_standin(held)
+        except Failed as failure:
+            said = self._what_was_said(self.standin)
+            self._stop_standin()
+            text = f"{self.wanted.name} was tried and does not work: {_summary(failure, said)}"
+            if self.before.interrupted:
+                self._go_back()
+                raise DeployError(f"{text}. What an interrupted change had replaced is live again.\n{said}") from None
+            self._drop()
+            raise DeployError(f"{text}. The live service was not touched.\n{said}") from None
+        try:
+            self._promote()
+            if held:
+                self._arrange_sockets()
+                self._systemctl("restart", self.service)
+            else:
+                # One that was made by hand and holds its addresses itself: systemd can open them when it has gone.
+                self._systemctl("stop", self.service)
+                self._systemctl("start", self.socket)
+                self._systemctl("start", self.service)
+            self._stop_standin()
+            self._verify()
+        except Failed as failure:
+            said = self._what_was_said(self.service)
+            self._go_back()
+            self._stop_standin()
+            text = f"{self.wanted.name} does not work with what is new: {_summary(failure, said)}"
+            raise DeployError(f"{text}. The previous configuration is live again.\n{said}") from None
+        self._finish()
+
+    # Steps
+
+    def _stage(self) -> None:
+        try:
+            _files.stage(self.wanted.files)
+        except OSError as error:
+            self._drop()
+            text = f"{self.wanted.name}: {error.filename or 'a file'} can't be written: {error.strerror}"
+            raise DeployError(f"{text}. The live service was not touched.") from None
+
+    def _drop(self) -> None:
+        """Forget the candidates. The venv is the one that was, unless an earlier run began to switch to this one."""
+        _files.unstage(self.wanted.files)
+        if self.wanted.venv_backup:
+            _venv_layout.restore(self.wanted.venv, self.wanted.venv_backup)
+        if self.wanted.venv_directory != os.path.realpath(self.wanted.venv):
+            _venv_layout.discard(self.wanted.venv_directory)
+
+    def _start_standin(self, held: bool) -> None:
+        """Start the stand-in on the live sockets, or on one of its own where systemd does not hold those."""
+        if self.before.standin.exists:
+            self._stop_standin()
+        _write_runtime_unit(self.standin, self.wanted.standin_unit)
+        if held:
+            sockets = " ".join([self.socket, *(os.path.basename(path) for path in self._added_units())])
+            _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={sockets}\n")
+        else:
+            address = f"/run/gunicorn-{self.wanted.name}-standin.sock"
+            text = f"[Socket]\nListenStream={address}\nSocketMode=0600\nRemoveOnStop=yes\n"
+            _write_runtime_unit(f"{self.wanted.name}-standin.socket", text)
+        self._systemctl("daemon-reload")
+        if not held:
+            self._systemctl("start", f"{self.wanted.name}-standin.socket")
+        self._systemctl("start", self.standin)
+
+    def _stop_standin(self) -> None:
+        """Let the stand-in finish its requests, and leave nothing of it."""
+        units = [self.standin, f"{self.wanted.name}-standin.socket"]
+        present = [unit for unit in units if os.path.lexists(os.path.join(RUNTIME_UNITS, unit))]
+        if not present:
+            return
+        self.run(["systemctl", "stop", *present])
+        self.run(["systemctl", "reset-failed", *present])
+        for unit in (f"{self.standin}.d/sockets.conf", *present):
+            _unlink(os.path.join(RUNTIME_UNITS, unit))
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"))
+        self.run(["systemctl", "daemon-reload"])
+
+    def _promote(self) -> None:
+        """Let what is new be the live one; from here on there is a way back to keep."""
+        wanted = self.wanted
+        try:
+            known = _files.read_journal(self.journal)
+            _files.note(self.journal, venv=known.get("venv") or self._venv_to_keep())
+            _files.promote(wanted.files, self.journal)
+            if os.path.realpath(wanted.venv) != wanted.venv_directory:
+                previous = _venv_layout.switch_link(wanted.venv, wanted.venv_directory)
+                _files.note(self.journal, venv={**self._venv_to_keep(), "previous": previous, "switched": True})
+        except OSError as error:
+            raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
+        self._systemctl("daemon-reload")
+
+    def _venv_to_keep(self) -> dict:
+        return {"backup": self.wanted.venv_backup, "previous": "", "switched": False}
+
+    def _added_units(self) -> list[str]:
+        """Units of addresses that came while the others were open; a boot opens all of them from the one unit."""
+        return sorted(glob.glob(os.path.join(RUNTIME_UNITS, f"{glob.escape(self.wanted.name)}-added-*.socket")))
+
+    def _arrange_sockets(self) -> None:
+        """Have the service's next start open what is new beside the sockets that stay open, and close what is gone.
+
+        A socket unit that is active opens nothing more, but at a daemon-reload it keeps the sockets of the addresses
+        that it still has, and closes those that it has no more. A unit for the others can start only while the service
+        does not run: in the middle of its restart, which wants it.
+        """
+        text = _files.read(self.wanted.socket.path) or ""
+        wanted = _switch.socket_addresses(text)
+        for path in self._added_units():
+            added = _files.read(path) or ""
+            kept = _switch.socket_addresses(added) & wanted
+            if kept:
+                _write_runtime_unit(os.path.basename(path), _switch.with_addresses(added, kept))
+            else:
+                self._remove_added_unit(path)
+        binds = _binds.parse_streams(sorted(wanted))
+        closed = {bind.listen_stream for bind in binds if not _is_open(bind)}
+        if closed and self._read_unit(self.socket).active:
+            name = f"{self.wanted.name}-added-{_switch.digest(*sorted(closed))[:8]}.socket"
+            _unlink(_switch.ended_flag(name))
+            _write_runtime_unit(name, _switch.added_unit(text, self.socket, name, closed))
+            wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
+            os.makedirs(wants, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.symlink(os.path.join(RUNTIME_UNITS, name), os.path.join(wants, name))
+        self._systemctl("daemon-reload")
+        self._match_socket_files()
+
+    def _remove_added_unit(self, path: str) -> None:
+        name = os.path.basename(path)
+        self.run(["systemctl", "stop", name])
+        wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
+        _unlink(os.path.join(wants, name))
+        _unlink(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(wants)
+
+    def _match_socket_files(self) -> None:
+        """Give unix sockets that stay open the owner and mode that their unit has now."""
+        values = dict(re.findall(r"^(Socket(?:User|Group|Mode))=(.*)$", self.wanted.socket.content or "", re.MULTILINE))
+        for bind in self.wanted.binds:
+            if bind.path is None or "SocketMode" not in values:
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                descriptor = os.open(bind.path, os.O_PATH | os.O_NOFOLLOW)
+                try:
+                    if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                        _hoststate.own(f"/proc/self/fd/{descriptor}", values["SocketUser"], values["SocketGroup"])
+                        os.chmod(f"/proc/self/fd/{descriptor}", int(values["SocketMode"], 8))
+                finally:
+                    os.close(descriptor)
+
+    def _remove_gone_socket_files(self) -> None:
+        """systemd leaves the file of a unix socket that it closed."""
+        for bind in _binds.parse_streams(sorted(self.before.addresses)):
+            if bind.path is None or bind.path in {kept.path for kept in self.wanted.binds} or _is_open(bind):
+                continue
+            with contextlib.suppress(OSError):
+                if stat.S_ISSOCK(os.lstat(bind.path).st_mode):
+                    os.unlink(bind.path)
+
+    def _verify(self) -> None:
+        """Ask on each real address, and compare what runs with what was asked for; raises Failed."""
+        deadline = time.monotonic() + self.wanted.health_timeout
+        while True:
+            problems = self._problems()
+            if not problems:
+                return
+            if time.monotonic() > deadline:
+                raise Failed("; ".join(problems))
+            time.sleep(0.2)
+
+    def _problems(self) -> list[str]:
+        timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
+        asked = (_health.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
+        problems = [problem for problem in asked if problem]
+        if problems:
+            return problems
+        unit = self._read_unit(self.service)
+        if not unit.active or not unit.main_pid:
+            return ["the service does not stay up"]
+        return _switch.mismatches(self.wanted, _running.read(self.wanted.name, unit.main_pid))
+
+    def _finish(self) -> None:
+        """It works: enable it or not, and forget the way back."""
+        wanted = self.wanted
+        unit = self._read_unit(self.service)
+        if unit.enabled != wanted.enabled or self._read_unit(self.socket).enabled != wanted.enabled:
+            # To enable what is enabled in part enables it whole.
+            self._systemctl("enable" if wanted.enabled else "disable", self.service, self.socket)
+        self._remove_gone_socket_files()
+        _files.unstage(wanted.files)
+        _files.commit(self.journal)
+        for leftover in _venv_layout.leftovers(wanted.venv):
+            if leftover != wanted.venv_directory:
+                _venv_layout.discard(leftover)
+
+    def _go_back(self) -> None:
+        """Put back what was there, and run it if it ran."""
+        wanted, before = self.wanted, self.before
+        if not before.service.active:
+            self.run(["systemctl", "stop", self.service, *([] if before.socket.active else [self.socket])])
+        venv = _files.read_journal(self.journal).get("venv", {})
+        _files.go_back(self.journal)
+        if venv.get("switched"):
+            _venv_layout.undo_link(wanted.venv, wanted.venv_directory, venv["previous"])
+        self._drop()
+        self.run(["systemctl", "daemon-reload"])
+        if before.service.active:
+            if before.socket.active:
+                with contextlib.suppress(Failed):
+                    self._arrange_sockets()
+            else:
+                self.run(["systemctl", "stop", self.socket])
+            self.run(["systemctl", "restart", self.service])
+        else:
+            self.run(["systemctl", "reset-failed", self.service, self.socket])
+        _files.commit(self.journal)
+
+    # Words
+
+    def _systemctl(self, *arguments: str) -> None:
+        code, output, errors = self.run(["systemctl", *arguments])
+        if code:
+            raise Failed(
+                " ".join((errors or output).split("\n")[0].split()) or f"systemctl {' '.join(arguments)} failed"
+            )
+
+    def _read_unit(self, name: str) -> _hoststate.Unit:
+        return _hoststate.read_units([name], lambda command: self.run(command)[1])[name]
+
+    def _what_was_said(self, unit: str) -> str:
+        """What the unit wrote to the journal and the log since the change began, its last traceback at least."""
+        journal = self.run(
+            ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--since=@{self.began:.0f}", f"--unit={unit}"]
+        )[1]
+        parts = [(f"The end of {self.wanted.log_file}", self._new_in_log()), (f"The journal of {unit}", journal)]
+        return "\n".join(f"{title}:\n{_excerpt(text)}" for title, text in parts if text.strip())
+
+    def _log_size(self) -> int:
+        code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self.wanted.log_file)
+        return int(output) if code == 0 and output.strip().isdigit() else 0
+
+    def _new_in_log(self) -> str:
+        if self.wanted.log_file == "-":
+            return ""
+        return self._as_user("tail", f"--bytes=+{self.log_size + 1}", self.wanted.log_file)[1]
+
+    def _as_user(self, *command: str) -> tuple[int, str, str]:
+        """The log is the user's, who could make it a link to a file that only root may read."""
+        if self.wanted.log_file == "-":
+            return 1, "", ""
+        return self.run(
+            ["setpriv", f"--reuid={self.wanted.user}", f"--regid={self.wanted.group}", "--clear-groups", *command]
+        )
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _write_runtime_unit(name: str, text: str) -> None:
+    """Units here are gone after a boot: none of an interrupted change comes back with it."""
+    path = os.path.join(RUNTIME_UNITS, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    draft = _files.beside(path, _files.CANDIDATE)
+    with open(draft, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+    os.replace(draft, path)
+
+
+# A traceback and the error that ends it.
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
+# How Gunicorn says that a worker, which said more, did not start.
+_FOLLOW_UP = "gunicorn.errors.HaltServer"
+
+
+def _tracebacks(text: str) -> list[re.Match]:
+    return [found for found in _TRACEBACK.finditer(text) if not found[1].startswith(_FOLLOW_UP)]
+
+
+def _summary(failure: Failed, said: str) -> str:
+    """The application's own error where there is one, else what the step said."""
+    found = _tracebacks(said)
+    return found[-1][1].strip() if found else str(failure)
+
+
+def _excerpt(text: str) -> str:
+    """The last traceback, or the last lines."""
+    found = _tracebacks(text)
+    part = found[-1].group() if found else text
+    return "\n".join(part.rstrip().splitlines()[-_LINES:])

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a service, put in place together: written beside the live ones, then moved, and moved back if need be.
+
+Whoever is killed on the way leaves each file whole, either the old or the new one, and a journal of how to go back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import NamedTuple
+
+CANDIDATE = ".candidate."
+PREVIOUS = ".previous."
+
+
+class WantedFile(NamedTuple):
+    """A file as it shall be; without content there shall be none."""
+
+    path: str
+    content: str | None
+    mode: int = 0o644
+    group: int = 0
+    owner: int = 0
+    secret: bool = False
+
+
+def beside(path: str, prefix: str) -> str:
+    """The path of a file's candidate or predecessor: the same folder and suffix, another name."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, prefix + name)
+
+
+def read(path: str) -> str | None:
+    """A file's text, or None where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def differs(file: WantedFile) -> bool:
+    """Whether the live file is another one than wanted, or has another owner or mode."""
+    if file.content is None or (content := read(file.path)) is None:
+        return os.path.lexists(file.path) != (file.content is not None)
+    status = os.lstat(file.path)
+    wanted = (file.content, file.owner, file.group, file.mode)
+    return (content, status.st_uid, status.st_gid, status.st_mode & 0o7777) != wanted
+
+
+def stage(files: list[WantedFile]) -> None:
+    """Write the candidates beside the live files; where one can't be written, none is left."""
+    try:
+        for file in files:
+            if file.content is not None:
+                _write(beside(file.path, CANDIDATE), file)
+    except OSError:
+        unstage(files)
+        raise
+
+
+def _write(path: str, file: WantedFile) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    _remove(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as candidate:
+        candidate.write(file.content or "")
+        candidate.flush()
+        os.fchown(descriptor, file.owner, file.group)
+        os.fchmod(descriptor, file.mode)
+        os.fsync(descriptor)
+
+
+def unstage(files: list[WantedFile]) -> None:
+    """Remove candidates; those that are not there are no error."""
+    for file in files:
+        _remove(beside(file.path, CANDIDATE))
+
+
+def promote(files: list[WantedFile], journal: str) -> None:
+    """Let the candidates be the live files, and keep those that were.
+
+    What an interrupted change kept before is what stays kept: it was the last that was known to work.
+    """
+    known = read_journal(journal)
+    _forget(known)
+    kept = known["files"]
+    for file in files:
+        kept.setdefault(file.path, os.path.lexists(file.path))
+    note(journal, files=kept, ended=[])
+    for file in files:
+        previous = beside(file.path, PREVIOUS)
+        if kept[file.path] and not os.path.lexists(previous):
+            os.link(file.path, previous, follow_symlinks=False)
+        if file.content is None:
+            _remove(file.path)
+        else:
+            os.replace(beside(file.path, CANDIDATE), file.path)
+
+
+def read_journal(journal: str) -> dict:
+    """What a change that has not ended noted: its files, and whether each was there before; and what else it wrote."""
+    text = read(journal)
+    return json.loads(text) if text else {"files": {}, "ended": []}
+
+
+def note(journal: str, **items: object) -> None:
+    """Add items to the journal, or replace them."""
+    draft = beside(journal, CANDIDATE)
+    with open(draft, "w", encoding="utf-8") as file:
+        json.dump({**read_journal(journal), **items}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, journal)
+
+
+def go_back(journal: str) -> None:
+    """Put the files back that the journal names, as they were; to be followed by commit."""
+    for path, was_there in read_journal(journal)["files"].items():
+        previous = beside(path, PREVIOUS)
+        if not was_there:
+            _remove(path)
+        elif os.path.lexists(previous):
+            os.replace(previous, path)
+
+
+def commit(journal: str) -> None:
+    """End the change: nothing is kept any more."""
+    # In one step: killed while it removes them one by one, it would leave half of a way back.
+    note(journal, files={}, ended=list(read_journal(journal)["files"]))
+    _forget(read_journal(journal))
+    _remove(journal)
+
+
+def _forget(known: dict) -> None:
+    for path in known["ended"]:
+        _remove(beside(path, PREVIOUS))
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What really runs: the master in its own words (see the role's gunicorn.conf.py), its environment and its workers."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from typing import NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate
+
+# Names of the environment variables with which a service tells what it was started with.
+CONFIGURATION = "GUNICORN_CONFIGURATION"
+SECRETS = "GUNICORN_SECRETS"
+
+
+class Running(NamedTuple):
+    """A master and its workers. What the master does not say is empty, as with one that was started otherwise."""
+
+    pid: int
+    configuration: str
+    secrets: str
+    argv: tuple[str, ...]
+    prefix: str
+    gunicorn_version: str
+    configuration_sha256: str
+    workers: int
+
+
+def read(service: str, pid: int, root: str = "/") -> Running:
+    """Read what the master with this process id runs."""
+    directory = os.path.join(root, "run/gunicorn", service)
+    said = _read_said(os.path.join(directory, "running.json"))
+    if said.get("pid") != pid:
+        said = {}
+    environment = _hoststate.read_environment(pid, root)
+    return Running(
+        pid=pid,
+        configuration=environment.get(CONFIGURATION, ""),
+        secrets=environment.get(SECRETS, ""),
+        argv=tuple(said.get("argv", ())),
+        prefix=said.get("prefix", ""),
+        gunicorn_version=said.get("gunicorn_version", ""),
+        configuration_sha256=said.get("configuration_sha256", ""),
+        workers=_count_workers(directory, pid, root),
+    )
+
+
+def _read_said(path: str) -> dict:
+    """The service's user may write this file: whatever stands in it must not end the caller."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            said = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _count_workers(directory: str, master: int, root: str) -> int:
+    """Workers that said that they accept connections, and are children of the master."""
+    pids = (path.rpartition("-")[2] for path in glob.glob(os.path.join(directory, "worker-*")))
+    return sum(_hoststate.parent_of(pid, root) == master for pid in pids)

@@ -1,0 +1,329 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_service
+short_description: Bring a Gunicorn service to a new configuration without losing a request, or back
+version_added: 0.1.0
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+description:
+  - Compares what a host has and runs with what is wanted, and does what there is to do. This is the last step of the
+    role P(pyweb.gunicorn.gunicorn#role), which makes the units and the configuration that this module takes.
+  - A change is tried first. While the live service goes on, C(NAME-standin.service) starts with the new configuration,
+    on the same listening sockets, as the same user and in the same sandbox; its workers ask the application one request
+    in-process before they accept a connection. If they fail, the live service, its files and its virtual environment
+    stay as they were.
+  - Then the files and the link of the virtual environment become the new ones, and the service restarts while the
+    stand-in serves. The health request on every address, and the running master's command line, version and number of
+    workers decide whether it stays. Otherwise everything is put back.
+  - One deployment of a service at a time; a second one waits. One that was killed is ended by the next.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
+    support: full
+    details: Of secrets and credentials nothing is shown.
+  idempotent:
+    description: A second run with the same arguments indicates no change.
+    support: full
+options:
+  name:
+    description: The units' name without their suffix.
+    type: str
+    required: true
+  state:
+    description: Whether the service shall run.
+    type: str
+    choices: [started, stopped]
+    default: started
+  enabled:
+    description: Whether the service shall start at boot.
+    type: bool
+    default: true
+  user:
+    description: The user that the service runs as; the log is read as that one.
+    type: str
+    required: true
+  group:
+    description: The group that may read the configuration.
+    type: str
+    required: true
+  unit:
+    description:
+      - The service unit's text. C(@CONFIGURATION@) in it becomes a hash over all that the process is started with.
+      - The unit has Type=notify, C(RuntimeDirectory=gunicorn/NAME), and waits in ExecStartPost for the file C(ready).
+    type: str
+    required: true
+  standin_unit:
+    description: The text of the unit that stands in; the same but for the candidates' paths.
+    type: str
+    required: true
+  socket_unit:
+    description: The socket unit's text.
+    type: str
+    required: true
+  configuration:
+    description:
+      - The text of C(gunicorn.conf.py), which says in C(running.json) of the runtime directory what runs, and makes a
+        file C(worker-PID) for each worker that accepts connections.
+    type: str
+    required: true
+  config_directory:
+    description: Where C(gunicorn.conf.py), C(secrets.env) and C(credentials) stand.
+    type: path
+    required: true
+  secrets:
+    description: The text of the environment file with secrets; C(@SECRETS@) in it becomes a hash. Empty for no file.
+    type: str
+    default: ""
+  credentials:
+    description: Names and contents of the credentials, as JSON in Base64.
+    type: str
+    default: e30=
+  log_file:
+    description: Gunicorn's error log, of which errors show the end; V(-) for the journal.
+    type: str
+    default: "-"
+  binds:
+    description: The addresses as Gunicorn's C(--bind) takes them; the health request is sent to each.
+    type: list
+    elements: str
+    required: true
+  command:
+    description: The command line that the running master must have.
+    type: list
+    elements: str
+    required: true
+  workers:
+    description: The number of workers that the running master must have.
+    type: int
+    required: true
+  venv:
+    description: The virtual environment's path, as the unit names it.
+    type: path
+    required: true
+  venv_directory:
+    description: The directory that O(venv) shall be, or shall be a link to; from M(pyweb.gunicorn.gunicorn_venv).
+    type: path
+    required: true
+  venv_backup:
+    description: What O(venv) was before it was changed in place, if it was; from M(pyweb.gunicorn.gunicorn_venv).
+    type: str
+    default: ""
+  venv_fingerprint:
+    description: A hash of what is installed; from M(pyweb.gunicorn.gunicorn_venv).
+    type: str
+    default: ""
+  gunicorn_version:
+    description: The version that the running master must have.
+    type: str
+    default: ""
+  health:
+    description: The health request.
+    type: dict
+    required: true
+    suboptions:
+      path:
+        description: Its path.
+        type: str
+        default: /
+      host:
+        description: Its header Host.
+        type: str
+        default: localhost
+      statuses:
+        description: The statuses that are accepted. Without any, all below 500 are.
+        type: list
+        elements: int
+        default: []
+      scheme:
+        description: How the service is spoken to. For V(tcp) a connection is enough.
+        type: str
+        choices: [http, https, tcp]
+        default: http
+      timeout:
+        description: Seconds within which it must succeed on every address.
+        type: int
+        default: 30
+requirements:
+  - systemd 247 or newer
+  - root on the managed host
+seealso:
+  - module: pyweb.gunicorn.gunicorn_venv
+  - name: Listening sockets held by systemd
+    description: Gunicorn's own documentation of the way to run it under systemd.
+    link: https://docs.gunicorn.org/en/stable/deploy.html#systemd
+"""
+
+EXAMPLES = r"""
+- name: Bring the service to what is wanted
+  pyweb.gunicorn.gunicorn_service:
+    name: mysite
+    user: mysite
+    group: mysite
+    unit: "{{ lookup('ansible.builtin.template', 'mysite.service.j2') }}"
+    standin_unit: "{{ lookup('ansible.builtin.template', 'mysite-standin.service.j2') }}"
+    socket_unit: "{{ lookup('ansible.builtin.template', 'mysite.socket.j2') }}"
+    configuration: "{{ lookup('ansible.builtin.template', 'gunicorn.conf.py.j2') }}"
+    config_directory: /etc/opt/mysite
+    binds: ["127.0.0.1:8000"]
+    command: [/opt/mysite/venv/bin/gunicorn, --config=/etc/opt/mysite/gunicorn.conf.py, --workers=5, mysite.wsgi]
+    workers: 5
+    venv: /opt/mysite/venv
+    venv_directory: /opt/mysite/venv
+    gunicorn_version: 27.0.1
+    health:
+      path: /health
+  become: true
+"""
+
+RETURN = r"""
+reasons:
+  description: What was not as wanted, a sentence each; empty where nothing was changed.
+  returned: success
+  type: list
+  elements: str
+  sample: ["the number of workers is 3, not 5"]
+"""
+
+import base64
+import grp
+import json
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _deploy, _files, _health, _switch
+
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    "enabled": {"type": "bool", "default": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "unit": {"type": "str", "required": True},
+    "standin_unit": {"type": "str", "required": True},
+    "socket_unit": {"type": "str", "required": True},
+    "configuration": {"type": "str", "required": True},
+    "config_directory": {"type": "path", "required": True},
+    "secrets": {"type": "str", "default": "", "no_log": True},
+    "credentials": {"type": "str", "default": "e30=", "no_log": True},
+    "log_file": {"type": "str", "default": "-"},
+    "binds": {"type": "list", "elements": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+    "workers": {"type": "int", "required": True},
+    "venv": {"type": "path", "required": True},
+    "venv_directory": {"type": "path", "required": True},
+    "venv_backup": {"type": "str", "default": ""},
+    "venv_fingerprint": {"type": "str", "default": ""},
+    "gunicorn_version": {"type": "str", "default": ""},
+    "health": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "path": {"type": "str", "default": "/"},
+            "host": {"type": "str", "default": "localhost"},
+            "statuses": {"type": "list", "elements": "int", "default": []},
+            "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
+            "timeout": {"type": "int", "default": 30},
+        },
+    },
+}
+
+
+def wanted_from(given: dict) -> _switch.Wanted:
+    """What the module's arguments ask for."""
+    name, folder = given["name"], given["config_directory"]
+    secret_files, secrets_hash = _secret_files(given["secrets"], given["credentials"], folder)
+    texts = (given["unit"], given["configuration"], given["venv_fingerprint"])
+    configuration_hash = _switch.digest(*texts)
+    socket, unit = (os.path.join(_switch.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("socket", "service"))
+    health = given["health"]
+    return _switch.Wanted(
+        name=name,
+        started=given["state"] == "started",
+        enabled=given["enabled"],
+        user=given["user"],
+        group=given["group"],
+        log_file=given["log_file"],
+        config_directory=folder,
+        configuration=_files.WantedFile(
+            os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, _group_id(given["group"])
+        ),
+        unit=_files.WantedFile(unit, _switch.fill_in(given["unit"], "CONFIGURATION", configuration_hash)),
+        socket=_files.WantedFile(socket, given["socket_unit"]),
+        secret_files=tuple(secret_files),
+        standin_unit=_switch.fill_in(given["standin_unit"], "CONFIGURATION", configuration_hash),
+        binds=tuple(_binds.parse_binds(given["binds"], given["user"], given["group"])),
+        argv=tuple(given["command"]),
+        workers=given["workers"],
+        venv=given["venv"],
+        venv_directory=os.path.realpath(given["venv_directory"]),
+        venv_backup=given["venv_backup"],
+        gunicorn_version=given["gunicorn_version"],
+        configuration_hash=configuration_hash,
+        secrets_hash=secrets_hash,
+        health=_health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"])),
+        health_timeout=health["timeout"],
+    )
+
+
+def _group_id(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return -1  # check mode, before the group was made
+
+
+def _secret_files(secrets: str, credentials: str, folder: str) -> tuple:
+    """The files that root alone can read, those that are to go included, and a hash of what the process gets."""
+    contents = json.loads(base64.b64decode(credentials))
+    known = os.path.join(folder, "credentials")
+    gone = set(os.listdir(known)) - set(contents) if os.path.isdir(known) else set()
+    gone = {name for name in gone if not name.startswith((_files.CANDIDATE, _files.PREVIOUS))}
+    value = _switch.digest(secrets, credentials) if secrets else ""
+    text = _switch.fill_in(secrets, "SECRETS", value) if secrets else None
+    files = [_files.WantedFile(os.path.join(folder, "secrets.env"), text, 0o600, secret=True)]
+    for name in sorted(gone | set(contents)):
+        files.append(_files.WantedFile(os.path.join(known, name), contents.get(name), 0o600, secret=True))
+    return files, value
+
+
+def differences(wanted: _switch.Wanted) -> list:
+    """What diff mode shows, read before anything is changed."""
+    return [
+        {
+            "before_header": file.path,
+            "after_header": file.path,
+            "before": _files.read(file.path) or "",
+            "after": file.content or "",
+        }
+        for file in wanted.files
+        if not file.secret and _files.differs(file)
+    ]
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    os.umask(0o022)
+    wanted = wanted_from(module.params)
+    diff = differences(wanted)
+    try:
+        if module.check_mode:
+            decision = _switch.decide(wanted, _deploy.observe(wanted, module.run_command))
+        else:
+            decision = _deploy.deploy(wanted, module.run_command)
+    except _deploy.DeployError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
