@@ -1,0 +1,285 @@
+"""A change that does not work ends before it touches the live service, or goes back; either way it says why.
+
+The tests build on each other: the first one finds a fresh host, the others the service that it left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+from playbook_run import PlaybookRun
+
+SCENARIO = Path(__file__).parent.parent
+URL = "http://127.0.0.1:8000"
+NOT_TOUCHED = "The live service was not touched."
+WENT_BACK = "The previous configuration is live again."
+# Everything of the project but its own code, and what logs and databases grow by.
+WATCHED = "/etc /opt /usr/bin /usr/lib/systemd /run/systemd/system /var/lib/systemd"
+
+
+def deploy(**variables):
+    return PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", json.dumps(variables))
+
+
+def failure(run):
+    """The one error of a run that failed."""
+    assert run.code == 2, run.output
+    (message,) = [result["message"] for result in run.results if result["failed"]]
+    return message
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+def page(host):
+    return host.check_output("curl --silent --show-error --fail --max-time 10 %s", f"{URL}/")
+
+
+def about(host):
+    return json.loads(host.check_output("curl --silent --show-error --fail --max-time 10 %s", f"{URL}/about"))
+
+
+def main_pid(host):
+    return int(host.check_output("systemctl show --property=MainPID --value shop.service"))
+
+
+def workers(host):
+    return set(host.run(f"pgrep --parent {main_pid(host)}").stdout.split())
+
+
+def units(host):
+    return host.check_output("systemctl list-units --all --plain --no-legend 'shop*' | cut -d ' ' -f 1").split()
+
+
+def snapshot(host):
+    """Every file that the role could touch, and what runs."""
+    listing = host.check_output(
+        f"find {WATCHED} -xdev -not -name '*.pyc' -not -name __pycache__ -printf '%p %y %l %m %u %g %s\\n' | sort"
+    )
+    contents = host.check_output(
+        "find /etc/opt/shop /etc/systemd/system -xdev -type f -not -name settings.py | sort | xargs sha256sum"
+    )
+    return listing, contents, units(host)
+
+
+def processes(host):
+    return main_pid(host), workers(host)
+
+
+@contextlib.contextmanager
+def damaged(host, path, line):
+    """Have a line more at the end of a file on the host."""
+    host.check_output(f"cp --archive {path} /root/whole && echo %s >> {path}", line)
+    try:
+        yield
+    finally:
+        host.check_output(f"cp --archive /root/whole {path}")
+
+
+@contextlib.contextmanager
+def under_load(host):
+    """Fifty requests a second, with and without keepalive, none of which may fail."""
+    control = "/run/load.sock"
+    targets = "v4=127.0.0.1:8000 v6=[::1]:8000 kept=127.0.0.1:8000,keepalive=2"
+    command = f"/usr/local/bin/load.py run --rate=50 --control={control} {targets}"
+    host.check_output(f"systemd-run --quiet --collect --unit=load {command}")
+    wait_for(lambda: host.file(control).exists)
+    try:
+        yield
+    finally:
+        results = json.loads(host.check_output(f"/usr/local/bin/load.py tell {control} '\"stop\"'"))
+    assert sum(phase["requests"] for phase in results["phases"]) > 0
+    assert sum(phase["failed"] for phase in results["phases"]) == 0, results["phases"]
+
+
+def test_first_deployment_that_fails_leaves_nothing(host):
+    """No unit, enabled or not, no configuration, no virtual environment, nobody who listens."""
+    with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
+        said = failure(deploy())
+    assert "RuntimeError: no shop today" in said.splitlines()[0]
+    assert "No unit was left behind." in said
+    assert units(host) == []
+    assert host.check_output("ls -A /etc/opt/shop /opt/shop").split() == [
+        "/etc/opt/shop:", "settings.py", "/opt/shop:", "manage.py", "shop"
+    ]  # fmt: skip
+    assert host.run("find /etc/systemd /run/systemd/system -name '*shop*' | grep .").rc == 1
+    assert host.run(f"curl --silent {URL}/").rc != 0
+
+
+def test_then_it_is_deployed(host):
+    """What failed does not stand in the way."""
+    run = deploy()
+    assert run.code == 0, run.output
+    assert "Hello from shop" in page(host)
+    assert deploy().changed() == []
+
+
+# What is broken: a line more in a file on the host, variables, and what the application itself says of it
+BROKEN = {
+    "import": ("/opt/shop/shop/wsgi.py", "import nowhere", {}, "ModuleNotFoundError: No module named 'nowhere'"),
+    "settings": ("/etc/opt/shop/settings.py", "DEBUG =", {}, "SyntaxError: invalid syntax"),
+    "URLconf": ("/opt/shop/shop/urls.py", "import no_urls", {}, "ModuleNotFoundError: No module named 'no_urls'"),
+    "settings file": (None, None, {"gunicorn_environment": {"DJANGO_SETTINGS_MODULE": "other"}}, "'other'"),
+    "Gunicorn setting": (None, None, {"gunicorn_settings": {"worker_tmp_dir": "/nowhere"}}, "/nowhere"),
+    "status": (None, None, {"gunicorn_health_path": "/nowhere", "gunicorn_health_statuses": [200]}, "status 404"),
+    "host name": (None, None, {"gunicorn_health_host": "evil.example.com", "gunicorn_health_statuses": [200]}, "400"),
+    "sandbox": (None, None, {"gunicorn_service_directives": {"InaccessiblePaths": "/opt/shop/shop"}}, "shop"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_change_does_not_touch_the_live_service(host, name):
+    """The same processes serve the same, and the same files are there, once the error was told."""
+    path, line, variables, said = BROKEN[name]
+    before = snapshot(host), processes(host)
+    with under_load(host), damaged(host, path, line) if path else contextlib.nullcontext():
+        message = failure(deploy(gunicorn_app_revision=name, **variables))
+        assert said in message.splitlines()[0]
+        assert NOT_TOUCHED in message
+        assert "Hello from shop" in page(host)
+    assert (snapshot(host), processes(host)) == before
+
+
+def test_port_of_another_is_told_before_anything_is_tried(host):
+    """Nothing but the plan has run."""
+    before = snapshot(host), processes(host)
+    run = deploy(gunicorn_bind=["127.0.0.1:8000", "127.0.0.1:22"])
+    assert "gunicorn_bind: '127.0.0.1:22'" in failure(run)
+    assert len(run.on_host()) == 1
+    assert (snapshot(host), processes(host)) == before
+
+
+@pytest.mark.parametrize("name", ["import", "URLconf"])
+def test_old_release_is_served_on_beside_broken_code(host, name):
+    """For as long as the code is broken, also when a worker dies; then the place of that one is taken again."""
+    path, line, _variables, _said = BROKEN[name]
+    everyone = workers(host)
+    with under_load(host):
+        with damaged(host, path, line):
+            assert NOT_TOUCHED in failure(deploy(gunicorn_app_revision=name))
+            # One that waits for connections, so that none is in flight in it: the load has others to go to.
+            host.check_output(f"kill -TERM {min(everyone)}")
+            wait_for(lambda: host.run("grep --quiet 'leaves the work to the others' /var/log/shop/gunicorn.log").rc == 0)
+            end = time.monotonic() + (60 if name == "import" else 5)
+            while time.monotonic() < end:
+                assert "Hello from shop" in page(host)
+                time.sleep(1)
+        host.check_output("truncate --size=0 /var/log/shop/gunicorn.log")
+        wait_for(lambda: host.run("ls /run/gunicorn/shop/worker-*").stdout.count("worker-") == 3)
+    assert len(workers(host)) == 3
+    assert deploy().changed() == []
+
+
+def test_what_fails_outside_goes_back(host):
+    """Settings, secrets and Gunicorn itself are the previous ones again, and the next run has nothing to do."""
+    variables = {"gunicorn_secrets": {"TOKEN": "first"}}
+    assert deploy(**variables).code == 0
+    before = snapshot(host)
+    version = host.check_output("/opt/shop/venv/bin/pip list --format=freeze | grep gunicorn")
+    with under_load_that_may_fail(host):
+        run = deploy(
+            gunicorn_environment={"ANSWERS": "inside only"},
+            gunicorn_secrets={"TOKEN": "second"},
+            gunicorn_version="26.0.0",
+            gunicorn_workers=2,
+            gunicorn_health_timeout=3,
+        )
+    message = failure(run)
+    assert WENT_BACK in message
+    assert "127.0.0.1:8000 answers / with status 503" in message
+    assert snapshot(host) == before
+    assert host.check_output("/opt/shop/venv/bin/pip list --format=freeze | grep gunicorn") == version
+    assert about(host)["environment"]["TOKEN"] == "first"
+    assert len(workers(host)) == 3
+    assert deploy(**variables).changed() == []
+    assert deploy().code == 0
+
+
+def test_what_is_not_on_the_host_goes_back(host):
+    """An address that opens, for systemd takes any, and on which nobody answers."""
+    host.check_output("ip address add 192.0.2.7/32 dev lo")
+    before = snapshot(host)
+    assert deploy(gunicorn_bind=["127.0.0.1:8000", "192.0.2.7:8000"]).code == 0
+    assert host.run("curl --silent --fail http://192.0.2.7:8000/ --header 'Host: localhost'").rc == 0
+    assert deploy().code == 0
+    assert snapshot(host) == before
+    assert host.run("curl --silent http://192.0.2.7:8000/").rc != 0
+    host.check_output("ip address delete 192.0.2.7/32 dev lo")
+
+
+def test_drop_in_that_contradicts_is_told(host):
+    """The role does not win against an administrator's drop-in, but it says so, and the service stays up."""
+    drop_in = "/etc/systemd/system/shop.service.d/override.conf"
+    command = "/opt/shop/venv/bin/gunicorn --config=/etc/opt/shop/gunicorn.conf.py --workers=1 shop.wsgi"
+    host.check_output(f"mkdir --parents $(dirname {drop_in})")
+    host.check_output(f"printf '[Service]\\nExecStart=\\nExecStart={command}\\n' > {drop_in}")
+    host.check_output("systemctl daemon-reload && systemctl restart shop")
+    message = failure(deploy(gunicorn_health_timeout=2))
+    assert "the command line has" in message
+    assert "Hello from shop" in page(host)
+    host.check_output(f"rm -r $(dirname {drop_in}) && systemctl daemon-reload")
+    assert deploy().code == 0
+    assert len(workers(host)) == 3
+
+
+def test_reload_by_hand_tries_first(host):
+    """Broken code makes it fail and the old one is served; new code is served by the same master."""
+    master = main_pid(host)
+    for name in ("import", "URLconf", "settings"):
+        with damaged(host, *BROKEN[name][:2]):
+            assert host.run("systemctl reload shop").rc != 0
+            assert "Hello from shop" in page(host)
+    host.check_output("sed --in-place 's/Hello from/Welcome to/' /opt/shop/shop/pages.py")
+    assert host.run("systemctl reload shop").rc == 0
+    wait_for(lambda: len(workers(host)) == 3)
+    assert "Welcome to shop" in page(host)
+    assert main_pid(host) == master
+    host.check_output("sed --in-place 's/Welcome to/Hello from/' /opt/shop/shop/pages.py")
+    assert deploy(gunicorn_app_revision="back").code == 0
+    assert "Hello from shop" in page(host)
+
+
+def test_own_venv_has_what_it_had(host):
+    """A virtual environment that is not the role's: changed in place, and put back when the change does not work."""
+    host.check_output("python3 -m venv /opt/shop/own")
+    host.check_output("/opt/shop/own/bin/pip install --quiet Django whitenoise gunicorn==26.0.0")
+    own = {"gunicorn_venv": "/opt/shop/own", "tried_requirements": []}
+    assert deploy(**own).code == 0
+    contents = "cd /opt/shop && find own -type f -not -name '*.pyc' | sort | xargs sha256sum && ls -d own*"
+    before = host.check_output(contents), processes(host)
+    with under_load(host), damaged(host, *BROKEN["import"][:2]):
+        assert NOT_TOUCHED in failure(deploy(**own, gunicorn_version="27.0.1"))
+    assert (host.check_output(contents), processes(host)) == before
+    assert deploy(**own, gunicorn_version="27.0.1").code == 0
+    assert "under Gunicorn 27.0.1" in page(host)
+    assert host.check_output("ls -d /opt/shop/own*") == "/opt/shop/own"
+    assert deploy().code == 0
+
+
+def test_service_made_by_hand_is_tried_beside_it(host):
+    """The book's unit holds its addresses itself; it serves on if what shall replace it does not work."""
+    host.check_output("systemctl stop shop.socket shop.service && rm /etc/systemd/system/shop.socket")
+    unit = (
+        "[Service]\\nUser=shop\\nWorkingDirectory=/var/opt/shop\\n"
+        "Environment=PYTHONPATH=/etc/opt/shop:/opt/shop DJANGO_SETTINGS_MODULE=settings\\n"
+        "ExecStart=/opt/shop/venv/bin/gunicorn --bind=127.0.0.1:8000 --bind=[::1]:8000 shop.wsgi\\n"
+    )
+    host.check_output(f"printf '{unit}' > /etc/systemd/system/shop.service")
+    host.check_output("systemctl daemon-reload && systemctl start shop")
+    wait_for(lambda: host.run(f"curl --silent --fail {URL}/").rc == 0)
+    before = main_pid(host)
+    with under_load(host), damaged(host, *BROKEN["import"][:2]):
+        assert NOT_TOUCHED in failure(deploy())
+    assert main_pid(host) == before
+    assert deploy().code == 0
+    assert "Hello from shop" in page(host)
+    assert host.socket("tcp://127.0.0.1:8000").is_listening
+    assert deploy().changed() == []
