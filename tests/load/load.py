@@ -24,6 +24,7 @@ import collections
 import contextlib
 import json
 import re
+import resource
 import signal
 import socket
 import statistics
@@ -217,6 +218,7 @@ class Client:
 
     def __init__(self, target: Target, timeout: float) -> None:
         self.target = target
+        self.opened = 0
         self.reopened = 0
         self._timeout = timeout
         self._request = target.request()
@@ -246,6 +248,7 @@ class Client:
         connection = self._reuse()
         if connection is None:
             connection = await self._connect()
+            self.opened += 1
         self._open += 1
         keep = False
         try:
@@ -444,7 +447,9 @@ class Load:
             "rate": self.rate,
             "seconds": round(seconds, 3),
             "cpu": round(time.process_time() / seconds, 3) if seconds else None,
-            "reopened": {client.target.name: client.reopened for client in self._clients if client.target.keepalive},
+            "connections": {
+                client.target.name: {"opened": client.opened, "reopened": client.reopened} for client in self._clients
+            },
             "phases": [phase.as_dict() for phase in self.phases],
         }
 
@@ -530,6 +535,9 @@ class Control:
 
 async def run(options: argparse.Namespace) -> None:
     """Run until told to stop, and write the results."""
+    # A server that stalls for long leaves many connections open at once.
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     load = Load([parse_target(text) for text in options.targets], options.rate, options.timeout)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, load.stop)

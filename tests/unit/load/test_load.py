@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import json
+import resource
 import signal
 import socket
 import struct
@@ -488,3 +490,20 @@ def test_program_says_what_it_cannot_read() -> None:
     done = subprocess.run([sys.executable, PROGRAM, "run", "a=b"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "load: 'b': expected IPV4:PORT, [IPV6]:PORT or unix:PATH\n"
+
+
+def test_program_holds_as_many_connections_as_a_stall_leaves() -> None:
+    """Whatever limit it was started with: its own want of files would look like a fault of the server."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (32, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+
+    async def ask() -> dict:
+        async with serving(never_answer) as (_server, address):
+            target = f"stalled={address[0]}:{address[1]}"
+            command = [sys.executable, PROGRAM, "run", "--seconds=0.5", "--timeout=1", target]
+            run = functools.partial(subprocess.run, command, capture_output=True, check=True, preexec_fn=limit)
+            return json.loads((await asyncio.to_thread(run)).stdout)
+
+    (phase,) = asyncio.run(ask())["phases"]
+    assert phase["requests"] == phase["failures"]["timeout"] == 100
