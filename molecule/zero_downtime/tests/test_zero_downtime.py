@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import time
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,10 @@ REPOSITORY = SCENARIO.parent.parent
 # Destroying the hosts empties molecule's own directory.
 RESULTS = REPOSITORY / ".cache" / "zero_downtime.json"
 SERVICES = ("shop", "blog")
+VERSION = "27.0.1"
+# Another one shows what the gthread worker of older versions loses by its own fault: docs/zero_downtime.md.
+GTHREAD_VERSION = os.environ.get("ZERO_DOWNTIME_GTHREAD", VERSION)
+JUDGED = SERVICES if GTHREAD_VERSION == VERSION else ("shop",)
 ROLE_TARGETS = (
     "shop-v4=127.0.0.1:8000",
     "shop-v6=[::1]:8000",
@@ -42,6 +47,8 @@ PLAIN_TARGETS = (
 SLOW_TARGETS = ("shop=127.0.0.1:8000,path=/slow?seconds=8", "blog=127.0.0.1:8010,path=/slow?seconds=8")
 LONGEST_WAIT = 1.0
 BACK_WITHIN = 3.0
+# A machine that holds up even the load generator for so long says nothing about how long a service lets one wait.
+HELD_UP = 0.25
 
 
 @dataclass(frozen=True)
@@ -69,9 +76,9 @@ CHANGES = (
         {"gunicorn_app_revision": "2"},
         before="sed -i 's/Hello from/Welcome to/' /opt/shop/shop/pages.py /opt/blog/blog/pages.py",
     ),
-    # The gthread worker of older versions drops kept-alive connections by its own fault: docs/zero_downtime.md.
+    # The gthread worker keeps its version, see above.
     Change("Gunicorn downgraded", {"zero_shop_version": "26.0.0"}, restarts=("shop",)),
-    Change("Gunicorn upgraded", {"zero_shop_version": "27.0.1"}, restarts=("shop",)),
+    Change("Gunicorn upgraded", {"zero_shop_version": VERSION}, restarts=("shop",)),
     Change("the unit's own text", {"gunicorn_service_directives": {"LimitNOFILE": 4096}}),
     Change(
         "the host's Python replaced",
@@ -92,10 +99,10 @@ PLAIN_CHANGES = {
     "new application code": "sed -i 's/Hello from/Welcome to/' /opt/plain/plain/pages.py"
     " && systemctl restart plain.service",
     "Gunicorn downgraded": f"{PIP} gunicorn==26.0.0 && systemctl restart plain.service",
-    "Gunicorn upgraded": f"{PIP} gunicorn==27.0.1 && systemctl restart plain.service",
+    "Gunicorn upgraded": f"{PIP} gunicorn=={VERSION} && systemctl restart plain.service",
     "the unit's own text": EDIT.format("/^ExecStart/i LimitNOFILE=4096"),
     "the host's Python replaced": "rm -r /srv/plain-python && python3 -m venv --clear /opt/plain/venv"
-    f" && {PIP} Django whitenoise gunicorn==27.0.1 && systemctl restart plain.service",
+    f" && {PIP} Django whitenoise gunicorn=={VERSION} && systemctl restart plain.service",
 }
 
 
@@ -138,7 +145,7 @@ class Deployment:
     """The two services, and the variables that they were deployed with last."""
 
     def __init__(self) -> None:
-        self._variables: dict = {}
+        self._variables: dict = {"zero_blog_version": GTHREAD_VERSION}
 
     def run(self, variables: dict | None = None, once: dict | None = None, **environment: str) -> PlaybookRun:
         """Deploy with more variables than before; returns the run, which succeeded."""
@@ -165,16 +172,24 @@ def workers(host, service):
     return set(host.run(f"pgrep --parent {main_pid(host, service)}").stdout.split())
 
 
-def lost(phase: dict, service: str) -> list[dict]:
-    """The lost requests of a phase to one of the services; the first few with what was seen."""
-    return [target for target in phase["targets"] if target["target"].startswith(service) and target["failed"]]
+def lost(phase: dict, *services: str) -> int:
+    """Return how many requests to some of the services were lost in a phase."""
+    return sum(target["failed"] for target in phase["targets"] if target["target"].startswith(services))
 
 
 def assert_nothing_lost(phase: dict) -> None:
-    """No request failed, and none waited longer than it may, unless the load generator itself was held up."""
+    """No request failed, and none waited longer than it may."""
     assert phase["requests"] > 0
-    assert phase["failed"] == 0, phase["details"]
-    assert phase["latency"]["max"] - phase["lag"] < LONGEST_WAIT
+    assert lost(phase, *JUDGED) == 0, phase["details"]
+    assert_waited_less_than(LONGEST_WAIT, phase)
+
+
+def assert_waited_less_than(seconds: float, phase: dict) -> None:
+    """No request waited longer, unless the load generator itself was held up."""
+    if phase["lag"] < HELD_UP:
+        assert phase["latency"]["max"] < seconds
+    else:
+        warnings.warn(f"{phase['name']}: the load was {phase['lag']} s late, so no wait was judged", stacklevel=2)
 
 
 @pytest.fixture(scope="module")
@@ -218,14 +233,14 @@ def test_planned_change_loses_nothing(host, deployment, load, change):
 
 def test_changes_are_live(host, deployment, load):
     """What the load went through was not for nothing."""
-    for service, port, more in (("shop", 8000, 8001), ("blog", 8010, 8011)):
+    for service, port, more, version in (("shop", 8000, 8001, VERSION), ("blog", 8010, 8011, GTHREAD_VERSION)):
         about = json.loads(host.check_output(f"curl --silent --fail http://127.0.0.1:{port}/about"))
         environment = about["environment"]
         assert (environment["COLOUR"], environment["TOKEN"]) == ("green", "7f3a91")
         assert len(workers(host, service)) == 3
         page = host.check_output(f"curl --silent --fail http://127.0.0.1:{more}/")
         assert f"Welcome to {service}" in page
-        assert "under Gunicorn 27.0.1" in page
+        assert f"under Gunicorn {version}" in page
         interpreter = host.check_output(f"readlink --canonicalize /proc/{main_pid(host, service)}/exe")
         assert interpreter == host.check_output("readlink --canonicalize /usr/bin/python3")
 
@@ -261,7 +276,7 @@ def test_slow_requests_in_flight_survive(host, deployment, load):
         deployment.run({"gunicorn_description": "Changed while slow requests are in flight"})
     results = slow.stop()["phases"][0]
     assert all(main_pid(host, service) != before[service] for service in SERVICES)
-    assert results["failed"] == 0, results["details"]
+    assert lost(results, *JUDGED) == 0, results["details"]
     assert results["latency"]["max"] > 8
     assert_nothing_lost(phase)
 
@@ -273,8 +288,8 @@ def test_killed_worker_costs_its_own_requests(host, load, service, in_flight):
     with load.phase(f"a worker of {service} killed") as phase:
         host.check_output(f"kill -KILL {min(before)}")
         wait_for(lambda: len(workers(host, service)) == len(before) and workers(host, service) != before)
-    assert phase["failed"] <= in_flight, phase["details"]
-    assert phase["failed"] == sum(target["failed"] for target in lost(phase, service))
+    assert lost(phase, service) <= in_flight, phase["details"]
+    assert lost(phase, *(other for other in JUDGED if other != service)) == 0, phase["details"]
 
 
 @pytest.mark.parametrize(("service", "in_flight"), [("shop", 3), ("blog", 3 * 4 + 16)])
@@ -285,18 +300,20 @@ def test_killed_master_costs_what_it_was_at(host, load, service, in_flight):
         host.check_output(f"kill -KILL {before}")
         wait_for(lambda: main_pid(host, service) not in (0, before))
         wait_for(lambda: len(workers(host, service)) == 3)
-    assert phase["failed"] <= in_flight, phase["details"]
-    assert phase["failed"] == sum(target["failed"] for target in lost(phase, service))
-    assert phase["latency"]["max"] - phase["lag"] < BACK_WITHIN
+    assert lost(phase, service) <= in_flight, phase["details"]
+    assert lost(phase, *(other for other in JUDGED if other != service)) == 0, phase["details"]
+    assert_waited_less_than(BACK_WITHIN, phase)
 
 
 def test_nothing_was_lost_between_the_changes(load):
-    """Nor was the load generator itself what held the requests up."""
+    """And connections were kept where they should be, or there was nothing of them to lose."""
     results = load.stop()
+    opened = {name: connections["opened"] for name, connections in results["connections"].items()}
+    assert opened["blog-v4-keepalive"] < opened["blog-v4"] / 2
     between = [phase for phase in results["phases"] if phase["name"].startswith("after ")]
     assert len(between) > len(CHANGES)
     # What was killed may be felt a moment longer.
-    assert [phase["details"] for phase in between if phase["failed"] and "killed" not in phase["name"]] == []
+    assert [phase["details"] for phase in between if lost(phase, *JUDGED) and "killed" not in phase["name"]] == []
 
 
 @pytest.mark.parametrize("name", PLAIN_CHANGES)
