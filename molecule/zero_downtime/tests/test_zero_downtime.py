@@ -45,6 +45,9 @@ PLAIN_TARGETS = (
     "plain-nginx=127.0.0.1:8082,keepalive=4",
 )
 SLOW_TARGETS = ("shop=127.0.0.1:8000,path=/slow?seconds=8", "blog=127.0.0.1:8010,path=/slow?seconds=8")
+THREADS = {"shop": 1, "blog": 4}
+# Of the load, and of the two processes of the web server
+KEPT_ALIVE = {"shop": 0, "blog": 3 * 4 + 2 * 4}
 LONGEST_WAIT = 1.0
 BACK_WITHIN = 3.0
 # A machine that holds up even the load generator for so long says nothing about how long a service lets one wait.
@@ -281,26 +284,26 @@ def test_slow_requests_in_flight_survive(host, deployment, load):
     assert_nothing_lost(phase)
 
 
-@pytest.mark.parametrize(("service", "in_flight"), [("shop", 1), ("blog", 4)])
-def test_killed_worker_costs_its_own_requests(host, load, service, in_flight):
+@pytest.mark.parametrize("service", SERVICES)
+def test_killed_worker_costs_its_own_requests(host, load, service):
     """At most those that it was at: one of a sync worker, one for each thread of a gthread worker."""
     before = workers(host, service)
     with load.phase(f"a worker of {service} killed") as phase:
         host.check_output(f"kill -KILL {min(before)}")
         wait_for(lambda: len(workers(host, service)) == len(before) and workers(host, service) != before)
-    assert lost(phase, service) <= in_flight, phase["details"]
+    assert lost(phase, service) <= THREADS[service], phase["details"]
     assert lost(phase, *(other for other in JUDGED if other != service)) == 0, phase["details"]
 
 
-@pytest.mark.parametrize(("service", "in_flight"), [("shop", 3), ("blog", 3 * 4 + 16)])
-def test_killed_master_costs_what_it_was_at(host, load, service, in_flight):
+@pytest.mark.parametrize("service", SERVICES)
+def test_killed_master_costs_what_it_was_at(host, load, service):
     """At most the requests in flight and the kept-alive connections, and the service is back soon."""
-    before = main_pid(host, service)
+    before, count = main_pid(host, service), len(workers(host, service))
     with load.phase(f"the master of {service} killed") as phase:
         host.check_output(f"kill -KILL {before}")
         wait_for(lambda: main_pid(host, service) not in (0, before))
-        wait_for(lambda: len(workers(host, service)) == 3)
-    assert lost(phase, service) <= in_flight, phase["details"]
+        wait_for(lambda: len(workers(host, service)) == count)
+    assert lost(phase, service) <= count * THREADS[service] + KEPT_ALIVE[service], phase["details"]
     assert lost(phase, *(other for other in JUDGED if other != service)) == 0, phase["details"]
     assert_waited_less_than(BACK_WITHIN, phase)
 
@@ -311,7 +314,7 @@ def test_nothing_was_lost_between_the_changes(load):
     opened = {name: connections["opened"] for name, connections in results["connections"].items()}
     assert opened["blog-v4-keepalive"] < opened["blog-v4"] / 2
     between = [phase for phase in results["phases"] if phase["name"].startswith("after ")]
-    assert len(between) > len(CHANGES)
+    assert between
     # What was killed may be felt a moment longer.
     assert [phase["details"] for phase in between if lost(phase, *JUDGED) and "killed" not in phase["name"]] == []
 
