@@ -3,42 +3,21 @@
 The tests build on each other: the first one finds a fresh host, the others the service that it left.
 """
 
+import functools
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
+from playbook_run import PlaybookRun
 
 SCENARIO = Path(__file__).parent.parent
-# Actions of the controller; everything else goes to the host.
-CONTROLLER_ACTIONS = {"debug", "include_tasks", "import_tasks", "include_role", "meta", "validate_argument_spec"}
 WATCHED = "/etc /opt /var/opt /var/log/notes /usr/bin /usr/lib/systemd /var/lib/systemd"
 COMPARE = "Compare what runs with what is wanted"
 SWITCH = "Reload systemd, enable the service, and let what is new take over"
 CODE = SCENARIO.parent.parent / "tests/projects/flask/notes.py"
 
 
-class Run:
-    """One run of ansible-playbook, as its JSON output tells it."""
-
-    def __init__(self, *arguments):
-        command = ["ansible-playbook", *arguments, str(SCENARIO / "converge.yml")]
-        plugins = {
-            "ANSIBLE_STDOUT_CALLBACK": "json_lines",
-            "ANSIBLE_CALLBACK_PLUGINS": str(SCENARIO / "callback_plugins"),
-        }
-        environment = {**os.environ, **plugins}
-        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        self.output = process.stdout + process.stderr
-        self.code = process.returncode
-        self.results = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
-
-    def changed(self):
-        return [result["task"] for result in self.results if result["changed"]]
-
-    def on_host(self):
-        return [result["task"] for result in self.results if result["action"] not in CONTROLLER_ACTIONS]
+Run = functools.partial(PlaybookRun, SCENARIO / "converge.yml")
 
 
 def snapshot(host):

@@ -1,0 +1,341 @@
+"""Nothing is lost: planned changes under a constant load, and the same changes of a plain unit beside them.
+
+The tests build on each other: each one finds the services as the one before left them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playbook_run import PlaybookRun
+
+SCENARIO = Path(__file__).parent.parent
+REPOSITORY = SCENARIO.parent.parent
+# Destroying the hosts empties molecule's own directory.
+RESULTS = REPOSITORY / ".cache" / "zero_downtime.json"
+SERVICES = ("shop", "blog")
+VERSION = "27.0.1"
+# Another one shows what the gthread worker of older versions loses by its own fault: docs/zero_downtime.md.
+GTHREAD_VERSION = os.environ.get("ZERO_DOWNTIME_GTHREAD", VERSION)
+JUDGED = SERVICES if GTHREAD_VERSION == VERSION else ("shop",)
+ROLE_TARGETS = (
+    "shop-v4=127.0.0.1:8000",
+    "shop-v6=[::1]:8000",
+    "shop-unix=unix:/run/shop.sock",
+    "shop-nginx=127.0.0.1:8080,keepalive=4",
+    "blog-v4=127.0.0.1:8010",
+    "blog-v4-keepalive=127.0.0.1:8010,keepalive=4",
+    "blog-v6-keepalive=[::1]:8010,keepalive=4",
+    "blog-unix-keepalive=unix:/run/blog.sock,keepalive=4",
+    "blog-nginx=127.0.0.1:8081,keepalive=4",
+)
+PLAIN_TARGETS = (
+    "plain-v4=127.0.0.1:8020",
+    "plain-v6=[::1]:8020",
+    "plain-unix=unix:/run/plain/plain.sock",
+    "plain-nginx=127.0.0.1:8082,keepalive=4",
+)
+SLOW_TARGETS = ("shop=127.0.0.1:8000,path=/slow?seconds=8", "blog=127.0.0.1:8010,path=/slow?seconds=8")
+THREADS = {"shop": 1, "blog": 4}
+# Of the load, and of the two processes of the web server
+KEPT_ALIVE = {"shop": 0, "blog": 3 * 4 + 2 * 4}
+LONGEST_WAIT = 1.0
+BACK_WITHIN = 3.0
+# A machine that holds up even the load generator for so long says nothing about how long a service lets one wait.
+HELD_UP = 0.25
+
+
+@dataclass(frozen=True)
+class Change:
+    """A planned change: variables that stay from then on, and what is done on the host just before the run."""
+
+    name: str
+    variables: dict = field(default_factory=dict)
+    before: str = "true"
+    # Variables of this run alone
+    once: dict = field(default_factory=dict)
+    # The services that are to run anew
+    restarts: tuple[str, ...] = SERVICES
+
+
+CHANGES = (
+    Change("a run that changes nothing", restarts=()),
+    Change("workers changed", {"gunicorn_workers": 3}),
+    Change("another Gunicorn setting", {"zero_settings": {"graceful_timeout": 20}}),
+    Change("environment variable", {"gunicorn_environment": {"COLOUR": "green"}}),
+    Change("secret", {"gunicorn_secrets": {"TOKEN": "7f3a91"}}),
+    Change("bind address added", {"zero_shop_binds": ["127.0.0.1:8001"], "zero_blog_binds": ["127.0.0.1:8011"]}),
+    Change(
+        "new application code",
+        {"gunicorn_app_revision": "2"},
+        before="sed -i 's/Hello from/Welcome to/' /opt/shop/shop/pages.py /opt/blog/blog/pages.py",
+    ),
+    # The gthread worker keeps its version, see above.
+    Change("Gunicorn downgraded", {"zero_shop_version": "26.0.0"}, restarts=("shop",)),
+    Change("Gunicorn upgraded", {"zero_shop_version": VERSION}, restarts=("shop",)),
+    Change("the unit's own text", {"gunicorn_service_directives": {"LimitNOFILE": 4096}}),
+    Change(
+        "the host's Python replaced",
+        {"gunicorn_python": "python3"},
+        before="rm -r /srv/python",
+        once={"gunicorn_venv_rebuild": True},
+    ),
+)
+
+EDIT = "sed -i '{}' /etc/systemd/system/plain.service && systemctl daemon-reload && systemctl restart plain.service"
+PIP = "/opt/plain/venv/bin/python -m pip install --quiet --disable-pip-version-check"
+# The same by hand, under the same names
+PLAIN_CHANGES = {
+    "workers changed": EDIT.format("s/--workers=2/--workers=3/"),
+    "another Gunicorn setting": EDIT.format("s/--graceful-timeout=30/--graceful-timeout=20/"),
+    "environment variable": EDIT.format("/^ExecStart/i Environment=COLOUR=green"),
+    "bind address added": EDIT.format("s/--bind=127.0.0.1:8020/& --bind=127.0.0.1:8021/"),
+    "new application code": "sed -i 's/Hello from/Welcome to/' /opt/plain/plain/pages.py"
+    " && systemctl restart plain.service",
+    "Gunicorn downgraded": f"{PIP} gunicorn==26.0.0 && systemctl restart plain.service",
+    "Gunicorn upgraded": f"{PIP} gunicorn=={VERSION} && systemctl restart plain.service",
+    "the unit's own text": EDIT.format("/^ExecStart/i LimitNOFILE=4096"),
+    "the host's Python replaced": "rm -r /srv/plain-python && python3 -m venv --clear /opt/plain/venv"
+    f" && {PIP} Django whitenoise gunicorn=={VERSION} && systemctl restart plain.service",
+}
+
+
+class Load:
+    """The load generator on the host, in a unit of its own."""
+
+    def __init__(self, host, name: str, targets: tuple[str, ...], *options: str) -> None:
+        self._host = host
+        self._control = f"/run/load-{name}.sock"
+        self.results = None
+        arguments = ["run", f"--control={self._control}", *options, *targets]
+        quoted = " ".join(f"'{argument}'" for argument in arguments)
+        host.check_output(f"systemd-run --quiet --collect --unit=load-{name} /usr/local/bin/load.py {quoted}")
+        wait_for(lambda: host.file(self._control).exists)
+
+    @contextlib.contextmanager
+    def phase(self, name: str):
+        """Count what happens meanwhile under a name; yields a dictionary, which holds the results afterwards."""
+        results = {}
+        self._tell("phase", name)
+        try:
+            yield results
+            # What a change leaves behind shows itself a moment later.
+            time.sleep(1)
+        finally:
+            results.update(self._tell("phase", f"after {name}"))
+
+    def stop(self) -> dict:
+        """Stop it, and return all results."""
+        if self.results is None:
+            self.results = self._tell("stop")
+        return self.results
+
+    def _tell(self, *words: str) -> dict:
+        told = " ".join(f'"{word}"' for word in words)
+        return json.loads(self._host.check_output(f"/usr/local/bin/load.py tell {self._control} {told}"))
+
+
+class Deployment:
+    """The two services, and the variables that they were deployed with last."""
+
+    def __init__(self) -> None:
+        self._variables: dict = {"zero_blog_version": GTHREAD_VERSION}
+
+    def run(self, variables: dict | None = None, once: dict | None = None, **environment: str) -> PlaybookRun:
+        """Deploy with more variables than before; returns the run, which succeeded."""
+        self._variables |= variables or {}
+        given = json.dumps(self._variables | (once or {}))
+        run = PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", given, environment=environment)
+        assert run.code == 0, run.output
+        return run
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def main_pid(host, service):
+    return int(host.check_output("systemctl show --property=MainPID --value %s.service", service))
+
+
+def workers(host, service):
+    return set(host.run(f"pgrep --parent {main_pid(host, service)}").stdout.split())
+
+
+def lost(phase: dict, *services: str) -> int:
+    """Return how many requests to some of the services were lost in a phase."""
+    return sum(target["failed"] for target in phase["targets"] if target["target"].startswith(services))
+
+
+def assert_nothing_lost(phase: dict) -> None:
+    """No request failed, and none waited longer than it may."""
+    assert phase["requests"] > 0
+    assert lost(phase, *JUDGED) == 0, phase["details"]
+    assert_waited_less_than(LONGEST_WAIT, phase)
+
+
+def assert_waited_less_than(seconds: float, phase: dict) -> None:
+    """No request waited longer, unless the load generator itself was held up."""
+    if phase["lag"] < HELD_UP:
+        assert phase["latency"]["max"] < seconds
+    else:
+        warnings.warn(f"{phase['name']}: the load was {phase['lag']} s late, so no wait was judged", stacklevel=2)
+
+
+@pytest.fixture(scope="module")
+def deployment():
+    """The two services, deployed for the first time."""
+    deployed = Deployment()
+    deployed.run()
+    return deployed
+
+
+@pytest.fixture(scope="module")
+def load(host, deployment):
+    """Constant requests to the two services, until the plain unit's turn."""
+    generator = Load(host, "role", ROLE_TARGETS)
+    yield generator
+    generator.stop()
+
+
+@pytest.fixture(scope="module")
+def plain_load(host, load):
+    """The same load for the plain unit, alone on the host as the others were."""
+    load.stop()
+    wait_for(lambda: host.run("curl --silent --fail http://127.0.0.1:8082/").rc == 0)
+    generator = Load(host, "plain", PLAIN_TARGETS)
+    yield generator
+    generator.stop()
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+def test_planned_change_loses_nothing(host, deployment, load, change):
+    """The change is live afterwards, in new processes of the services that it concerns and in no others."""
+    before = {service: main_pid(host, service) for service in SERVICES}
+    with load.phase(change.name) as phase:
+        assert host.run(change.before).rc == 0
+        run = deployment.run(change.variables, change.once)
+    anew = tuple(service for service in SERVICES if main_pid(host, service) != before[service])
+    assert anew == change.restarts
+    assert bool(run.changed()) == bool(change.restarts)
+    assert_nothing_lost(phase)
+
+
+def test_changes_are_live(host, deployment, load):
+    """What the load went through was not for nothing."""
+    for service, port, more, version in (("shop", 8000, 8001, VERSION), ("blog", 8010, 8011, GTHREAD_VERSION)):
+        about = json.loads(host.check_output(f"curl --silent --fail http://127.0.0.1:{port}/about"))
+        environment = about["environment"]
+        assert (environment["COLOUR"], environment["TOKEN"]) == ("green", "7f3a91")
+        assert len(workers(host, service)) == 3
+        page = host.check_output(f"curl --silent --fail http://127.0.0.1:{more}/")
+        assert f"Welcome to {service}" in page
+        assert f"under Gunicorn {version}" in page
+        interpreter = host.check_output(f"readlink --canonicalize /proc/{main_pid(host, service)}/exe")
+        assert interpreter == host.check_output("readlink --canonicalize /usr/bin/python3")
+
+
+def test_newer_version_of_the_role_loses_nothing(host, deployment, load, tmp_path):
+    """An update of the collection, which writes every file a little differently."""
+    collection = tmp_path / "ansible_collections" / "pyweb" / "gunicorn"
+    for folder in ("meta", "plugins", "roles"):
+        shutil.copytree(REPOSITORY / folder, collection / folder)
+    for template in collection.glob("roles/gunicorn/templates/*.j2"):
+        template.write_text(f"# Written by a newer version.\n{template.read_text()}")
+    with load.phase("a newer version of the role") as phase:
+        run = deployment.run(ANSIBLE_COLLECTIONS_PATH=str(tmp_path))
+    assert run.changed()
+    assert host.file("/etc/systemd/system/shop.service").contains("Written by a newer version")
+    assert_nothing_lost(phase)
+
+
+def test_rotated_log_loses_nothing(host, load):
+    """The same processes go on, in new files."""
+    before = {service: (main_pid(host, service), workers(host, service)) for service in SERVICES}
+    with load.phase("log rotated") as phase:
+        host.check_output("logrotate --force /etc/logrotate.d/gunicorn-shop /etc/logrotate.d/gunicorn-blog")
+    assert {service: (main_pid(host, service), workers(host, service)) for service in SERVICES} == before
+    assert_nothing_lost(phase)
+
+
+def test_slow_requests_in_flight_survive(host, deployment, load):
+    """Each service has one of 8 s at any time, while it is changed."""
+    before = {service: main_pid(host, service) for service in SERVICES}
+    slow = Load(host, "slow", SLOW_TARGETS, "--rate=0.25", "--timeout=20")
+    with load.phase("requests of 8 s in flight") as phase:
+        deployment.run({"gunicorn_description": "Changed while slow requests are in flight"})
+    results = slow.stop()["phases"][0]
+    assert all(main_pid(host, service) != before[service] for service in SERVICES)
+    assert lost(results, *JUDGED) == 0, results["details"]
+    assert results["latency"]["max"] > 8
+    assert_nothing_lost(phase)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_killed_worker_costs_its_own_requests(host, load, service):
+    """At most those that it was at: one of a sync worker, one for each thread of a gthread worker."""
+    before = workers(host, service)
+    with load.phase(f"a worker of {service} killed") as phase:
+        host.check_output(f"kill -KILL {min(before)}")
+        wait_for(lambda: len(workers(host, service)) == len(before) and workers(host, service) != before)
+    assert lost(phase, service) <= THREADS[service], phase["details"]
+    assert lost(phase, *(other for other in JUDGED if other != service)) == 0, phase["details"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_killed_master_costs_what_it_was_at(host, load, service):
+    """At most the requests in flight and the kept-alive connections, and the service is back soon."""
+    before, count = main_pid(host, service), len(workers(host, service))
+    with load.phase(f"the master of {service} killed") as phase:
+        host.check_output(f"kill -KILL {before}")
+        wait_for(lambda: main_pid(host, service) not in (0, before))
+        wait_for(lambda: len(workers(host, service)) == count)
+    assert lost(phase, service) <= count * THREADS[service] + KEPT_ALIVE[service], phase["details"]
+    assert lost(phase, *(other for other in JUDGED if other != service)) == 0, phase["details"]
+    assert_waited_less_than(BACK_WITHIN, phase)
+
+
+def test_nothing_was_lost_between_the_changes(load):
+    """And connections were kept where they should be, or there was nothing of them to lose."""
+    results = load.stop()
+    opened = {name: connections["opened"] for name, connections in results["connections"].items()}
+    assert opened["blog-v4-keepalive"] < opened["blog-v4"] / 2
+    between = [phase for phase in results["phases"] if phase["name"].startswith("after ")]
+    assert between
+    # What was killed may be felt a moment longer.
+    assert [phase["details"] for phase in between if lost(phase, *JUDGED) and "killed" not in phase["name"]] == []
+
+
+@pytest.mark.parametrize("name", PLAIN_CHANGES)
+def test_plain_unit_is_measured_too(host, plain_load, name):
+    """What the same change costs without this machinery; that it was measured is all that is asked."""
+    with plain_load.phase(name) as phase:
+        done = host.run(PLAIN_CHANGES[name])
+        assert done.rc == 0, done.stderr
+        wait_for(lambda: host.run("curl --silent --fail http://127.0.0.1:8020/").rc == 0)
+    assert phase["requests"] > 0
+
+
+def test_table(load, plain_load, capsys):
+    """Everything that was measured, as scripts/zero-downtime-table puts it into the README."""
+    RESULTS.write_text(json.dumps({"role": load.stop(), "plain": plain_load.stop()}, indent=1))
+    table = subprocess.run(
+        [REPOSITORY / "scripts" / "zero-downtime-table", RESULTS], check=True, capture_output=True, text=True
+    ).stdout
+    Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], "zero_downtime.md").write_text(table)
+    with capsys.disabled():
+        print(f"\n\n{table}")
+    assert all(change.name in table for change in CHANGES)
