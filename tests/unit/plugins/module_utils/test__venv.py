@@ -43,13 +43,12 @@ class Host:
     def run(self, command: list, data: str) -> tuple[int, str, str]:
         """Run one command to its end."""
         self.commands.append([str(word) for word in command])
-        makes_venv = self.pip_of is not None and command[1:3] == ["-m", "venv"]
-        command = [*command, "--without-pip"] if makes_venv else command
-        done = subprocess.run(command, input=data, env=self.environment, check=False, capture_output=True, text=True)
-        if makes_venv and not done.returncode:
+        if self.pip_of is not None and "ensurepip" in command:
             (site,) = self.pip_of.glob("lib/python3*/site-packages")
             for folder in site.glob("pip*"):
-                shutil.copytree(folder, Path(command[-2], site.relative_to(self.pip_of), folder.name))
+                shutil.copytree(folder, Path(command[0]).parents[1] / site.relative_to(self.pip_of) / folder.name)
+            return 0, "", ""
+        done = subprocess.run(command, input=data, env=self.environment, check=False, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
     def ensure(self, wanted: _venv.Wanted, check_mode: bool = False) -> dict:
@@ -813,6 +812,20 @@ class TestState:
             state._replace(versions={**versions, "django": "5.3"}),
         ]
         assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("output", "errors", "reason"),
+    [
+        ("ERROR: no space\n", "Traceback:\n  File x\n", "ERROR: no space"),
+        ("a\n", "WARNING: old\nERROR: one\n\nERROR: two\n", "ERROR: one | ERROR: two"),
+        ("a\nb\n", "", "a | b"),
+        ("a\n", "1\n2\n3\n4\n5\n\n6\n", "2 | 3 | 4 | 5 | 6"),
+    ],
+)
+def test_the_reason_of_a_failure(output: str, errors: str, reason: str) -> None:
+    """One line, without tracebacks where there is something better."""
+    assert _venv._reason(output, errors) == reason
 
 
 @pytest.mark.parametrize(
