@@ -291,7 +291,7 @@ def _is_outlived(wanted: Wanted, state: State | None, run: Run) -> bool:
         return _is_anything(wanted.path)
     code, output, errors = run([wanted.python, "-I", "-c", _WHICH_INTERPRETER], "")
     if code:
-        raise VenvError(f"gunicorn_python: {wanted.python} does not run: {_tail(errors or output)}")
+        raise VenvError(f"gunicorn_python: {wanted.python} does not run: {_reason(output, errors)}")
     return state.interpreter != output.strip()
 
 
@@ -311,7 +311,7 @@ def _ask(wanted: Wanted, directory: str, run: Run) -> State:
     }
     code, output, errors = run([_python(directory), "-I", "-c", inspect.getsource(_venv_probe)], json.dumps(request))
     if code:
-        raise VenvError(f"gunicorn_venv: {wanted.path} can't be read: {_tail(errors or output)}")
+        raise VenvError(f"gunicorn_venv: {wanted.path} can't be read: {_reason(output, errors)}")
     return State(directory=directory, **json.loads(output))
 
 
@@ -329,12 +329,12 @@ def _is_only_upgrade(wanted: Wanted, before: State | None) -> bool:
 
 
 def make(wanted: Wanted, python: str, directory: str, run: Run) -> None:
-    """Make a virtual environment without anything in it yet."""
-    command = [python, "-m", "venv"]
+    """Make a virtual environment without anything in it yet: install brings pip, whose errors venv would swallow."""
+    command = [python, "-m", "venv", directory, "--without-pip"]
     if os.path.isfile(os.path.join(wanted.path, "pyvenv.cfg")):
         sees_system = _read_configuration(wanted.path).get("include-system-site-packages") == "true"
         command += ["--system-site-packages"] if sees_system else []
-    _run(run, [*command, directory], f"gunicorn_venv: {wanted.path} could not be made")
+    _run(run, command, f"gunicorn_venv: {wanted.path} could not be made")
 
 
 def install(wanted: Wanted, state: State, run: Run, kept: dict[str, str]) -> State:
@@ -344,7 +344,8 @@ def install(wanted: Wanted, state: State, run: Run, kept: dict[str, str]) -> Sta
     """
     python = _python(state.directory)
     if not state.has_pip:
-        _run(run, [python, "-m", "ensurepip"], f"gunicorn_venv: {wanted.path} has no pip, and ensurepip failed")
+        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
+        _run(run, [python, "-m", "ensurepip", "--default-pip"], failure)
     pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
     if state.gunicorn_version and not state.gunicorn_is_whole:
         # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
@@ -408,11 +409,15 @@ def _write_lines(path: str, lines: list[str]) -> None:
 def _run(run: Run, command: list, failure: str) -> None:
     code, output, errors = run(command, "")
     if code:
-        raise VenvError(f"{failure}: {_tail(errors or output)}")
+        raise VenvError(f"{failure}: {_reason(output, errors)}")
 
 
-def _tail(text: str, lines: int = 5) -> str:
-    return " | ".join([line.strip() for line in text.splitlines() if line.strip()][-lines:])
+def _reason(output: str, errors: str, lines: int = 5) -> str:
+    """What pip calls an error, or else the last lines: ensurepip shows its own traceback below pip's error."""
+    said = [line.strip() for line in [*output.splitlines(), *errors.splitlines()]]
+    named = [line for line in said if line.startswith("ERROR:")]
+    last = [line.strip() for line in (errors or output).splitlines() if line.strip()]
+    return " | ".join((named or last)[-lines:])
 
 
 def _stamp(wanted: Wanted) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -15,16 +16,20 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv, _venv_layout
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 OLDEST = "23.0.0"
 
 
 class Host:
-    """Runs commands as the module does, but with one folder of wheels for the only index, and remembers them."""
+    """Runs commands as the module does, but with one folder of wheels for the only index, and remembers them.
 
-    def __init__(self, wheels: Path) -> None:
+    Where there is a venv to take it from, a new one gets its pip by copy: ensurepip takes seconds.
+    """
+
+    def __init__(self, wheels: Path, pip_of: Path | None = None) -> None:
+        self.pip_of = pip_of
         self.commands: list[list[str]] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
         self.environment = {
@@ -38,6 +43,11 @@ class Host:
     def run(self, command: list, data: str) -> tuple[int, str, str]:
         """Run one command to its end."""
         self.commands.append([str(word) for word in command])
+        if self.pip_of is not None and "ensurepip" in command:
+            (site,) = self.pip_of.glob("lib/python3*/site-packages")
+            for folder in site.glob("pip*"):
+                shutil.copytree(folder, Path(command[0]).parents[1] / site.relative_to(self.pip_of) / folder.name)
+            return 0, "", ""
         done = subprocess.run(command, input=data, env=self.environment, check=False, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
@@ -103,18 +113,18 @@ def index(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def host(index: Path) -> Host:
-    """A host with nothing done yet."""
-    return Host(index)
-
-
 @pytest.fixture(scope="session")
 def made(index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, list[list[str]]]:
     """A venv that was made from nothing, what was returned, and by which commands it was made."""
     path = tmp_path_factory.mktemp("made") / "opt" / "venv"
     host = Host(index)
     return path, host.ensure(want(path)), host.commands
+
+
+@pytest.fixture
+def host(index: Path, made: tuple) -> Host:
+    """A host with nothing done yet."""
+    return Host(index, pip_of=made[0])
 
 
 @pytest.fixture
@@ -294,6 +304,346 @@ class TestRepair:
             host.ensure(want(tmp_path))
 
 
+class TestBuiltBeside:
+    """What the role owns, with requirements: never changed, but built anew."""
+
+    def test_from_nothing(self, tmp_path: Path, host: Host) -> None:
+        """A link from the start, whose scripts name the real directory; a second run finds the same."""
+        path = tmp_path / "opt" / "venv"
+        first = host.ensure(want(path, requirements=["notes<2"]))
+        (built,) = path.parent.glob("venv-*")
+        assert (first["changed"], first["directory"], first["backup"]) == (True, str(built), "")
+        assert os.readlink(path) == str(built)
+        assert (built / "bin/gunicorn").read_text().startswith(f"#!{built}/bin/python")
+        assert sorted(file.name for file in built.glob(".gunicorn*")) == [_venv.STAMP, ".gunicorn-venv"]
+        second = host.ensure(want(path, requirements=["notes<2"]))
+        assert {**second, "changed": True, "diff": first["diff"]} == first
+        assert (second["changed"], host.pip_runs) == (False, [])
+
+    def test_instead_of_a_directory(self, venv: Path, host: Host, newest: str) -> None:
+        """The old one has what it had, and stays for what runs from it, until the next change."""
+        before = snapshot(venv)
+        first = host.ensure(want(venv, requirements=["notes<2"]))
+        assert venv.is_symlink()
+        (displaced,) = venv.parent.glob("venv.gunicorn-swap-*")
+        assert snapshot(displaced) == before
+        second = host.ensure(want(venv, requirements=["notes>=2"]))
+        assert {path.name for path in venv.parent.iterdir()} == {
+            "venv",
+            Path(first["directory"]).name,
+            Path(second["directory"]).name,
+        }
+        assert "notes==1.0\n" in second["diff"]["before"]
+        assert "notes==2.0\n" in second["diff"]["after"]
+        assert first["fingerprint"] != second["fingerprint"]
+        assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
+
+    def test_only_built(self, venv: Path, host: Host) -> None:
+        """The path leads to the old one until the caller moves the link; then there is nothing to do."""
+        before = snapshot(venv)
+        wanted = want(venv, requirements=["notes"], activate=False)
+        built = host.ensure(wanted)
+        assert (built["changed"], built["backup"], venv.is_symlink()) == (True, "", False)
+        assert snapshot(venv) == before
+        assert _venv_layout.leftovers(str(venv)) == [built["directory"]]
+        _venv_layout.switch_link(str(venv), built["directory"])
+        again = host.ensure(wanted)
+        assert (again["changed"], again["fingerprint"]) == (False, built["fingerprint"])
+        assert again["directory"] == built["directory"]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"requirements": ["notes", "nosuch"]},
+            {"requirements": ["notes"], "settings": {"timeut": 30}},
+            {"requirements": ["notes"], "python": "/bin/false"},
+        ],
+    )
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_what_fails_leaves_nothing(self, venv: Path, host: Host, changes: dict, exists: bool) -> None:
+        """Neither beside the venv nor in it."""
+        path = venv if exists else venv.parent / "fresh"
+        if exists and "python" in changes:
+            changes = {**changes, "rebuild": True}
+        before = snapshot(venv.parent)
+        with pytest.raises((_venv.VenvError, InvalidValue)):
+            host.ensure(want(path, **changes))
+        assert snapshot(venv.parent) == before
+
+    def test_what_satisfies_keeps_its_version(self, tmp_path: Path, host: Host) -> None:
+        """Also what Gunicorn needs, and Gunicorn itself; with an upgrade, all are the newest."""
+        path = tmp_path / "venv"
+        host.ensure(want(path, version=OLDEST, requirements=["notes<2"]))
+        kept = host.ensure(want(path, requirements=["notes", "packaging"]))
+        assert (kept["changed"], kept["gunicorn_version"]) == (True, OLDEST)
+        assert "notes==1.0\n" in kept["diff"]["after"]
+        upgraded = host.ensure(want(path, requirements=["notes", "packaging"], upgrade=True))
+        assert (upgraded["changed"], "notes==2.0\n" in upgraded["diff"]["after"]) == (True, True)
+        directories = sorted(tmp_path.iterdir())
+        again = host.ensure(want(path, requirements=["notes", "packaging"], upgrade=True))
+        assert (again["changed"], again["fingerprint"]) == (False, upgraded["fingerprint"])
+        assert sorted(tmp_path.iterdir()) == directories
+
+    def test_a_version_that_is_not_to_be_had_any_more(
+        self, venv: Path, host: Host, index: Path, tmp_path: Path
+    ) -> None:
+        """Then another one that satisfies the requirements."""
+        host.ensure(want(venv, requirements=["notes<2"]))
+        wheels = tmp_path / "wheels"
+        shutil.copytree(index, wheels)
+        (wheels / "notes-1.0-py3-none-any.whl").unlink()
+        host.environment["PIP_FIND_LINKS"] = str(wheels)
+        assert "notes==2.0\n" in host.ensure(want(venv, requirements=["notes"]))["diff"]["after"]
+
+    def test_it_sees_the_systems_packages_if_the_old_one_did(self, venv: Path, host: Host) -> None:
+        """As the book makes it."""
+        configuration = venv / "pyvenv.cfg"
+        text = configuration.read_text()
+        assert "include-system-site-packages = false" in text
+        configuration.write_text(text.replace("= false", "= true"))
+        host.ensure(want(venv, requirements=["notes"]))
+        assert "include-system-site-packages = true" in configuration.read_text()
+
+    def test_a_mount_point(self, monkeypatch: pytest.MonkeyPatch, venv: Path, host: Host) -> None:
+        """It can't be exchanged, and the error comes before the work."""
+        monkeypatch.setattr(_venv.os.path, "ismount", lambda path: path == str(venv))
+        for requirements in (["notes"], []):
+            with pytest.raises(InvalidValue, match="gunicorn_venv: .* no mount point"):
+                host.ensure(want(venv, version=OLDEST, requirements=requirements))
+        assert host.pip_runs == []
+
+
+class TestRebuild:
+    @pytest.fixture
+    def outlived(self, venv: Path) -> Path:
+        """A venv whose interpreter went away with an upgrade of the host."""
+        (venv / "bin/python").unlink()
+        (venv / "bin/python").symlink_to("/usr/bin/python3.99")
+        return venv
+
+    def test_an_interpreter_that_is_gone(self, outlived: Path, host: Host, newest: str) -> None:
+        """A new one is built, and the next run has nothing to do."""
+        wanted = want(outlived, requirements=["notes"], rebuild=True)
+        assert host.ensure(wanted, check_mode=True)["changed"]
+        assert not outlived.is_symlink()
+        first = host.ensure(wanted)
+        assert (first["changed"], first["gunicorn_version"]) == (True, newest)
+        assert gunicorn_answers(outlived) == f"gunicorn (version {newest})\n"
+        assert not host.ensure(wanted)["changed"]
+
+    def test_another_interpreter_by_the_same_name(self, venv: Path, host: Host) -> None:
+        """As on Debian, where a venv names python3: it finds nothing of what was installed."""
+        configuration = venv / "pyvenv.cfg"
+        version = "version = " + ".".join(map(str, sys.version_info[:3]))
+        assert version in configuration.read_text()
+        configuration.write_text(configuration.read_text().replace(version, "version = 3.2.1"))
+        with pytest.raises(_venv.VenvError, match="it was made for Python 3.2, and its interpreter .* is 3."):
+            host.ensure(want(venv, requirements=["notes"]))
+        assert host.ensure(want(venv, requirements=["notes"], rebuild=True))["changed"]
+
+    def test_a_directory_that_is_gone(self, tmp_path: Path, host: Host) -> None:
+        """A link that leads nowhere is a venv no more."""
+        (tmp_path / "venv").symlink_to("venv-1a2b3c4d")
+        with pytest.raises(_venv.VenvError, match="does not work any more: .*/venv-1a2b3c4d is gone"):
+            host.ensure(want(tmp_path / "venv", requirements=["notes"]))
+        assert host.ensure(want(tmp_path / "venv", requirements=["notes"], rebuild=True))["changed"]
+
+    def test_the_same_python(self, venv: Path, host: Host) -> None:
+        """Nothing to do, and no requirements are needed."""
+        before = snapshot(venv)
+        assert not host.ensure(want(venv, rebuild=True))["changed"]
+        assert snapshot(venv) == before
+
+    def test_another_python(self, venv: Path, host: Host, tmp_path: Path) -> None:
+        """One that says that it is another interpreter; without rebuild, the venv keeps its own."""
+        other = tmp_path / "python"
+        other.write_text(f'#!/bin/sh\n[ "$1" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
+        other.chmod(0o755)
+        wanted = want(venv, python=str(other), requirements=["notes"])
+        assert host.ensure(wanted)["changed"]
+        assert [command[0] for command in host.commands if "venv" in command] == [os.path.realpath(sys.executable)]
+        assert not host.ensure(wanted)["changed"]
+        assert host.ensure(wanted._replace(rebuild=True))["changed"]
+        assert [command[0] for command in host.commands if "venv" in command] == [str(other)]
+
+    def test_without_requirements(self, outlived: Path, host: Host) -> None:
+        """There is nothing to build it from, and both variables are named."""
+        before = snapshot(outlived)
+        with pytest.raises(InvalidValue, match=r"gunicorn_requirements: \[\] .*gunicorn_venv_rebuild"):
+            host.ensure(want(outlived, rebuild=True))
+        assert snapshot(outlived) == before
+
+    def test_an_empty_folder(self, tmp_path: Path, host: Host) -> None:
+        """Is no venv that was left behind."""
+        assert _venv.read(want(tmp_path, rebuild=True), host.run) is None
+        assert host.ensure(want(tmp_path, rebuild=True), check_mode=True)["changed"]
+
+    def test_what_a_plan_can_tell(self, outlived: Path, made: tuple) -> None:
+        """Without running anything."""
+        python = sys.executable
+        assert not _venv.stays(str(outlived), python, rebuild=True)
+        assert _venv.stays(str(made[0]), python, rebuild=True)
+        assert _venv.stays(str(made[0]), "no-such-python", rebuild=False)
+        assert not _venv.stays(str(made[0]), "sh", rebuild=True)
+        with pytest.raises(_venv.VenvError, match="gunicorn_venv_rebuild: true"):
+            _venv.stays(str(outlived), python, rebuild=False)
+
+
+class TestInPlace:
+    """What is the user's own, without requirements: changed in place, with a way back."""
+
+    def test_a_backup(self, venv: Path, host: Host, newest: str) -> None:
+        """It is what the venv was, stays until the caller decides, and can be put back."""
+        before = snapshot(venv)
+        wanted = want(venv, version=OLDEST, activate=False)
+        first = host.ensure(wanted)
+        assert (first["directory"], first["backup"]) == (str(venv), f"{venv}.gunicorn-backup")
+        assert snapshot(Path(first["backup"])) == before
+        assert not _venv_layout.is_interrupted(str(venv))
+        second = host.ensure(wanted)
+        assert (second["changed"], second["backup"], second["fingerprint"]) == (
+            False,
+            first["backup"],
+            first["fingerprint"],
+        )
+        third = host.ensure(
+            wanted._replace(version="25.0.0,>=23") if newest == "25.0.0" else want(venv, activate=False)
+        )
+        assert third["backup"] == first["backup"]
+        _venv_layout.restore(str(venv), first["backup"])
+        assert snapshot(venv) == before
+        assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
+
+    def test_activated(self, venv: Path, host: Host) -> None:
+        """No backup is left, not even one of a run before."""
+        assert host.ensure(want(venv, version=OLDEST))["backup"] == ""
+        assert _venv_layout.leftovers(str(venv)) == []
+        host.ensure(want(venv, version=">23", activate=False))
+        assert host.ensure(want(venv, version=">23"))["backup"] == ""
+        assert _venv_layout.leftovers(str(venv)) == []
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"version": OLDEST, "settings": {"timeut": 30}},
+            {"version": "==1000"},
+            {"version": OLDEST, "pip_extra_args": ["nosuch"]},
+        ],
+    )
+    def test_what_fails_is_put_back(self, venv: Path, host: Host, changes: dict) -> None:
+        """Byte for byte, and nothing is left beside it."""
+        before = snapshot(venv.parent)
+        with pytest.raises((_venv.VenvError, InvalidValue)):
+            host.ensure(want(venv, activate=False, **changes))
+        assert snapshot(venv.parent) == before
+
+    def test_an_upgrade_of_nothing(self, venv: Path, host: Host) -> None:
+        """Leaves no backup."""
+        result = host.ensure(want(venv, upgrade=True, activate=False))
+        assert (result["changed"], result["backup"]) == (False, "")
+        assert _venv_layout.leftovers(str(venv)) == []
+
+    def test_a_first_one_that_fails(self, tmp_path: Path, host: Host) -> None:
+        """Is not there; an empty directory that was, is."""
+        (tmp_path / "empty").mkdir()
+        for name in ("empty", "none"):
+            with pytest.raises(InvalidValue):
+                host.ensure(want(tmp_path / name, settings={"timeut": 30}))
+        assert snapshot(tmp_path) == {"empty": ""}
+
+
+# Imported by a Python that finds it on its path: ends the process before its n-th change below a directory.
+KILLER = """
+import os, signal, sys
+left = [int(os.environ["KILL_BEFORE_STEP"])]
+def hook(event, arguments):
+    writes = event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir") or (
+        event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT)
+    if writes and str(arguments[0]).startswith(os.environ["KILL_BELOW"]):
+        left[0] -= 1
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+"""
+
+
+class TestKilled:
+    """Where pip, and what called it, die while they change something."""
+
+    @pytest.fixture
+    def kill(self, host: Host, tmp_path: Path) -> Callable[[_venv.Wanted, int], bool]:
+        """Bring a venv to what is wanted in a process that dies with its pip; whether pip came to that step."""
+        (tmp_path / "killer").mkdir()
+        (tmp_path / "killer/sitecustomize.py").write_text(KILLER)
+
+        def run(command: list, data: str) -> tuple[int, str, str]:
+            result = host.run(command, data)
+            if result[0] == -signal.SIGKILL:
+                os._exit(9)
+            return result
+
+        def kill(wanted: _venv.Wanted, step: int) -> bool:
+            child = os.fork()
+            if not child:
+                host.environment.update(
+                    PYTHONPATH=str(tmp_path / "killer"), KILL_BEFORE_STEP=str(step), KILL_BELOW=wanted.path
+                )
+                try:
+                    _venv.ensure(wanted, run, check_mode=False)
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            assert code in (0, 9)
+            return code == 9
+
+        return kill
+
+    @pytest.mark.parametrize("step", [1, 2, 5, 60, 200])
+    def test_in_place(self, venv: Path, host: Host, kill: Callable, step: int, newest: str) -> None:
+        """The next run puts the backup back and does the work; check mode says so and touches nothing."""
+        before = snapshot(venv)
+        wanted = want(venv, version=OLDEST, activate=False)
+        assert kill(wanted, step)
+        left = snapshot(venv.parent)
+        assert host.ensure(wanted, check_mode=True)["changed"]
+        assert snapshot(venv.parent) == left
+        result = host.ensure(wanted)
+        assert (result["changed"], result["gunicorn_version"]) == (True, OLDEST)
+        assert snapshot(Path(result["backup"])) == before
+        assert gunicorn_answers(venv) == f"gunicorn (version {OLDEST})\n"
+        assert not host.ensure(wanted)["changed"]
+
+    def test_in_place_and_not_wanted_any_more(self, venv: Path, host: Host, kill: Callable) -> None:
+        """What was put back satisfies what is wanted; that is a change all the same."""
+        before = snapshot(venv)
+        assert kill(want(venv, version=OLDEST), 60)
+        assert host.ensure(want(venv))["changed"]
+        assert snapshot(venv) == before
+        assert _venv_layout.leftovers(str(venv)) == []
+
+    @pytest.mark.parametrize("step", [3, 300])
+    def test_beside(self, venv: Path, host: Host, kill: Callable, step: int) -> None:
+        """The old one works all the time, and the next run removes what was begun."""
+        before = snapshot(venv)
+        wanted = want(venv, requirements=["notes"])
+        assert kill(wanted, step)
+        assert snapshot(venv) == before
+        (begun,) = venv.parent.glob("venv-*")
+        result = host.ensure(wanted)
+        assert not begun.exists()
+        assert {path.name for path in venv.parent.glob("venv-*")} == {Path(result["directory"]).name}
+
+    @pytest.mark.parametrize("step", [1, 5, 300])
+    def test_the_first_one(self, tmp_path: Path, host: Host, kill: Callable, step: int, newest: str) -> None:
+        """Half of one is none, for the plan as well."""
+        wanted = want(tmp_path / "venv")
+        assert kill(wanted, step)
+        assert not _venv.is_venv(wanted.path)
+        assert host.ensure(wanted)["gunicorn_version"] == newest
+        assert not host.ensure(wanted)["changed"]
+
+
 class TestOtherThings:
     def test_a_file(self, tmp_path: Path, host: Host) -> None:
         """It stays as it is."""
@@ -462,6 +812,20 @@ class TestState:
             state._replace(versions={**versions, "django": "5.3"}),
         ]
         assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("output", "errors", "reason"),
+    [
+        ("ERROR: no space\n", "Traceback:\n  File x\n", "ERROR: no space"),
+        ("a\n", "WARNING: old\nERROR: one\n\nERROR: two\n", "ERROR: one | ERROR: two"),
+        ("a\nb\n", "", "a | b"),
+        ("a\n", "1\n2\n3\n4\n5\n\n6\n", "2 | 3 | 4 | 5 | 6"),
+    ],
+)
+def test_the_reason_of_a_failure(output: str, errors: str, reason: str) -> None:
+    """One line, without tracebacks where there is something better."""
+    assert _venv._reason(output, errors) == reason
 
 
 @pytest.mark.parametrize(
