@@ -39,6 +39,8 @@ LOCK_TIMEOUT = 600.0
 # One ask on one address; many of them fit into gunicorn_health_timeout.
 ANSWER_TIMEOUT = 10.0
 _LINES = 25
+# Seconds after which nobody will come back to a virtual environment that nothing runs from.
+_ABANDONED = 3600.0
 
 
 class DeployError(Exception):
@@ -126,6 +128,8 @@ class Deployment:
         self.journal = journal_of(wanted)
         self.began = time.time()
         self.log_size = self._log_size()
+        # Virtual environments that only the old service needs, or the way back.
+        self.used = {observed.venv_directory, wanted.venv_backup}
 
     def carry_out(self, decision: Decision) -> None:
         """Switch, or do the little that needs no new process; raises DeployError."""
@@ -259,18 +263,13 @@ class Deployment:
         """Let what is new be the live one; from here on there is a way back to keep."""
         wanted = self.wanted
         try:
-            known = _files.read_journal(self.journal)
-            _files.note(self.journal, venv=known.get("venv") or self._venv_to_keep())
+            if "venv" not in _files.read_journal(self.journal):
+                _files.note(self.journal, venv=_venv_layout.what_stands(wanted.venv))
             _files.promote(wanted.files, self.journal)
-            if os.path.realpath(wanted.venv) != wanted.venv_directory:
-                previous = _venv_layout.switch_link(wanted.venv, wanted.venv_directory)
-                _files.note(self.journal, venv={**self._venv_to_keep(), "previous": previous, "switched": True})
+            _venv_layout.switch_link(wanted.venv, wanted.venv_directory)
         except OSError as error:
             raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
         self._systemctl("daemon-reload")
-
-    def _venv_to_keep(self) -> dict:
-        return {"backup": self.wanted.venv_backup, "previous": "", "switched": False}
 
     def _added_units(self) -> list[str]:
         """Units of addresses that came while the others were open; a boot opens all of them from the one unit."""
@@ -371,7 +370,9 @@ class Deployment:
         _files.unstage(wanted.files)
         _files.commit(self.journal)
         for leftover in _venv_layout.leftovers(wanted.venv):
-            if leftover != wanted.venv_directory:
+            # One that was just built may be another run's, which waits for its turn.
+            is_built = leftover.startswith(f"{wanted.venv}-") and leftover not in self.used
+            if not is_built or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
                 _venv_layout.discard(leftover)
 
     def _go_back(self) -> None:
@@ -379,10 +380,10 @@ class Deployment:
         wanted, before = self.wanted, self.before
         if not before.service.active:
             self.run(["systemctl", "stop", self.service, *([] if before.socket.active else [self.socket])])
-        venv = _files.read_journal(self.journal).get("venv", {})
+        stood = _files.read_journal(self.journal).get("venv")
         _files.go_back(self.journal)
-        if venv.get("switched"):
-            _venv_layout.undo_link(wanted.venv, wanted.venv_directory, venv["previous"])
+        if stood is not None:
+            _venv_layout.put_back(wanted.venv, stood)
         self._drop()
         self.run(["systemctl", "daemon-reload"])
         if before.service.active:

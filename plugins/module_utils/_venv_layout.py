@@ -85,6 +85,22 @@ def undo_link(path: str, directory: str, previous: str) -> None:
         switch_link(path, previous)
 
 
+def what_stands(path: str) -> str:
+    """What put_back needs to know before a switch_link: the directory that a link names, "directory", or ""."""
+    return _link_target(_settled(path)) or ("directory" if os.path.lexists(path) else "")
+
+
+def put_back(path: str, stood: str) -> None:
+    """Have at `path` what stood there, however far a switch_link came; `stood` is what what_stands said before it."""
+    path = _settled(path)
+    finish_exchanges(path)
+    if stood not in ("", "directory"):
+        switch_link(path, stood)
+    elif os.path.islink(path):
+        displaced = [each for each in leftovers(path) if re.fullmatch(re.escape(path) + _SWAP, each)]
+        undo_link(path, os.path.realpath(path), next((each for each in displaced if os.path.isdir(each)), ""))
+
+
 def back_up(path: str) -> str:
     """Make a backup of the venv by hard links, mark the venv as being changed, and return the backup's path.
 

@@ -246,6 +246,23 @@ def test_a_switch_that_fails_leaves_no_trace(tmp_path: Path, exchange: str, name
             assert not [entry.name for entry in path.parent.iterdir() if "swap" in entry.name]
 
 
+@pytest.mark.parametrize("name", [name for name in CHANGES if "instead" in name])
+def test_what_stood_there_comes_back(tmp_path: Path, exchange: str, name: str) -> None:
+    """Wherever a switch was killed, and without what it would have returned."""
+    change = CHANGES[name]
+    stood = {}
+
+    def prepare(path: Path) -> Callable[[], object]:
+        function = change.prepare(path)
+        stood[path] = layout.what_stands(str(path))
+        return function
+
+    for path, _function, _result in interruptions(change._replace(prepare=prepare), "kill", tmp_path):
+        layout.put_back(str(path), stood[path])
+        assert shown(path) == change.old
+        assert path.is_symlink() == (stood[path] not in ("", "directory"))
+
+
 class TestLink:
     def test_from_nothing_and_back(self, tmp_path: Path) -> None:
         """The link names the real directory."""
