@@ -38,10 +38,14 @@ def _arguments(arguments: list) -> str:
     return " ".join(_quoting.command_argument(argument) for argument in arguments)
 
 
-def _as_filter(name: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def wrapper(value: Any) -> Any:
+def _directives(wanted: dict, drop_in: dict | None = None) -> list:
+    return _quoting.directives(_quoting.with_drop_in(wanted, drop_in or {}))
+
+
+def _as_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*arguments: Any, **options: Any) -> Any:
         try:
-            return function(value)
+            return function(*arguments, **options)
         except ValueError as error:
             raise AnsibleFilterError(f"{name}: {error}") from error
 
@@ -58,6 +62,6 @@ class FilterModule:
             "unfit_secrets": _unfit_secrets,
             "systemd_arguments": _arguments,
             "systemd_text": _quoting.text,
-            "systemd_directives": _quoting.directives,
+            "systemd_directives": _directives,
         }
         return {name: _as_filter(name, function) for name, function in functions.items()}

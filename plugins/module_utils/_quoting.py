@@ -96,6 +96,20 @@ def directives(wanted: dict) -> list:
     return lines
 
 
+def with_drop_in(wanted: dict, drop_in: dict) -> dict:
+    """Return the directives with those of a drop-in over them.
+
+    What is a list in `wanted` is one to systemd, where a drop-in adds to it, and an empty value starts it anew.
+    Any other directive is replaced. None takes a directive out.
+    """
+    merged = {**wanted, **drop_in}
+    for name, items in wanted.items():
+        added = merged[name]
+        if name in drop_in and isinstance(items, list) and added is not None:
+            merged[name] = [*items, *(added if isinstance(added, list) else [added])]
+    return merged
+
+
 def _directive_value(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

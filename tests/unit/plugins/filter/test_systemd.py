@@ -66,6 +66,15 @@ def test_the_order_is_kept() -> None:
     assert FILTERS["systemd_environment"]({"Z": "1", "A": "2"}) == ["Z=1", "A=2"]
 
 
+def test_directives_take_a_drop_in() -> None:
+    """It goes over them; as an argument or by its name."""
+    ours, given = {"PrivateTmp": True, "Paths": ["/a"]}, {"PrivateTmp": False, "Paths": "/b"}
+    assert FILTERS["systemd_directives"](ours, given) == ["PrivateTmp=no", "Paths=/a", "Paths=/b"]
+    assert FILTERS["systemd_directives"](ours, drop_in=given) == ["PrivateTmp=no", "Paths=/a", "Paths=/b"]
+    with pytest.raises(AnsibleFilterError, match="systemd_directives: 'x' is not a name"):
+        FILTERS["systemd_directives"](ours, {"x": 1})
+
+
 def test_unfit_secrets_are_named_without_their_values() -> None:
     """Only names are returned, of what is no environment variable, no string, or has a NUL."""
     secrets = {"GOOD": "value $\n", "BAD NAME": "x", "NUL": "hidden\0", "NUMBER": 5, "NONE": None, "EMPTY": ""}

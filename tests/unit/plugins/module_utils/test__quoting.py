@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import (
     environment_assignment,
     environment_file_line,
     text,
+    with_drop_in,
 )
 
 # All that means something to systemd somewhere, and what it takes for the end of a line.
@@ -231,6 +232,28 @@ class TestDirectives:
         """The error names it."""
         with pytest.raises(ValueError, match="is not a name of a systemd directive"):
             directives({name: "x"})
+
+
+class TestWithDropIn:
+    @pytest.mark.parametrize(
+        ("drop_in", "merged"),
+        [
+            ({}, {"Type": "notify", "Paths": ["/a"]}),
+            ({"Type": "exec"}, {"Type": "exec", "Paths": ["/a"]}),
+            ({"Type": None}, {"Type": None, "Paths": ["/a"]}),
+            ({"Nice": 5}, {"Type": "notify", "Paths": ["/a"], "Nice": 5}),
+            ({"Paths": "/b"}, {"Type": "notify", "Paths": ["/a", "/b"]}),
+            ({"Paths": ["/b", "/c"]}, {"Type": "notify", "Paths": ["/a", "/b", "/c"]}),
+            ({"Paths": ["", "/b"]}, {"Type": "notify", "Paths": ["/a", "", "/b"]}),
+            ({"Paths": []}, {"Type": "notify", "Paths": ["/a"]}),
+            ({"Paths": None}, {"Type": "notify", "Paths": None}),
+        ],
+    )
+    def test_lists_grow_and_others_are_replaced(self, drop_in: dict, merged: dict) -> None:
+        """As systemd reads a drop-in, in which the empty value of a list starts it anew; None takes a directive out."""
+        wanted = {"Type": "notify", "Paths": ["/a"]}
+        assert with_drop_in(wanted, drop_in) == merged
+        assert wanted == {"Type": "notify", "Paths": ["/a"]}
 
 
 class TestEnvironmentFileLine:
