@@ -19,6 +19,7 @@ from typing import Callable, NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _binds,
     _hoststate,
+    _limits,
     _quoting,
     _settings,
     _sizing,
@@ -115,6 +116,7 @@ def _check_directives(directives: dict) -> None:
     for name in _ROLES_OWN.intersection(directives):
         expected = "other directives: this one is made of the role's variables"
         raise InvalidValue(f"gunicorn_service_directives['{name}']", directives[name], expected)
+    _limits.check_limits("gunicorn_service_directives", directives)
     try:
         _quoting.directives(directives)
     except ValueError as error:

@@ -250,6 +250,10 @@ HOSTILE: list[tuple] = [
         for value in ({"A B": 1}, {"RestartSec": "1\nUser=root"}, {"LimitNOFILE": None, "Nice": [None]}, {"X": "a\\"})
     ],
     *[
+        ("service_directives", {name: value}, f"gunicorn_service_directives['{name}']", value)
+        for name, value in (("MemoryMax", "512MB"), ("MemoryHigh", "0"), ("CPUQuota", 150), ("TasksMax", "many"))
+    ],
+    *[
         ("settings", {name: value}, f"gunicorn_settings['{name}']", value)
         for name, value in (
             ("bind", ":80"),
