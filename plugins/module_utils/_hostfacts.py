@@ -50,10 +50,10 @@ def read_host(slice_name: str, cpus: float | None = None, memory: int | None = N
     )
 
 
-def check_slice(name: str) -> str:
+def check_slice(name: str, variable: str = "slice") -> str:
     """Return the name, or raise InvalidValue if systemd would not take it for a slice."""
-    if not _SLICE.fullmatch(name):
-        raise InvalidValue("slice", name, "the name of a systemd slice, such as system.slice or web-shop.slice")
+    if not isinstance(name, str) or not _SLICE.fullmatch(name):
+        raise InvalidValue(variable, name, "the name of a systemd slice, such as system.slice or web-shop.slice")
     return name
 
 

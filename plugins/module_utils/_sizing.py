@@ -176,6 +176,28 @@ def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
     return size
 
 
+def read_demand(options: dict) -> Demand:
+    """Return the demand that the options describe, or raise InvalidValue for the first that can't be used."""
+    reserve = options["memory_reserve"]
+    return check_demand(
+        Demand(
+            **{
+                **{option: options[option] for option in Demand._fields},
+                "memory_per_worker": parse_size("memory_per_worker", options["memory_per_worker"]),
+                "memory_reserve": None if reserve is None else parse_size("memory_reserve", reserve, zero_allowed=True),
+            }
+        )
+    )
+
+
+def read_resources(options: dict) -> tuple[float | None, int | None]:
+    """Return the CPUs and the memory that are handed in instead of what the host has; None is for what is not."""
+    cpus, memory = options["cpus"], options["memory"]
+    if cpus is not None:
+        check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)
+    return cpus, None if memory is None else parse_size("memory", memory)
+
+
 def check_demand(demand: Demand) -> Demand:
     """Return the demand, or raise InvalidValue for the first option in it that can't be used."""
     check_number("wait_ratio", demand.wait_ratio, "a number of at least 0", lambda ratio: ratio >= 0)

@@ -286,33 +286,19 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import (
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._limits import Whole, service_limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
-    Demand,
     Host,
     Limits,
     Sizing,
-    check_demand,
-    check_number,
     parse_size,
+    read_demand,
+    read_resources,
     size_workers,
 )
 
 
-def read_demand(params: dict[str, t.Any]) -> Demand:
-    """Return the demand that the module's options describe."""
-    reserve = params["memory_reserve"]
-    options = {option: params[option] for option in Demand._fields}
-    options["memory_per_worker"] = parse_size("memory_per_worker", params["memory_per_worker"])
-    options["memory_reserve"] = None if reserve is None else parse_size("memory_reserve", reserve, zero_allowed=True)
-    return check_demand(Demand(**options))
-
-
 def find_host(params: dict[str, t.Any]) -> Host:
     """Return the host that the module's options describe, or else the one it runs on."""
-    cpus, memory = params["cpus"], params["memory"]
-    if cpus is not None:
-        check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)
-    if memory is not None:
-        memory = parse_size("memory", memory)
+    cpus, memory = read_resources(params)
     return read_host(check_slice(params["slice"]), cpus=cpus, memory=memory)
 
 
