@@ -11,6 +11,7 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._validation import RESERVED_ENVIRONMENT
 
 
 def _environment(variables: dict) -> list:
@@ -23,15 +24,21 @@ def _environment_file(variables: dict) -> list:
 
 def _unfit_secrets(secrets: dict) -> list:
     """Names of the secrets that can't be handed to a process; never a value, since an error would show it."""
-    return [str(name) for name, value in secrets.items() if not _is_fit(name, value)]
+    return [_on_one_line(str(name)) for name, value in secrets.items() if not _is_fit(name, value)]
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def _is_fit(name: object, value: object) -> bool:
+    if not isinstance(value, str) or name in RESERVED_ENVIRONMENT:
+        return False
     try:
         _quoting.environment_file_line(name, value)
     except (TypeError, ValueError):
         return False
-    return isinstance(value, str)
+    return True
 
 
 def _arguments(arguments: list) -> str:

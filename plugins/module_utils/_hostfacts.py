@@ -23,6 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import Inva
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
 KIB = 1024
+_PID_MAX = 1 << 15  # the kernel's default, see proc_sys_kernel(5)
 
 # The alphabet of unit names, without the dash, which separates a slice from its parents.
 _SLICE = re.compile(r"(-|[\w:.\\]+(-[\w:.\\]+)*)\.slice", re.ASCII)
@@ -49,10 +50,10 @@ def read_host(slice_name: str, cpus: float | None = None, memory: int | None = N
     )
 
 
-def check_slice(name: str) -> str:
+def check_slice(name: str, variable: str = "slice") -> str:
     """Return the name, or raise InvalidValue if systemd would not take it for a slice."""
-    if not _SLICE.fullmatch(name):
-        raise InvalidValue("slice", name, "the name of a systemd slice, such as system.slice or web-shop.slice")
+    if not isinstance(name, str) or not _SLICE.fullmatch(name):
+        raise InvalidValue(variable, name, "the name of a systemd slice, such as system.slice or web-shop.slice")
     return name
 
 
@@ -80,6 +81,12 @@ def read_memory(slice_name: str, root: str = "/") -> Resource:
             if found and found < limit.amount:
                 limit = Resource(found, "cgroup", path)
     return limit._replace(source=_on_host(limit.source, root))
+
+
+def read_tasks(root: str = "/") -> int:
+    """Return how many tasks the host can have at all; a percentage in TasksMax= is of that."""
+    limits = [_whole(_read(_join(root, f"/proc/sys/kernel/{name}")).strip()) for name in ("pid_max", "threads-max")]
+    return min((limit for limit in limits if limit), default=_PID_MAX)
 
 
 def _usable_cpus(slice_name: str, root: str) -> Resource:

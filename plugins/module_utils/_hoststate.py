@@ -92,6 +92,22 @@ def bind_error(family: int, host: str, port: int) -> int:
     return 0
 
 
+def unix_error(path: str) -> int:
+    """What is at the path of a unix socket: 0 if nothing or a socket that nobody listens on, else an errno.
+
+    systemd removes whatever is there before it listens: a file would be gone, and a server would be without its socket.
+    """
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return errno.EEXIST
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)  # a full queue is an answer, too
+            probe.connect(path)
+    except OSError as error:
+        return 0 if error.errno in (errno.ENOENT, errno.ECONNREFUSED) else errno.EADDRINUSE
+    return errno.EADDRINUSE
+
+
 def read_units(names: list[str], run: Callable[[list[str]], str]) -> dict[str, Unit]:
     """Ask systemd about units; `run` takes a command and returns what it prints."""
     printed = run(["systemctl", "show", "--no-pager", f"--property={_SHOW}", *names])

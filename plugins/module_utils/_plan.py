@@ -10,6 +10,7 @@ Source of the layout: the book "Deploying Django on a single Debian or Ubuntu se
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -18,7 +19,9 @@ from typing import Callable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _binds,
+    _hostfacts,
     _hoststate,
+    _limits,
     _quoting,
     _settings,
     _sizing,
@@ -38,6 +41,9 @@ _SPECIFIER = (
     rf"((<=|>=|<|>|===) *{_RELEASE}|(==|!=) *({_RELEASE}|[0-9]+(\.[0-9]+)*\.\*)|~= *[0-9]+(\.[0-9]+)+{_SUFFIX})"
 )
 _VERSION = re.compile(rf"(newest|{_RELEASE}|{_SPECIFIER}( *, *{_SPECIFIER})*)\Z")
+_BOUND = re.compile(r"\s*(===|==|~=|<=|<|)\s*([0-9]+(?:\.[0-9]+)*)")
+_DEBIAN_PYTHON = re.compile(r"(python|pypy)3(\.[0-9]+)?\Z")
+_SIZING_NUMBERS = {"wait_ratio": float, "share": float, "cpus": float, "minimum": int, "maximum": int}
 _COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
 
 
@@ -56,7 +62,7 @@ class Wanted(NamedTuple):
     environment: dict[str, str]
     config_directory: str
     data_directory: str
-    log_files: list[str]
+    log_files: dict[str, str]
 
 
 def check_parameters(given: dict, ipv6: bool) -> Wanted:
@@ -77,7 +83,15 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
     _check_version(given["version"])
     _validation.check_url_path("gunicorn_health_path", given["health_path"])
     _validation.check_host("gunicorn_health_host", given["health_host"])
+    for status in given["health_statuses"]:
+        _validation.check_status("gunicorn_health_statuses", status)
+    for argument in given["pip_extra_args"]:
+        _validation.check_pip_argument("gunicorn_pip_extra_args", argument)
+    _validation.check_environment_names("gunicorn_pip_environment", given["pip_environment"])
+    _validation.check_text("gunicorn_description", given["description"])
+    _validation.check_path("gunicorn_code_directory", given["code_directory"])
     _check_directives(given["service_directives"])
+    _check_sizing(given["sizing"])
     _settings.check_settings(given["settings"])
     return Wanted(
         project=project,
@@ -104,15 +118,27 @@ def _check_count(variable: str, value: str) -> None:
 def _check_version(value: str) -> None:
     if not _VERSION.match(value):
         raise InvalidValue("gunicorn_version", value, "newest, a version (27.0.1) or specifiers (>=25.3,<28)")
-    release = re.match("[0-9]+", value)
-    if release and int(release.group()) < int(_venv.FLOOR.partition(".")[0]):
+    if any(_is_too_old(bound) for bound in value.split(",")):
         raise InvalidValue("gunicorn_version", value, f"{_venv.FLOOR} or newer: older ones let requests be smuggled")
+
+
+def _is_too_old(bound: str) -> bool:
+    """Whether a version, or one specifier of several, leaves none but versions below the floor."""
+    floor = int(_venv.FLOOR.partition(".")[0])
+    found = _BOUND.match(bound)
+    if not found:
+        return False
+    first, *others = (int(number) for number in found[2].split("."))
+    return first < floor or (found[1] == "<" and first == floor and not any(others))
 
 
 def _check_directives(directives: dict) -> None:
     for name in _ROLES_OWN.intersection(directives):
         expected = "other directives: this one is made of the role's variables"
         raise InvalidValue(f"gunicorn_service_directives['{name}']", directives[name], expected)
+    _limits.check_limits("gunicorn_service_directives", directives)
+    if directives.get("Slice"):
+        _hostfacts.check_slice(directives["Slice"], "gunicorn_service_directives['Slice']")
     try:
         _quoting.directives(directives)
     except ValueError as error:
@@ -121,10 +147,35 @@ def _check_directives(directives: dict) -> None:
         ) from None
 
 
-def _check_log_files(log_file: str, access_log_file: str | None) -> list[str]:
+def _check_sizing(given: dict) -> None:
+    """Check what gunicorn_sizing_info will get, where the message can still name the role's variable."""
+    options = dict.fromkeys(("memory_reserve", "cpus", "memory"))
+    options.update(_sizing.Demand()._asdict(), memory_per_worker="128M")
+    for name, value in given.items():
+        if value is not None:
+            options[name] = _number(name, value) if name in _SIZING_NUMBERS else str(value)
+    try:
+        _sizing.read_demand(options)
+        _sizing.read_resources(options)
+    except InvalidValue as error:
+        raise InvalidValue(f"gunicorn_sizing['{error.variable}']", error.value, error.expected) from None
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        number = _SIZING_NUMBERS[name](str(value))
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        expected = "a whole number" if _SIZING_NUMBERS[name] is int else "a number"
+        raise InvalidValue(f"gunicorn_sizing['{name}']", value, expected)
+    return number
+
+
+def _check_log_files(log_file: str, access_log_file: str | None) -> dict[str, str]:
     """The log files that are files: "-" sends a log to the journal, and an access log may be off."""
     named = {"gunicorn_log_file": log_file, "gunicorn_access_log_file": access_log_file or "-"}
-    return [_validation.check_path(name, path) for name, path in named.items() if path != "-"]
+    return {name: _validation.check_path(name, path) for name, path in named.items() if path != "-"}
 
 
 def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
@@ -133,6 +184,7 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
     service, sockets = _hoststate.read_units(units, run).values()
     _check_unit(wanted.service, ".service", service)
     _check_unit(wanted.service, ".socket", sockets)
+    _check_parent("gunicorn_venv", wanted.venv)
     has_venv = _venv.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = _check_accounts(wanted)
     _check_addresses(wanted.binds, service, sockets)
@@ -199,7 +251,10 @@ def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets
     ours = sockets.listen if sockets.active else ()
     ports = {address.rpartition(":")[2] for address in ours}
     for bind in binds:
-        if bind.path is not None or bind.listen_stream in ours:
+        if bind.listen_stream in ours:
+            continue
+        if bind.path is not None:
+            _check_unix(bind.path, service.active and not sockets.active)
             continue
         error = _hoststate.bind_error(bind.family, bind.host or "", bind.port or 0)
         # What holds the port will give it up where it is our socket, with another address, or a service that was made
@@ -209,6 +264,15 @@ def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "a port that no other process listens on")
         if error in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "an address of this host")
+
+
+def _check_unix(path: str, yields: bool) -> None:
+    _check_parent(_binds.VARIABLE, path)
+    error = _hoststate.unix_error(path)
+    if error == errno.EEXIST:
+        raise InvalidValue(_binds.VARIABLE, path, "a path for a unix socket at which nothing else is")
+    if error == errno.EADDRINUSE and not yields:
+        raise InvalidValue(_binds.VARIABLE, path, "a unix socket that no other process listens on")
 
 
 def _missing_packages(wanted: Wanted, has_venv: bool) -> list[str]:
@@ -221,35 +285,55 @@ def _missing_packages(wanted: Wanted, has_venv: bool) -> list[str]:
 
 def _missing_venv_package(python: str) -> list[str]:
     """Debian parts venv and ensurepip from the interpreter: pythonX.Y-venv holds them."""
-    interpreter = shutil.which(python)
-    if interpreter is None:
-        raise InvalidValue("gunicorn_python", python, "a Python interpreter of the host, by its name or path")
-    if not os.path.dirname(os.path.realpath(interpreter)).startswith("/usr/bin"):
+    interpreter = os.path.realpath(shutil.which(python) or "")
+    version = os.path.basename(interpreter)
+    if os.path.isdir(interpreter) or (interpreter.startswith("/usr/bin/") and not _DEBIAN_PYTHON.match(version)):
+        raise InvalidValue("gunicorn_python", python, "a Python 3 interpreter of the host, by its name or path")
+    if not interpreter.startswith("/usr/bin/"):
         return []  # not Debian's: it has its own venv
-    version = os.path.basename(os.path.realpath(interpreter))
     return [] if os.path.isdir(f"/usr/lib/{version}/ensurepip") else [f"{version}-venv"]
 
 
 def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> list[dict]:
     """Directories to make, or to hand over to the service's user; those that serve already are left alone."""
-    missing = [_directory(wanted.config_directory, "root", wanted.group)]
-    missing += [_directory(wanted.data_directory, wanted.user, wanted.group)]
-    missing += [_directory(path, wanted.user, wanted.group) for path in _log_directories(wanted)]
-    result = []
-    for directory in missing:
-        try:
-            status = os.stat(directory["path"])
-        except OSError:
-            result += [parent for parent in _missing_parents(directory["path"]) if parent not in result]
+    result: list[dict] = []
+    for path, (variable, value, owner) in _needed_directories(wanted).items():
+        directory = {"path": path, "owner": owner, "group": wanted.group, "mode": "0750"}
+        _check_parent(variable, value)
+        if not os.path.exists(path):
+            result += [parent for parent in _missing_parents(path) if parent not in result]
             result.append(directory)
             continue
-        if directory["owner"] != "root" and not (account and _hoststate.writable_by(status, account)):
-            result.append(_handed_over(directory, status, wanted))
+        status = os.stat(path)
+        if owner != "root" and not (account and _hoststate.writable_by(status, account)):
+            result.append(_handed_over(variable, value, directory, status, wanted))
     return result
 
 
-def _directory(path: str, owner: str, group: str) -> dict:
-    return {"path": path, "owner": owner, "group": group, "mode": "0750"}
+def _needed_directories(wanted: Wanted) -> dict[str, tuple[str, str, str]]:
+    """Each directory once, in the order in which they are made: the variable that wants it, its value, the owner."""
+    needed = {
+        wanted.config_directory: ("gunicorn_config_directory", wanted.config_directory, "root"),
+        wanted.data_directory: ("gunicorn_data_directory", wanted.data_directory, wanted.user),
+    }
+    for variable, path in sorted(wanted.log_files.items(), key=lambda item: item[1]):
+        needed.setdefault(os.path.dirname(path), (variable, path, wanted.user))
+    for path, (variable, value, _owner) in needed.items():
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise InvalidValue(variable, value, f"a path in a directory: {path} is none")
+    for variable, path in wanted.log_files.items():
+        if os.path.isdir(path):
+            raise InvalidValue(variable, path, "the path of a file: this is a directory")
+    return needed
+
+
+def _check_parent(variable: str, path: str) -> None:
+    """Raise InvalidValue where the innermost that is there of a path's parents is no directory."""
+    parent = os.path.dirname(path)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent):
+        raise InvalidValue(variable, path, f"a path in a directory: {parent} is none")
 
 
 def _missing_parents(path: str) -> list[dict]:
@@ -260,13 +344,9 @@ def _missing_parents(path: str) -> list[dict]:
     return parents
 
 
-def _log_directories(wanted: Wanted) -> list[str]:
-    return sorted({os.path.dirname(path) for path in wanted.log_files})
-
-
-def _handed_over(directory: dict, status: os.stat_result, wanted: Wanted) -> dict:
+def _handed_over(variable: str, value: str, directory: dict, status: os.stat_result, wanted: Wanted) -> dict:
     """An existing directory changes hands only if it bears the project's name: /var/log itself must not."""
     if os.path.basename(directory["path"]) not in (wanted.project, wanted.service):
         expected = f"a directory in which the user {wanted.user} may write"
-        raise InvalidValue("gunicorn_log_file or gunicorn_data_directory", directory["path"], expected)
+        raise InvalidValue(variable, value, expected)
     return {**directory, "mode": f"{status.st_mode & 0o7777:04o}"}

@@ -35,6 +35,9 @@ _NOT_HERE = {
 def check_settings(settings: dict) -> None:
     """Raise InvalidValue for a setting that must not stand in gunicorn_settings."""
     for name, value in settings.items():
+        # It will stand in a file that Python reads.
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InvalidValue("gunicorn_settings", name, "names of Gunicorn's settings")
         if name in _OTHER_VARIABLE:
             raise InvalidValue(f"gunicorn_settings['{name}']", value, f"it in the variable {_OTHER_VARIABLE[name]}")
         if name in _NOT_HERE:

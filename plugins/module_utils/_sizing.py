@@ -4,11 +4,12 @@
 
 """How many Gunicorn workers fit a host: pure functions over plain values.
 
-With C cores, W/C the ratio of waiting to computing in a request, and memory M:
+With C cores, W/C the ratio of waiting to computing in a request, memory M, and T tasks where the service has a limit:
 
-    N_cpu = max(ceil(C), ceil(C * (1 + W/C) / threads) + 1)
-    N_mem = floor((M - master) / memory of one worker)
-    N     = min(clamp(N_cpu, minimum, maximum), N_mem), and never 0
+    N_cpu   = max(ceil(C), ceil(C * (1 + W/C) / threads) + 1)
+    N_mem   = floor((M - master) / memory of one worker)
+    N_tasks = floor((T - master - reserve) / (2 * tasks of one worker))
+    N       = min(clamp(N_cpu, minimum, maximum), N_mem, N_tasks), and never 0
 
 docs/sizing.md says in words where each term comes from. Only facts that stay the same from run to run go in: a count
 that followed free memory or load would be a change on every run.
@@ -34,6 +35,10 @@ RESERVE_FRACTION = Fraction(1, 5)
 RESERVE_MINIMUM = 128 * MIB
 # gthread pays for each thread with the interpreter's lock: beyond eight, processes gain more.
 THREADS_LEAST, THREADS_MOST = 2, 8
+# The master, and the checks that a reload runs beside it.
+TASKS_RESERVE = 16
+# An event loop resolves names and reads files in threads: those of gevent's pool.
+EVENT_LOOP_THREADS = 10
 
 # The bundled classes that serve many requests in one process (eventlet up to Gunicorn 25).
 ASYNC_CLASSES = ("asgi", "eventlet", "gevent", "gevent_pywsgi", "gevent_wsgi", "tornado")
@@ -60,6 +65,24 @@ class Host(t.NamedTuple):
     memory: Resource
 
 
+class Limit(t.NamedTuple):
+    """What the service's own unit allows, and the directive that says so, as it stands there."""
+
+    amount: float
+    directive: str
+
+
+class Limits(t.NamedTuple):
+    """The limits of the service's own unit: they hold for this project alone. None is no limit."""
+
+    cpus: Limit | None = None
+    memory: Limit | None = None
+    tasks: Limit | None = None
+
+
+NO_LIMITS = Limits()
+
+
 class Demand(t.NamedTuple):
     """What the application needs and the user wants. Memory is in bytes."""
 
@@ -78,6 +101,7 @@ class Bounds(t.NamedTuple):
 
     cpu: int
     memory: int
+    tasks: int | None
     minimum: int
     maximum: int | None
 
@@ -96,21 +120,26 @@ class Sizing(t.NamedTuple):
 
 
 class _Budget(t.NamedTuple):
-    """The memory of the host, what of it stays with others, and what is left for the workers of this project."""
+    """The memory of the host, what of it stays with others, and what is left for the workers of this project.
+
+    The limit is that of the service, if it leaves less than the host.
+    """
 
     total: int
     reserve: int
     for_workers: Fraction
+    limit: Limit | None
 
 
-def size_workers(host: Host, demand: Demand) -> Sizing:
-    """Size the workers of one project to its host."""
+def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizing:
+    """Size the workers of one project to its host, and to the limits of its service."""
     threads = _threads(demand)
-    cores = _exact(host.cpus.amount) * _exact(demand.share)
-    budget = _budget(int(host.memory.amount), demand)
+    cores, quota = _cores(host.cpus, limits.cpus, demand)
+    budget = _budget(int(host.memory.amount), limits.memory, demand)
     bounds = Bounds(
         cpu=_cpu_bound(cores, threads, demand),
         memory=max(0, math.floor(budget.for_workers / demand.memory_per_worker)),
+        tasks=_tasks_bound(limits.tasks, threads, demand),
         minimum=demand.minimum,
         maximum=demand.maximum,
     )
@@ -121,15 +150,16 @@ def size_workers(host: Host, demand: Demand) -> Sizing:
         worker_class="gthread" if threads > 1 and _is_sync(demand.worker_class) else demand.worker_class,
         bounds=bounds,
         decided_by=decided_by,
-        fits=bounds.memory >= 1,
+        fits=_held(bounds) >= 1,
         reason=_reason(
             workers,
             decided_by,
             bounds,
-            _cpu_sentence(host.cpus, bounds.cpu, cores, threads, demand),
+            _cpu_sentence(_available(host.cpus, quota, demand), bounds.cpu, cores, threads, demand),
             _memory_sentence(host.memory, bounds.memory, budget, demand),
+            _tasks_sentence(limits.tasks, bounds.tasks, threads, demand),
         ),
-        warnings=_warnings(bounds, budget, demand),
+        warnings=_warnings(bounds, budget, limits.tasks, demand),
     )
 
 
@@ -144,6 +174,28 @@ def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
         expected = "a size of at least 1M, with its unit, such as 128M, 1.5G or 512MiB"
         raise InvalidValue(option, value, expected + (", or 0" if zero_allowed else ""))
     return size
+
+
+def read_demand(options: dict) -> Demand:
+    """Return the demand that the options describe, or raise InvalidValue for the first that can't be used."""
+    reserve = options["memory_reserve"]
+    return check_demand(
+        Demand(
+            **{
+                **{option: options[option] for option in Demand._fields},
+                "memory_per_worker": parse_size("memory_per_worker", options["memory_per_worker"]),
+                "memory_reserve": None if reserve is None else parse_size("memory_reserve", reserve, zero_allowed=True),
+            }
+        )
+    )
+
+
+def read_resources(options: dict) -> tuple[float | None, int | None]:
+    """Return the CPUs and the memory that are handed in instead of what the host has; None is for what is not."""
+    cpus, memory = options["cpus"], options["memory"]
+    if cpus is not None:
+        check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)
+    return cpus, None if memory is None else parse_size("memory", memory)
 
 
 def check_demand(demand: Demand) -> Demand:
@@ -207,6 +259,14 @@ def _threads(demand: Demand) -> int:
     return min(max(_ceil(1 + _exact(demand.wait_ratio)), THREADS_LEAST), THREADS_MOST)
 
 
+def _cores(cpus: Resource, quota: Limit | None, demand: Demand) -> tuple[Fraction, Limit | None]:
+    """Return the cores to reckon with, and the quota of the service if that is what sets them."""
+    cores = _exact(cpus.amount) * _exact(demand.share)
+    if quota is not None and _exact(quota.amount) < cores:
+        return _exact(quota.amount), quota
+    return cores, None
+
+
 def _cpu_bound(cores: Fraction, threads: int, demand: Demand) -> int:
     """Return how many workers keep the cores busy.
 
@@ -223,20 +283,44 @@ def _busy_workers(cores: Fraction, threads: int, demand: Demand) -> Fraction:
     return cores * (1 + _exact(demand.wait_ratio)) / threads
 
 
-def _budget(total: int, demand: Demand) -> _Budget:
+def _budget(total: int, limit: Limit | None, demand: Demand) -> _Budget:
     """Return what the workers of this project may use.
 
     The reserve is the host's, kept once however many projects share it: it goes off before the share is taken, so that
-    projects whose shares add up to 1 fit together.
+    projects whose shares add up to 1 fit together. Neither goes off a limit of the service, which is this project's.
     """
     reserve = demand.memory_reserve
     if reserve is None:
         reserve = max(math.ceil(total * RESERVE_FRACTION), RESERVE_MINIMUM)
-    return _Budget(total, reserve, (total - reserve) * _exact(demand.share) - MASTER_MEMORY)
+    free = (total - reserve) * _exact(demand.share)
+    if limit is None or limit.amount >= free:
+        limit = None
+    else:
+        free = Fraction(limit.amount)
+    return _Budget(total, reserve, free - MASTER_MEMORY, limit)
+
+
+def _tasks_of_a_worker(threads: int, demand: Demand) -> int:
+    """Return its processes and threads; the workers of gthread have their main thread beside those that serve."""
+    if _is_async(demand.worker_class):
+        return 1 + EVENT_LOOP_THREADS
+    return threads + 1 if threads > 1 or _is_gthread(demand.worker_class) else 1
+
+
+def _tasks_bound(limit: Limit | None, threads: int, demand: Demand) -> int | None:
+    """Return how many workers the limit of tasks holds. A reload has the new workers beside the old ones."""
+    if limit is None:
+        return None
+    return max(0, math.floor((limit.amount - TASKS_RESERVE) / (2 * _tasks_of_a_worker(threads, demand))))
+
+
+def _held(bounds: Bounds) -> int:
+    """Return how many workers there can be at all."""
+    return bounds.memory if bounds.tasks is None else min(bounds.memory, bounds.tasks)
 
 
 def _decide(bounds: Bounds) -> tuple[int, str]:
-    """Return the count and the bound that set it. Memory is a fact and wins over a wish for more."""
+    """Return the count and the bound that set it. Memory and tasks are facts and win over a wish for more."""
     wanted, decided_by = bounds.cpu, "cpu"
     if wanted < bounds.minimum:
         wanted, decided_by = bounds.minimum, "minimum"
@@ -244,12 +328,25 @@ def _decide(bounds: Bounds) -> tuple[int, str]:
         wanted, decided_by = bounds.maximum, "maximum"
     if wanted > bounds.memory:
         wanted, decided_by = max(1, bounds.memory), "memory"
+    if bounds.tasks is not None and wanted > bounds.tasks:
+        wanted, decided_by = max(1, bounds.tasks), "tasks"
     return wanted, decided_by
 
 
-def _warnings(bounds: Bounds, budget: _Budget, demand: Demand) -> list[str]:
+def _warnings(bounds: Bounds, budget: _Budget, tasks: Limit | None, demand: Demand) -> list[str]:
     warnings = []
-    if bounds.memory < 1:
+    if tasks is not None and bounds.tasks is not None and bounds.tasks < max(1, bounds.minimum):
+        warnings.append(
+            f"{tasks.directive} of the service holds {_count(bounds.tasks, 'worker')}, and at least "
+            f"{max(1, bounds.minimum)} must run: raise TasksMax."
+        )
+    if bounds.memory < 1 and budget.limit is not None:
+        warnings.append(
+            f"Not even one worker of {_mib(demand.memory_per_worker)} fits into {budget.limit.directive} of the "
+            f"service, of which {_mib(MASTER_MEMORY)} go to the master. One worker is returned all the same; raise the "
+            "limit, or lower memory_per_worker."
+        )
+    elif bounds.memory < 1:
         warnings.append(
             f"Not even one worker of {_mib(demand.memory_per_worker)} fits into the memory: of {_mib(budget.total)}, "
             f"{_mib(budget.reserve)} are reserved and {_mib(MASTER_MEMORY)} go to the master. One worker is "
@@ -267,19 +364,25 @@ def _warnings(bounds: Bounds, budget: _Budget, demand: Demand) -> list[str]:
     return warnings
 
 
-def _reason(workers: int, decided_by: str, bounds: Bounds, cpu: str, memory: str) -> str:
+def _reason(workers: int, decided_by: str, bounds: Bounds, cpu: str, memory: str, tasks: str) -> str:
     verdict = {
         "cpu": "CPU decides",
         "memory": "memory decides",
+        "tasks": "TasksMax decides",
         "minimum": f"the minimum of {bounds.minimum} decides",
         "maximum": f"the maximum of {bounds.maximum} decides",
     }[decided_by]
-    return f"{_count(workers, 'worker')}: {cpu}; {memory}, so {verdict}."
+    return f"{_count(workers, 'worker')}: {cpu}; {memory}{tasks}, so {verdict}."
 
 
-def _cpu_sentence(cpus: Resource, bound: int, cores: Fraction, threads: int, demand: Demand) -> str:
+def _available(cpus: Resource, quota: Limit | None, demand: Demand) -> str:
+    if quota is not None:
+        return f"{_count(quota.amount, 'CPU')} ({quota.directive} of the service)"
+    return _cpus(cpus) + ("" if demand.share == 1 else f" x share {_number(demand.share)}")
+
+
+def _cpu_sentence(available: str, bound: int, cores: Fraction, threads: int, demand: Demand) -> str:
     """Say how the CPU bound comes about, as one would type it into a calculator."""
-    available = _cpus(cpus) + ("" if demand.share == 1 else f" x share {_number(demand.share)}")
     busy = _busy_workers(cores, threads, demand)
     if _is_async(demand.worker_class) or _ceil(busy) + 1 < bound:
         return f"{available}, one worker for each = {bound} by CPU"
@@ -297,8 +400,21 @@ def _memory_sentence(memory: Resource, bound: int, budget: _Budget, demand: Dema
     left = f"{total} - {_mib(budget.reserve)} reserve"
     if demand.share != 1:
         left = f"({left}) x share {_number(demand.share)}"
-    holds = _count(bound, "worker") if bound else "no worker"
-    return f"{left} - {_mib(MASTER_MEMORY)} master holds {holds} of {_mib(demand.memory_per_worker)}"
+    if budget.limit is not None:
+        left = f"{_mib(budget.limit.amount)} ({budget.limit.directive} of the service)"
+    return f"{left} - {_mib(MASTER_MEMORY)} master holds {_workers(bound)} of {_mib(demand.memory_per_worker)}"
+
+
+def _tasks_sentence(limit: Limit | None, bound: int | None, threads: int, demand: Demand) -> str:
+    """Say how the bound by tasks comes about; nothing where there is none."""
+    if limit is None or bound is None:
+        return ""
+    left = f"{_count(limit.amount, 'task')} ({limit.directive} of the service) - {TASKS_RESERVE} for master and reload"
+    return f"; {left} hold {_workers(bound)} of 2 x {_count(_tasks_of_a_worker(threads, demand), 'task')}"
+
+
+def _workers(number: int) -> str:
+    return _count(number, "worker") if number else "no worker"
 
 
 def _cpus(cpus: Resource) -> str:

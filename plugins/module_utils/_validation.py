@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
@@ -21,12 +22,25 @@ _MODE = re.compile(r"0?[0-7]{3}\Z")
 _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
 _URL_PATH = re.compile(r"/[!-~]*\Z")
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
-# Gunicorn reads these after its configuration file or before its command line: the outcome would not be what
-# the variables of the role say.
-_GUNICORN_ENVIRONMENT = {
+_ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]+\Z")
+_ENVIRONMENT_NAMES = "names of letters, digits and underscores, not a digit first"
+_ROLES = "another name: the role marks its processes with this one"
+_SYSTEMD = "another name: systemd sets this one for the service"
+# What these say would win over the variables of the role.
+RESERVED_ENVIRONMENT = {
     "WEB_CONCURRENCY": "gunicorn_workers instead",
     "GUNICORN_CMD_ARGS": "gunicorn_settings instead",
+    "GUNICORN_CONFIGURATION": _ROLES,
+    "GUNICORN_SOCKETS": _ROLES,
+    "GUNICORN_SECRETS": _ROLES,
+    "LISTEN_FDS": _SYSTEMD,
+    "LISTEN_PID": _SYSTEMD,
+    "LISTEN_FDNAMES": _SYSTEMD,
+    "NOTIFY_SOCKET": _SYSTEMD,
 }
+# With these pip would install elsewhere than into the virtual environment. It takes their beginnings, too.
+_PIP_ELSEWHERE = ("--target", "--prefix", "--root", "--user", "--python")
+_PIP_OTHERS = ("--pre",)
 
 
 def _matching(pattern: re.Pattern, variable: str, value: object, expected: str) -> str:
@@ -72,7 +86,24 @@ def check_mode(variable: str, value: object) -> str:
 
 def check_app(variable: str, value: object) -> str:
     """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
-    return _matching(_APP, variable, value, "MODULE:NAME, such as 'project.wsgi:application'")
+    expected = "MODULE:NAME, such as 'project.wsgi:application', or MODULE:FACTORY(), with literals as arguments"
+    app = _matching(_APP, variable, value, expected)
+    if not _names_an_object(app.partition(":")[2] or "application"):
+        raise InvalidValue(variable, value, expected)
+    return app
+
+
+def _names_an_object(text: str) -> bool:
+    """Whether Gunicorn would take it for the name of an application, or for a call of a factory (util.import_app)."""
+    try:
+        expression = ast.parse(text, mode="eval").body
+        if not isinstance(expression, ast.Call):
+            return isinstance(expression, ast.Name)
+        for argument in [*expression.args, *(keyword.value for keyword in expression.keywords)]:
+            ast.literal_eval(argument)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return isinstance(expression.func, ast.Name) and all(keyword.arg for keyword in expression.keywords)
 
 
 def check_url_path(variable: str, value: object) -> str:
@@ -85,6 +116,38 @@ def check_host(variable: str, value: object) -> str:
     return _matching(_HOST, variable, value, "a host's name or address, IPv6 in brackets")
 
 
+def check_text(variable: str, value: object) -> str:
+    """Free text, of which systemd shows one line."""
+    try:
+        return checked(str(value))
+    except ValueError as error:
+        raise InvalidValue(variable, value, f"another text ({error})") from None
+
+
+def check_status(variable: str, value: object) -> int:
+    """A status of an HTTP response."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
+        raise InvalidValue(variable, value, "statuses of HTTP responses, from 100 to 599")
+    return value
+
+
+def check_pip_argument(variable: str, value: object) -> str:
+    """An argument of pip install that does not lead out of the virtual environment."""
+    argument = _matching(_ARGUMENT, variable, value, "arguments of pip install, each a text of one line")
+    option = argument.partition("=")[0]
+    elsewhere = len(option) > 3 and any(name.startswith(option) for name in _PIP_ELSEWHERE)
+    if argument.startswith("-t") or (elsewhere and option not in _PIP_OTHERS):
+        expected = "arguments of pip install that do not lead out of the virtual environment"
+        raise InvalidValue(variable, value, expected)
+    return argument
+
+
+def check_environment_names(variable: str, names: list) -> None:
+    """Names of environment variables whose values don't matter here."""
+    for name in names:
+        _matching(ENVIRONMENT_NAME, variable, name, _ENVIRONMENT_NAMES)
+
+
 def check_environment(variable: str, value: dict) -> dict:
     """Names and values of environment variables. Numbers become text; None takes a variable out."""
     return {
@@ -95,10 +158,9 @@ def check_environment(variable: str, value: dict) -> dict:
 
 
 def _checked_environment_name(variable: str, name: object) -> str:
-    expected = "names of letters, digits and underscores, not a digit first"
-    if name in _GUNICORN_ENVIRONMENT:
-        raise InvalidValue(variable, name, _GUNICORN_ENVIRONMENT[name])
-    return _matching(ENVIRONMENT_NAME, variable, name, expected)
+    if name in RESERVED_ENVIRONMENT:
+        raise InvalidValue(variable, name, RESERVED_ENVIRONMENT[name])
+    return _matching(ENVIRONMENT_NAME, variable, name, _ENVIRONMENT_NAMES)
 
 
 def _checked_environment_value(variable: str, value: object) -> str:

@@ -108,10 +108,37 @@ options:
     description: The host name of that request.
     type: str
     default: localhost
+  health_statuses:
+    description: The statuses of its answer that are accepted. Without any, all below 500 are.
+    type: list
+    elements: int
+    default: []
+  description:
+    description: The service's description.
+    type: str
+    default: ""
   service_directives:
     description: Directives of the unit's section Service.
     type: dict
     default: {}
+  sizing:
+    description: Options of M(pyweb.gunicorn.gunicorn_sizing_info) that the role will hand to it.
+    type: dict
+    default: {}
+  pip_extra_args:
+    description: Further arguments of C(pip install).
+    type: list
+    elements: str
+    default: []
+  pip_environment:
+    description: Names of pip's environment variables. Their values may be secret, and are not asked for.
+    type: list
+    elements: str
+    default: []
+  code_directory:
+    description: Where the project's code stands.
+    type: str
+    required: true
   config_directory:
     description: Where settings and C(gunicorn.conf.py) stand.
     type: str
@@ -145,6 +172,7 @@ EXAMPLES = r"""
     group: mysite
     app: mysite.wsgi:application
     venv: /opt/mysite/venv
+    code_directory: /opt/mysite
     config_directory: /etc/opt/mysite
     data_directory: /var/opt/mysite
     log_file: /var/log/mysite/gunicorn.log
@@ -213,7 +241,13 @@ ARGUMENTS = {
     "settings": {"type": "dict", "default": {}},
     "health_path": {"type": "str", "default": "/"},
     "health_host": {"type": "str", "default": "localhost"},
+    "health_statuses": {"type": "list", "elements": "int", "default": []},
+    "description": {"type": "str", "default": ""},
     "service_directives": {"type": "dict", "default": {}},
+    "sizing": {"type": "dict", "default": {}},
+    "pip_extra_args": {"type": "list", "elements": "str", "default": []},
+    "pip_environment": {"type": "list", "elements": "str", "default": []},
+    "code_directory": {"type": "str", "required": True},
     "config_directory": {"type": "str", "required": True},
     "data_directory": {"type": "str", "required": True},
     "log_file": {"type": "str", "required": True},

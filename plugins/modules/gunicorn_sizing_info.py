@@ -18,6 +18,7 @@ description:
   - The CPU bound is C(2 x cores + 1) unless O(wait_ratio), O(threads) or O(worker_class) say more about the
     application. The memory bound is what the workers fit into next to O(memory_reserve) and the Gunicorn master. The
     smaller of the two wins, and is kept between O(minimum) and O(maximum).
+  - Limits of the service's own unit count if they are given in O(service_directives).
 author:
   - The pyweb.gunicorn authors (@pyweb)
 attributes:
@@ -100,6 +101,16 @@ options:
       - A slice that does not exist yet has no limits of its own.
     type: str
     default: system.slice
+  service_directives:
+    description:
+      - Directives of the service's own unit. C(MemoryMax), C(MemoryHigh), C(CPUQuota) and C(TasksMax) count, and the
+        others do not matter. They are for this project alone, so O(share) and O(memory_reserve) do not go off them.
+      - The lower of C(MemoryMax) and C(MemoryHigh) bounds the memory. C(TasksMax) has to hold the master, what a reload
+        runs, and twice the workers with their threads, as a reload starts the new workers before the old ones have
+        stopped.
+      - Values are systemd's own syntax. A value that systemd would ignore is an error.
+    type: dict
+    default: {}
   cpus:
     description:
       - Number of CPUs to compute with, which may be a fraction, instead of what the host has.
@@ -110,7 +121,7 @@ options:
     type: str
 notes:
   - Runs on Linux and needs no privileges, but must be able to read C(/proc/1).
-  - With both O(cpus) and O(memory) the module reads nothing of the host.
+  - With both O(cpus) and O(memory), and without O(service_directives), the module reads nothing of the host.
   - Units are powers of 1024. V(512M), V(512MB), V(512Mi) and V(512MiB) are the same.
   - The rule, its sources and a table of what it gives are in C(docs/sizing.md) of this collection.
 seealso:
@@ -147,6 +158,12 @@ EXAMPLES = r"""
     memory_reserve: 2G
     slice: web-shop.slice
 
+- name: Size a project whose service has limits of its own
+  pyweb.gunicorn.gunicorn_sizing_info:
+    service_directives:
+      MemoryMax: 512M
+      CPUQuota: 150%
+
 - name: Ask what a host would get that is not there yet
   pyweb.gunicorn.gunicorn_sizing_info:
     cpus: 4
@@ -181,6 +198,9 @@ bounds:
     memory:
       description: Workers that fit into the memory, V(0) if none does.
       type: int
+    tasks:
+      description: Workers that C(TasksMax) of O(service_directives) holds, V(null) if there is no such limit.
+      type: int
     minimum:
       description: The value of O(minimum).
       type: int
@@ -190,10 +210,11 @@ bounds:
   sample:
     cpu: 5
     memory: 99
+    tasks: null
     minimum: 1
     maximum: null
 decided_by:
-  description: The bound that set RV(workers), one of V(cpu), V(memory), V(minimum), V(maximum).
+  description: The bound that set RV(workers), one of V(cpu), V(memory), V(tasks), V(minimum), V(maximum).
   returned: success
   type: str
   sample: cpu
@@ -205,7 +226,8 @@ reason:
     5 workers: 2 cores x (1 + wait ratio 1) + 1 = 5 by CPU; 16000 MiB - 3200 MiB reserve - 32 MiB master holds
     99 workers of 128 MiB, so CPU decides.
 fits:
-  description: Whether at least one worker fits into the memory. If not, RV(workers) is 1 and there is a warning.
+  description: >-
+    Whether at least one worker fits into the memory and the tasks. If not, RV(workers) is 1 and there is a warning.
   returned: success
   type: bool
   sample: true
@@ -259,35 +281,35 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import (
     HostFactsError,
     check_slice,
     read_host,
+    read_memory,
+    read_tasks,
 )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._limits import Whole, service_limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
-    Demand,
     Host,
+    Limits,
     Sizing,
-    check_demand,
-    check_number,
     parse_size,
+    read_demand,
+    read_resources,
     size_workers,
 )
 
 
-def read_demand(params: dict[str, t.Any]) -> Demand:
-    """Return the demand that the module's options describe."""
-    reserve = params["memory_reserve"]
-    options = {option: params[option] for option in Demand._fields}
-    options["memory_per_worker"] = parse_size("memory_per_worker", params["memory_per_worker"])
-    options["memory_reserve"] = None if reserve is None else parse_size("memory_reserve", reserve, zero_allowed=True)
-    return check_demand(Demand(**options))
-
-
 def find_host(params: dict[str, t.Any]) -> Host:
     """Return the host that the module's options describe, or else the one it runs on."""
-    cpus, memory = params["cpus"], params["memory"]
-    if cpus is not None:
-        check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)
-    if memory is not None:
-        memory = parse_size("memory", memory)
+    cpus, memory = read_resources(params)
     return read_host(check_slice(params["slice"]), cpus=cpus, memory=memory)
+
+
+def find_limits(params: dict[str, t.Any]) -> Limits:
+    """Return the limits of the service; what percentages are of is read where there is a limit."""
+    directives = params["service_directives"]
+    if not directives:
+        return Limits()
+    # systemd takes a percentage of what it was given itself, whatever the slice is.
+    memory = read_memory("-.slice").amount if params["memory"] is None else parse_size("memory", params["memory"])
+    return service_limits("service_directives", directives, Whole(memory=int(memory), tasks=read_tasks()))
 
 
 def describe(sizing: Sizing, host: Host) -> dict[str, t.Any]:
@@ -319,6 +341,7 @@ def main() -> None:
             "maximum": {"type": "int"},
             "share": {"type": "float", "default": 1.0},
             "slice": {"type": "str", "default": "system.slice"},
+            "service_directives": {"type": "dict", "default": {}},
             "cpus": {"type": "float"},
             "memory": {"type": "str"},
         },
@@ -327,9 +350,10 @@ def main() -> None:
     try:
         demand = read_demand(module.params)
         host = find_host(module.params)
+        limits = find_limits(module.params)
     except (InvalidValue, HostFactsError) as error:
         module.fail_json(msg=str(error))
-    sizing = size_workers(host, demand)
+    sizing = size_workers(host, demand, limits)
     for warning in sizing.warnings:
         module.warn(warning)
     module.exit_json(changed=False, **describe(sizing, host))

@@ -21,6 +21,7 @@ class CallbackModule(CallbackBase):
     def _write(self, result, failed=False):
         told = result.result
         line = {
+            "host": result.host.get_name(),
             "task": result.task.get_name().split(" : ")[-1],
             "action": result.task.resolved_action.split(".")[-1],
             "changed": bool(told.get("changed")),

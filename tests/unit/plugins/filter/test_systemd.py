@@ -81,6 +81,20 @@ def test_unfit_secrets_are_named_without_their_values() -> None:
     assert FILTERS["unfit_secrets"](secrets) == ["BAD NAME", "NUL", "NUMBER", "NONE"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("LIST", ["x"], "LIST"),
+        ("A\nUser", "x", "A\\nUser"),
+        ("GUNICORN_CMD_ARGS", "--bind=:80", "GUNICORN_CMD_ARGS"),
+        ("GUNICORN_SECRETS", "x", "GUNICORN_SECRETS"),
+    ],
+)
+def test_secrets_that_would_undo_what_the_role_builds_are_unfit(name: str, value: object, named: str) -> None:
+    """Their file wins over the unit's environment; a name is shown on one line."""
+    assert FILTERS["unfit_secrets"]({name: value}) == [named]
+
+
 def test_environment_file_has_a_line_for_each() -> None:
     """In the order of the mapping, each quoted."""
     assert FILTERS["systemd_environment_file"]({"B": "1", "A": "$2"}) == ['B="1"', 'A="\\$2"']

@@ -19,6 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import (
     read_cpus,
     read_host,
     read_memory,
+    read_tasks,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
@@ -297,6 +298,19 @@ class TestMemory:
         """The error says what to do."""
         with pytest.raises(HostFactsError, match="set the option memory"):
             read_memory("system.slice", write_host(tmp_path, {"proc/meminfo": meminfo}))
+
+
+class TestTasks:
+    @pytest.mark.parametrize(
+        ("pid_max", "threads_max", "tasks"),
+        [("32768\n", "63704\n", 32768), ("4194304\n", "63704\n", 63704), ("x", "100", 100), (None, None, 32768)],
+    )
+    def test_the_lower_one_holds(
+        self, pid_max: str | None, threads_max: str | None, tasks: int, tmp_path: Path
+    ) -> None:
+        """Process ids and threads are limited each; a host that says neither has the kernel's default."""
+        sysctl = {"proc/sys/kernel/pid_max": pid_max, "proc/sys/kernel/threads-max": threads_max}
+        assert read_tasks(write_host(tmp_path, sysctl)) == tasks
 
 
 class TestMounts:

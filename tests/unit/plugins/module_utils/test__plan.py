@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+import yaml
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "systemctl"
+BAD_INPUT = Path(__file__).parents[3] / "fixtures" / "bad_input.yml"
 NO_UNIT = _hoststate.Unit(False, False, False, False, 0, False, "", ())
 SERVICE = _hoststate.Unit(True, True, False, True, 0, False, "/etc/systemd/system/shop.service", ())
 SOCKET = SERVICE._replace(path="/etc/systemd/system/shop.socket", listen=("127.0.0.1:8000", "[::1]:8000"))
@@ -43,7 +45,13 @@ def parameters(**changes: object) -> dict:
         "settings": {},
         "health_path": "/",
         "health_host": "localhost",
+        "health_statuses": [],
+        "description": "shop: Gunicorn",
         "service_directives": {},
+        "sizing": {},
+        "pip_extra_args": [],
+        "pip_environment": [],
+        "code_directory": "/opt/shop",
         "config_directory": "/etc/opt/shop",
         "data_directory": "/var/opt/shop",
         "log_file": "/var/log/shop/gunicorn.log",
@@ -74,7 +82,7 @@ class TestGoodParameters:
             environment={"PYTHONPATH": "/etc/opt/shop:/opt/shop", "DJANGO_SETTINGS_MODULE": "settings"},
             config_directory="/etc/opt/shop",
             data_directory="/var/opt/shop",
-            log_files=["/var/log/shop/gunicorn.log"],
+            log_files={"gunicorn_log_file": "/var/log/shop/gunicorn.log"},
         )
 
     @pytest.mark.parametrize(
@@ -89,7 +97,8 @@ class TestGoodParameters:
     )
     def test_logs_that_are_files(self, log_file: str, access_log_file: str | None, files: list[str]) -> None:
         """The journal needs no directory and no rotation."""
-        assert check(log_file=log_file, access_log_file=access_log_file).log_files == files
+        found = check(log_file=log_file, access_log_file=access_log_file).log_files
+        assert list(found.values()) == files
 
     @pytest.mark.parametrize(
         "value", ["%n %%", "$HOME ${HOME}", "\"double\" 'single'", "back\\slash\\", "two\nlines\r\t", "😀 é", "", "#;="]
@@ -246,10 +255,59 @@ HOSTILE: list[tuple] = [
         ("environment", {name: "x"}, "gunicorn_environment", name)
         for name in ("", "A B", "A=B", "1A", "Ä", "A\nB", "A-B", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS")
     ],
-    *[("version", value, "gunicorn_version", value) for value in ("22.0.0", "20", "0.1")],
+    *[
+        ("version", value, "gunicorn_version", value)
+        for value in ("22.0.0", "20", "0.1", "==22.*", "~=22.0", "<23", "<23.0.0", "<=22", ">=20,<22.1")
+    ],
+    *[("health_statuses", [200, value], "gunicorn_health_statuses", value) for value in (99, 600, 0, -200, True)],
+    *[
+        ("pip_extra_args", [value], "gunicorn_pip_extra_args", value)
+        for value in (
+            "",
+            "--target=/usr",
+            "--targ",
+            "-t",
+            "-t/usr",
+            "--user",
+            "--prefix",
+            "--root=/",
+            "a\nb",
+            "--python=x",
+        )
+    ],
+    *[("pip_environment", [value], "gunicorn_pip_environment", value) for value in ("A B", "A;id", "")],
+    *[("code_directory", value) for value in ("", "opt/shop", "/", "/opt/a:b", "/opt/shop\nUser=root")],
+    *[("description", value) for value in ("a\0b", "\ufffe")],
+    *[
+        ("sizing", {name: value}, f"gunicorn_sizing['{name}']", value)
+        for name, value in (
+            ("memory_per_worker", "lots"),
+            ("share", 2.0),
+            ("minimum", 0),
+            ("cpus", -1.0),
+            ("maximum", "x"),
+        )
+    ],
+    ("service_directives", {"Slice": "a/b"}, "gunicorn_service_directives['Slice']", "a/b"),
+    *[("settings", {name: 1}, "gunicorn_settings", name) for name in ("", "a b", "x = 1\nimport os #", "a.b")],
+    *[
+        ("app", value)
+        for value in (
+            "shop:app; id",
+            "shop:app.x",
+            "shop:make(open('x'))",
+            "shop:make(**{'a': 1})",
+            "shop:a or b",
+            "a:b:c",
+        )
+    ],
     *[
         ("service_directives", value, "gunicorn_service_directives", value)
         for value in ({"A B": 1}, {"RestartSec": "1\nUser=root"}, {"LimitNOFILE": None, "Nice": [None]}, {"X": "a\\"})
+    ],
+    *[
+        ("service_directives", {name: value}, f"gunicorn_service_directives['{name}']", value)
+        for name, value in (("MemoryMax", "512MB"), ("MemoryHigh", "0"), ("CPUQuota", 150), ("TasksMax", "many"))
     ],
     *[
         ("settings", {name: value}, f"gunicorn_settings['{name}']", value)
@@ -276,6 +334,33 @@ class TestHostileParameters:
         with pytest.raises(InvalidValue) as caught:
             check(**{parameter: value})
         assert str(caught.value).startswith(f"{variable}: {part!r} can't be used: expected ")
+
+
+def fed_to_the_module() -> list:
+    """The rows of the table of bad input that this module refuses, and without asking its host."""
+    table = yaml.safe_load(BAD_INPUT.read_text(encoding="utf-8"))
+    return [
+        row
+        for rows in table.values()
+        for row in rows
+        if "gunicorn_plan_info" in row.get("modules", ["gunicorn_plan_info"]) and not row.get("host")
+    ]
+
+
+class TestTableOfBadInput:
+    @pytest.mark.parametrize(
+        "row", fed_to_the_module(), ids=lambda row: f"{row['variable']}-{ascii(row['value'])[:50]}"
+    )
+    def test_it_gets_the_same_error_as_in_the_role(self, row: dict) -> None:
+        """Numbers come as text where the module takes a word as well."""
+        given = {name.replace("gunicorn_", "", 1): value for name, value in row.get("also", {}).items()}
+        given[row["variable"].replace("gunicorn_", "", 1)] = row["value"]
+        for name in {"workers", "threads"} & set(given):
+            given[name] = str(given[name])
+        with pytest.raises(InvalidValue) as caught:
+            check(**given)
+        named, shown = row.get("names", row["variable"]), row.get("shows", row["value"])
+        assert str(caught.value).startswith(f"{named}: {shown!r} can't be used: expected ")
 
 
 class TestSocketDirectives:
@@ -332,6 +417,58 @@ class Host:
 
 
 class TestMakePlan:
+    @pytest.mark.parametrize(
+        ("path", "expected"),
+        [
+            ("file", "at which nothing else is"),
+            ("folder", "at which nothing else is"),
+            ("file/a", "a path in a directory"),
+        ],
+    )
+    def test_what_is_at_the_path_of_a_unix_socket_is_safe(self, host: Host, path: str, expected: str) -> None:
+        """systemd would remove it to make room for the socket."""
+        (host.root / "file").touch()
+        (host.root / "folder").mkdir()
+        with pytest.raises(InvalidValue, match=expected):
+            host.plan(bind=[f"unix:{host.root}/{path}"])
+
+    def test_a_unix_socket_of_another_server_stays_its_own(self, host: Host) -> None:
+        """One that nobody listens on any more is only a leftover."""
+        path = f"{host.root}/s"
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen(1)
+            with pytest.raises(InvalidValue, match="no other process listens on"):
+                host.plan(bind=[f"unix:{path}"])
+        assert host.plan(bind=[f"unix:{path}"])["binds"] == [f"unix:{path}"]
+
+    @pytest.mark.parametrize(
+        ("parameter", "variable"),
+        [
+            ("config_directory", "gunicorn_config_directory"),
+            ("data_directory", "gunicorn_data_directory"),
+            ("log_file", "gunicorn_log_file"),
+            ("access_log_file", "gunicorn_access_log_file"),
+        ],
+    )
+    def test_a_path_through_a_file_is_refused(self, host: Host, parameter: str, variable: str) -> None:
+        """The directory could not be made, and the error names the variable that asks for it."""
+        (host.root / "file").touch()
+        for path in (f"{host.root}/file/a", f"{host.root}/file/a/b"):
+            with pytest.raises(InvalidValue, match=f"{variable}: '{path}' .*file is none"):
+                host.plan(**{parameter: path})
+
+    def test_a_log_file_is_no_directory(self, host: Host) -> None:
+        """Gunicorn would not start."""
+        with pytest.raises(InvalidValue, match="gunicorn_log_file: .*this is a directory"):
+            host.plan(log_file=str(host.root))
+
+    @pytest.mark.parametrize("python", ["/bin/sh", "no-such-python", "-c"])
+    def test_an_interpreter_is_a_python(self, host: Host, python: str) -> None:
+        """apt would be asked for dash-venv."""
+        with pytest.raises(InvalidValue, match="gunicorn_python: .*a Python 3 interpreter"):
+            host.plan(python=python, venv=f"{host.root}/venv")
+
     def test_a_masked_unit_is_left_alone(self, host: Host) -> None:
         """An administrator who masks a unit does not want it to be started."""
         host.units["shop.socket"] = NO_UNIT._replace(exists=True, masked=True)

@@ -17,8 +17,11 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
     MASTER_MEMORY,
     MIB,
     RESERVE_MINIMUM,
+    TASKS_RESERVE,
     Demand,
     Host,
+    Limit,
+    Limits,
     Resource,
     Sizing,
     check_demand,
@@ -51,6 +54,12 @@ demands = st.builds(
     minimum=st.integers(1, 8),
     maximum=st.none() | st.integers(8, 64),
     share=shares,
+)
+service_limits = st.builds(
+    Limits,
+    cpus=st.none() | st.builds(Limit, st.floats(0.01, 64), st.just("CPUQuota=x")),
+    memory=st.none() | st.builds(Limit, st.integers(MIB, 64 * GIB), st.just("MemoryMax=x")),
+    tasks=st.none() | st.builds(Limit, st.integers(1, 1000), st.just("TasksMax=x")),
 )
 
 
@@ -138,6 +147,69 @@ class TestRule:
     def test_an_absurd_wait_ratio_ends_at_the_memory(self) -> None:
         """More workers than a float can count are still only as many as fit."""
         assert size(64, wait_ratio=1.7e308).decided_by == "memory"
+
+
+class TestLimitsOfTheService:
+    def test_memory_is_all_for_the_project(self) -> None:
+        """The reserve and the share are of the host's memory: what the unit allows is this project's alone."""
+        limits = Limits(memory=Limit(512 * MIB, "MemoryMax=512M"))
+        for share in (1, 0.5):
+            sizing = size_workers(a_host(16), Demand(share=share), limits)
+            assert (sizing.workers, sizing.decided_by) == ((512 - 32) // 128, "memory")
+
+    def test_a_quota_is_all_for_the_project(self) -> None:
+        """Half of 16 cores are 8, and of these the service may use one and a half."""
+        limits = Limits(cpus=Limit(1.5, "CPUQuota=150%"))
+        assert size_workers(a_host(16), Demand(share=0.5), limits).workers == 4
+
+    def test_what_is_above_the_host_limits_nothing(self) -> None:
+        """The answer and its sentence are those without the limits."""
+        limits = Limits(cpus=Limit(4, "CPUQuota=400%"), memory=Limit(15 * GIB, "MemoryMax=15G"))
+        assert size_workers(a_host(), Demand(), limits) == size()
+
+    @pytest.mark.parametrize(
+        ("tasks", "demand", "workers"),
+        [
+            (TASKS_RESERVE + 8, {}, 4),
+            (TASKS_RESERVE + 9, {}, 4),
+            (TASKS_RESERVE + 10, {}, 5),
+            (TASKS_RESERVE + 40, {"worker_class": "gthread", "threads": 4}, 4),
+            (TASKS_RESERVE + 40, {"threads": 4}, 4),
+            (TASKS_RESERVE + 66, {"worker_class": "gevent"}, 3),
+        ],
+    )
+    def test_tasks_hold_the_workers_and_their_threads_twice(self, tasks: int, demand: dict, workers: int) -> None:
+        """A reload starts the new workers beside the old ones; a fork that fails ends the master."""
+        limits = Limits(tasks=Limit(tasks, f"TasksMax={tasks}"))
+        sizing = size_workers(a_host(8), Demand(minimum=8, **demand), limits)
+        assert (sizing.workers, sizing.bounds.tasks) == (min(workers, 8), workers)
+        assert (sizing.decided_by, sizing.fits) == ("tasks", True)
+        assert "raise TasksMax" in sizing.warnings[0]
+
+    @pytest.mark.parametrize(
+        ("limits", "names"),
+        [
+            (Limits(tasks=Limit(4, "TasksMax=4")), "TasksMax=4 of the service"),
+            (Limits(memory=Limit(64 * MIB, "MemoryMax=64M")), "MemoryMax=64M of the service"),
+        ],
+    )
+    def test_limits_that_hold_no_worker(self, limits: Limits, names: str) -> None:
+        """One runs all the same, and the warning says which limit to raise."""
+        sizing = size_workers(a_host(), Demand(), limits)
+        assert (sizing.workers, sizing.fits) == (1, False)
+        assert names in sizing.warnings[0]
+        assert "no worker" in sizing.reason
+
+    def test_the_reason_names_each_limit_that_holds(self) -> None:
+        """The sentence has the numbers and the directives that they come from."""
+        limits = Limits(
+            cpus=Limit(1.5, "CPUQuota=150%"), memory=Limit(512 * MIB, "MemoryHigh=512M"), tasks=Limit(22, "TasksMax=22")
+        )
+        assert size_workers(a_host(), Demand(), limits).reason == (
+            "3 workers: 1.5 CPUs (CPUQuota=150% of the service) x (1 + wait ratio 1) + 1 = 4 by CPU; 512 MiB "
+            "(MemoryHigh=512M of the service) - 32 MiB master holds 3 workers of 128 MiB; 22 tasks (TasksMax=22 of the "
+            "service) - 16 for master and reload hold 3 workers of 2 x 1 task, so memory decides."
+        )
 
 
 class TestThreads:
@@ -269,6 +341,20 @@ class TestReason:
 
 
 class TestProperties:
+    @given(cpus=cpu_counts, memory=memories, demand=demands, limits=service_limits)
+    def test_limits_of_the_service_never_add_a_worker(
+        self, cpus: float, memory: int, demand: Demand, limits: Limits
+    ) -> None:
+        """There are no more workers than without them, and these fit into memory and tasks, if anything does."""
+        host = a_host(cpus, memory)
+        free, sizing = size_workers(host, demand), size_workers(host, demand, limits)
+        assert 1 <= sizing.workers <= free.workers
+        assume(sizing.fits)
+        if limits.memory:
+            assert sizing.workers * demand.memory_per_worker + MASTER_MEMORY <= limits.memory.amount
+        if limits.tasks:
+            assert 2 * sizing.workers * sizing.threads < limits.tasks.amount
+
     @given(cpus=cpu_counts, memory=memories, demand=demands)
     def test_workers_never_take_more_than_the_memory(self, cpus: float, memory: int, demand: Demand) -> None:
         """Workers, master and the share of the reserve fit into the share of the memory, if anything does."""

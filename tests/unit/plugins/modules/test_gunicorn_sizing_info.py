@@ -49,7 +49,7 @@ def test_it_returns_the_number_and_how_it_came_about(run: t.Callable[..., Answer
         "workers": 5,
         "threads": 1,
         "worker_class": "sync",
-        "bounds": {"cpu": 5, "memory": 99, "minimum": 1, "maximum": None},
+        "bounds": {"cpu": 5, "memory": 99, "tasks": None, "minimum": 1, "maximum": None},
         "decided_by": "cpu",
         "fits": True,
         "reason": (
@@ -85,6 +85,10 @@ def test_every_option_reaches_the_rule(run: t.Callable[..., Answer]) -> None:
     assert workers(share=0.5) == 3
     assert workers(cpus=1.5) == 4
     assert workers(memory="512M") == 2
+    assert workers(service_directives={"MemoryMax": "512M", "MemoryHigh": "infinity"}) == 3
+    assert workers(service_directives={"MemoryMax": "2%"}) == 2
+    assert workers(service_directives={"CPUQuota": "50%"}) == 2
+    assert workers(service_directives={"TasksMax": 20, "Nice": 5}) == 2
 
 
 def test_it_reads_the_host_it_runs_on(run: t.Callable[..., Answer]) -> None:
@@ -136,11 +140,14 @@ def test_a_host_that_is_too_small_is_warned_of(run: t.Callable[..., Answer]) -> 
         ("slice", "a/b.slice"),
         ("cpus", 0.0),
         ("cpus", -1.0),
+        ("service_directives['MemoryMax']", "512MB"),
+        ("service_directives['CPUQuota']", "150"),
     ],
 )
 def test_a_bad_value_is_named_in_one_error(run: t.Callable[..., Answer], option: str, value: object) -> None:
     """The message says which option, which value, and what was expected."""
-    code, result = run(**{option: value})
+    name, _bracket, key = option.rstrip("']").partition("['")
+    code, result = run(**{name: {key: value} if key else value})
     assert (code, result["failed"]) == (1, True)
     assert result["msg"].startswith(f"{option}: {value!r} can't be used: expected ")
 
@@ -172,7 +179,9 @@ def test_without_options_the_demand_is_the_default(
     demands = []
     real = gunicorn_sizing_info.size_workers
     monkeypatch.setattr(
-        gunicorn_sizing_info, "size_workers", lambda host, demand: demands.append(demand) or real(host, demand)
+        gunicorn_sizing_info,
+        "size_workers",
+        lambda host, demand, *limits: demands.append(demand) or real(host, demand, *limits),
     )
     run(**A_HOST)
     assert demands == [Demand()]
