@@ -260,6 +260,17 @@ class TestRepair:
         assert (package(venv) / file).exists()
         assert not host.ensure(want(venv))["changed"]
 
+    def test_it_leaves_the_versions_alone(self, venv: Path, host: Host, index: Path, tmp_path: Path) -> None:
+        """Those of Gunicorn's dependencies, and its own, where newer ones are to be had."""
+        host.ensure(want(venv, version=OLDEST))
+        wheels = tmp_path / "wheels"
+        shutil.copytree(index, wheels)
+        build_wheel(wheels, "packaging", "99.0")
+        host.environment["PIP_FIND_LINKS"] = str(wheels)
+        (package(venv) / "arbiter.py").unlink()
+        result = host.ensure(want(venv))
+        assert (result["changed"], result["diff"]["after"]) == (True, result["diff"]["before"])
+
     def test_what_a_killed_pip_left(self, venv: Path, host: Host, newest: str) -> None:
         """pip had moved the old version away and not yet brought the new one; afterwards all is well."""
         (info,) = package(venv).parent.glob("gunicorn-*.dist-info")
