@@ -63,8 +63,9 @@ def outside(host):
 
 def upload(host, port):
     """Upload a file that Django keeps in a temporary one while it arrives; returns where it was stored."""
-    made = "head --bytes=3000000 /dev/urandom > /root/upload"
-    return host.check_output(f"{made} && curl --silent --fail --form file=@/root/upload http://127.0.0.1:{port}/upload")
+    make = "head --bytes=3000000 /dev/urandom > /root/upload"
+    send = f"curl --silent --fail --max-time 20 --form file=@/root/upload http://127.0.0.1:{port}/upload"
+    return host.check_output(f"{make} && {send}")
 
 
 def test_versions_of_systemd(host):
@@ -147,7 +148,8 @@ def test_directives_allow_what_they_say_and_no_more(host, project):
     """Each service can do what its directives are for, and nothing else that the sandbox forbids."""
     names = [*RELAXABLE, "cffi_callback"]
     url = f"http://127.0.0.1:{SERVICES[project]['port']}/errands/{{{','.join(names)}}}?text={project}"
-    statuses = host.check_output("curl --silent --output /dev/null --write-out %s %s", "%{http_code} ", url).split()
+    ask = "curl --silent --fail-early --max-time 20 --output /dev/null"
+    statuses = host.check_output(f"{ask} --write-out %s %s", "%{http_code} ", url).split()
     assert {name for name, status in zip(names, statuses) if status == "200"} == set(SERVICES[project]["allows"])
     assert set(statuses) <= {"200", "500"}
 

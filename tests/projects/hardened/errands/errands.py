@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+import uuid
 from pathlib import Path
 
 import cffi
@@ -112,7 +113,8 @@ def setgid_directory(text):
 
 
 def _store(storage, text):
-    return storage.path(storage.save(f"{text}/note.txt", ContentFile(text)))
+    # A directory of its own each time, since the mode of one that is there is not set again.
+    return storage.path(storage.save(f"{text}-{uuid.uuid4()}/note.txt", ContentFile(text)))
 
 
 @_errand
