@@ -9,7 +9,16 @@ from pathlib import Path
 
 CALLBACKS = Path(__file__).parent / "callback_plugins"
 # Actions of the controller; everything else goes to the host.
-CONTROLLER_ACTIONS = {"debug", "include_tasks", "import_tasks", "include_role", "meta", "validate_argument_spec"}
+CONTROLLER_ACTIONS = {
+    "assert",
+    "debug",
+    "include_role",
+    "include_tasks",
+    "import_tasks",
+    "meta",
+    "set_fact",
+    "validate_argument_spec",
+}
 
 
 class PlaybookRun:

@@ -12,7 +12,6 @@ meanwhile. systemd holds the sockets, so that nobody is refused.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import glob
 import os
 import re
@@ -25,6 +24,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _files,
     _health,
     _hoststate,
+    _lock,
     _running,
     _switch,
     _venv_layout,
@@ -34,7 +34,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Deci
 Run = Callable[[list], "tuple[int, str, str]"]  # command; exit code, output, errors
 
 RUNTIME_UNITS = "/run/systemd/system"
-LOCKS = "/run/lock"
 LOCK_TIMEOUT = 600.0
 # One ask on one address; many of them fit into gunicorn_health_timeout.
 ANSWER_TIMEOUT = 10.0
@@ -91,18 +90,14 @@ def _read_running(wanted: Wanted, pid: int) -> _running.Running:
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """One deployment of a project at a time; raises DeployError if another one does not end."""
-    deadline = time.monotonic() + LOCK_TIMEOUT
-    with open(os.path.join(LOCKS, f"gunicorn-{name}.lock"), "w", encoding="ascii") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    text = f"{name}: another deployment has been busy on this host for {LOCK_TIMEOUT:.0f} s"
-                    raise DeployError(f"{text}. Nothing was changed.") from None
-                time.sleep(0.2)
+    try:
+        lock = _lock.take(f"service-{name}", LOCK_TIMEOUT)
+    except TimeoutError as error:
+        raise DeployError(f"{name}: {error}. Nothing was changed.") from None
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
 def deploy(wanted: Wanted, run: Run) -> Decision:
@@ -187,9 +182,11 @@ class Deployment:
             text = f"{self.wanted.name} was tried and does not work: {_summary(failure, said)}"
             if self.before.interrupted:
                 self._go_back()
-                raise DeployError(f"{text}. What an interrupted change had replaced is live again.\n{said}") from None
+                raise DeployError(
+                    f"{text}. What an interrupted change had replaced is live again.\n{_quoted(said)}"
+                ) from None
             self._drop()
-            raise DeployError(f"{text}. The live service was not touched.\n{said}") from None
+            raise DeployError(f"{text}. The live service was not touched.\n{_quoted(said)}") from None
         try:
             self._promote()
             if held:
@@ -207,7 +204,7 @@ class Deployment:
             self._go_back()
             self._stop_standin()
             text = f"{self.wanted.name} does not work with what is new: {_summary(failure, said)}"
-            raise DeployError(f"{text}. The previous configuration is live again.\n{said}") from None
+            raise DeployError(f"{text}. The previous configuration is live again.\n{_quoted(said)}") from None
         self._finish()
 
     # Steps
@@ -409,13 +406,11 @@ class Deployment:
     def _read_unit(self, name: str) -> _hoststate.Unit:
         return _hoststate.read_units([name], lambda command: self.run(command)[1])[name]
 
-    def _what_was_said(self, unit: str) -> str:
-        """What the unit wrote to the journal and the log since the change began, its last traceback at least."""
-        journal = self.run(
-            ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--since=@{self.began:.0f}", f"--unit={unit}"]
-        )[1]
-        parts = [(f"The end of {self.wanted.log_file}", self._new_in_log()), (f"The journal of {unit}", journal)]
-        return "\n".join(f"{title}:\n{_excerpt(text)}" for title, text in parts if text.strip())
+    def _what_was_said(self, unit: str) -> dict[str, str]:
+        """What the unit wrote to the log and to the journal since the change began."""
+        since = f"--since=@{self.began:.0f}"
+        journal = self.run(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])[1]
+        return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The journal of {unit}": journal}
 
     def _log_size(self) -> int:
         code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self.wanted.log_file)
@@ -460,14 +455,18 @@ def _tracebacks(text: str) -> list[re.Match]:
     return [found for found in _TRACEBACK.finditer(text) if not found[1].startswith(_FOLLOW_UP)]
 
 
-def _summary(failure: Failed, said: str) -> str:
+def _summary(failure: Failed, said: dict[str, str]) -> str:
     """The application's own error where there is one, else what the step said."""
-    found = _tracebacks(said)
-    return found[-1][1].strip() if found else str(failure)
+    errors = [found[1].strip() for text in said.values() for found in _tracebacks(text)[-1:]]
+    return errors[0] if errors else str(failure)
+
+
+def _quoted(said: dict[str, str]) -> str:
+    """The last traceback of each, or its last lines."""
+    return "\n".join(f"{title}:\n{_excerpt(text)}" for title, text in said.items() if text.strip())
 
 
 def _excerpt(text: str) -> str:
-    """The last traceback, or the last lines."""
     found = _tracebacks(text)
     part = found[-1].group() if found else text
     return "\n".join(part.rstrip().splitlines()[-_LINES:])

@@ -25,7 +25,6 @@ _NOT_HERE = {
     "daemon": "systemd watches the process that it starts",
     "pidfile": "systemd knows the process id",
     "reuse_port": "systemd holds the listening sockets, and Gunicorn would ignore them",
-    "post_worker_init": "the role's own hook says that a worker is ready",
     "check_config": "it would end the service at once",
     "print_config": "it would end the service at once",
     "config": "the role's own file is the configuration",

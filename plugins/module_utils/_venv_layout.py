@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import hashlib
 import os
 import re
 import secrets
 import shutil
-import tempfile
-import time
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _lock
 
 BUILT = ".gunicorn-venv"  # this directory was built here
 MAKING = ".gunicorn-making"  # it is not finished, and worth nothing
@@ -241,22 +240,11 @@ def lock(path: str, wait: float = 600) -> int:
 
     TimeoutError after `wait` seconds.
     """
-    owner = os.geteuid()
-    # Where only root can put a file, nobody else can hold the lock. Ordinary users have their own.
-    folder = "/run" if owner == 0 and os.path.isdir("/run") else tempfile.gettempdir()
     digest = hashlib.sha256(_settled(path).encode()).hexdigest()[:16]
-    name = os.path.join(folder, f"gunicorn-venv-{owner}-{digest}.lock")
-    descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise TimeoutError(f"another run works on {path}, and did not end within {wait:g} s") from None
-            time.sleep(0.2)
+    try:
+        return _lock.take(f"venv-{digest}", wait)
+    except TimeoutError as error:
+        raise TimeoutError(f"{path}: {error}") from None
 
 
 def write(path: str, text: str) -> None:

@@ -316,7 +316,6 @@ HOSTILE: list[tuple] = [
             ("workers", 4),
             ("daemon", True),
             ("pidfile", "/run/a"),
-            ("post_worker_init", "a.b"),
         )
     ],
 ]

@@ -507,7 +507,7 @@ class TestLock:
         """The second one fails with one sentence; other venvs are not waited for; then it is its turn."""
         path = str(tmp_path / "venv")
         held = layout.lock(path)
-        with pytest.raises(TimeoutError, match=f"another run works on {path}, and did not end within 0 s"):
+        with pytest.raises(TimeoutError, match=f"{path}: another run did not end within 0 s"):
             layout.lock(path, wait=0)
         os.close(layout.lock(str(tmp_path / "other"), wait=0))
         os.close(held)

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One at a time: locks that end with the process that holds them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+
+
+def take(name: str, wait: float) -> int:
+    """Wait for a lock; it lasts while the returned descriptor is open, in a child as well.
+
+    TimeoutError after `wait` seconds.
+    """
+    owner = os.geteuid()
+    # Where only root can put a file, nobody else can hold the lock. Ordinary users have their own.
+    folder = "/run" if owner == 0 and os.path.isdir("/run") else tempfile.gettempdir()
+    path = os.path.join(folder, f"gunicorn-{owner}-{name}.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise TimeoutError(f"another run did not end within {wait:g} s") from None
+            time.sleep(0.2)
