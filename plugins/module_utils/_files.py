@@ -55,13 +55,14 @@ def differs(file: WantedFile) -> bool:
 
 def stage(files: list[WantedFile]) -> None:
     """Write the candidates beside the live files; where one can't be written, none is left."""
-    try:
-        for file in files:
+    for file in files:
+        try:
             if file.content is not None:
                 _write(beside(file.path, CANDIDATE), file)
-    except OSError:
-        unstage(files)
-        raise
+        except OSError as error:
+            unstage(files)
+            # A full disk is noticed at a descriptor, which has no name.
+            raise OSError(error.errno, error.strerror, file.path) from None
 
 
 def _write(path: str, file: WantedFile) -> None:

@@ -1,0 +1,311 @@
+"""Whatever ends a deployment early, the hosts serve on, and the next plain run completes what it had begun.
+
+The tests build on each other: each one finds the services as the one before left them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import testinfra
+from playbook_run import CALLBACKS, PlaybookRun
+
+SCENARIO = Path(__file__).parent.parent
+PLAYBOOK = SCENARIO / "converge.yml"
+Run = functools.partial(PlaybookRun, PLAYBOOK)
+NAMES = ("cut-bookworm", "cut-trixie-1", "cut-trixie-2")
+COMPARE = "Compare what runs with what is wanted"
+# The tasks that go to a host when the configuration changes; a run is cut off when each has its result.
+BOUNDARIES = (
+    "Check the variables against the host",
+    "Size the workers to the host",
+    "Install Gunicorn and the requirements into the virtual environment",
+    COMPARE,
+    "Reload systemd, enable the service, and let what is new take over",
+    "Have the logs rotated",
+)
+# Seconds after the comparison, over which a switch goes on
+SWITCH = 5.0
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    """All hosts, each with a service that runs."""
+    assert Run().code == 0
+    return [testinfra.get_host(f"ansible://{name}", ansible_inventory="", sudo=True) for name in NAMES]
+
+
+@pytest.fixture(autouse=True)
+def chance(request):
+    """Random times, the same ones each time for the same test."""
+    random.seed(request.node.name)
+
+
+def variables_of(number):
+    """Another configuration than that of any other number, secrets included."""
+    return {
+        "gunicorn_workers": 2 + number % 2,
+        "gunicorn_environment": {"NOTES_TITLE": f"Notes {number}"},
+        "gunicorn_secrets": {"NOTES_LIMIT": str(number)},
+    }
+
+
+def change():
+    """The variables of a change that was not made yet, as arguments of a run, and what the application says then."""
+    number = next(numbers)
+    return ["--extra-vars", json.dumps(variables_of(number))], (f"Notes {number}", str(number))
+
+
+class CutOff:
+    """A run of ansible-playbook that is ended before its end."""
+
+    def __init__(self, *arguments):
+        plugins = {"ANSIBLE_STDOUT_CALLBACK": "json_lines", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS)}
+        self._process = subprocess.Popen(
+            ["ansible-playbook", *arguments, str(PLAYBOOK)],
+            env={**os.environ, **plugins},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for_results(self, task):
+        """Wait until each host has a result of the task; which it must have, or the test is of no use."""
+        waiting = set(NAMES)
+        for line in self._process.stdout:
+            result = json.loads(line) if line.startswith("{") else {}
+            if result.get("task") == task:
+                assert not result["failed"], result
+                waiting.discard(result["host"])
+            if not waiting:
+                return
+        pytest.fail(f"the run ended before {task}")
+
+    def kill(self):
+        """End the run and what it started on this machine as nobody can prevent."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def wait(self):
+        """Wait for its own end, and return its exit code."""
+        self._process.communicate()
+        return self._process.returncode
+
+
+def everywhere(hosts, command):
+    """Run a command on all hosts at once."""
+
+    def tell(host):
+        with contextlib.suppress(RuntimeError):  # its own connection may be lost by it
+            host.run(command)
+
+    threads = [threading.Thread(target=tell, args=(host,)) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@contextlib.contextmanager
+def under_load(hosts):
+    """Thirty requests a second on each host, none of which may fail."""
+    control = "/run/load.sock"
+    start = f"systemd-run --quiet --collect --unit=load /usr/local/bin/load.py run --rate=30 --control={control}"
+    for host in hosts:
+        host.check_output(f"{start} v4=127.0.0.1:8000 v6=[::1]:8000")
+    try:
+        yield
+    except BaseException:
+        everywhere(hosts, "systemctl stop load")
+        raise
+    for host in hosts:
+        results = json.loads(host.check_output(f"/usr/local/bin/load.py tell {control} stop"))
+        assert sum(phase["requests"] for phase in results["phases"]) > 0
+        assert sum(phase["failed"] for phase in results["phases"]) == 0, results["phases"]
+
+
+def assert_completed(hosts, arguments, said):
+    """The next plain run completes it, the one after has nothing to do, and nothing else is left."""
+    run = Run(*arguments)
+    assert run.code == 0, run.output
+    for host in hosts:
+        answer = json.loads(host.check_output("curl --silent --fail --max-time 10 http://127.0.0.1:8000/"))
+        assert (answer["title"], answer["limit"]) == said
+        left = host.check_output("find /etc/opt/notes /etc/systemd /run/systemd/system -name '.*' -o -name '*standin*'")
+        assert left == ""
+        units = host.check_output("systemctl list-units --all --plain --no-legend 'notes*' | cut -d ' ' -f 1")
+        assert units.split() == ["notes.service", "notes.socket"]
+    assert Run(*arguments).changed() == []
+
+
+@pytest.mark.parametrize("task", BOUNDARIES)
+def test_killed_between_two_tasks(hosts, task):
+    """SIGKILL of the controller's processes as soon as a task has its results."""
+    arguments, said = change()
+    with under_load(hosts):
+        cut = CutOff(*arguments)
+        cut.wait_for_results(task)
+        cut.kill()
+        assert_completed(hosts, arguments, said)
+
+
+def test_killed_during_the_switch(hosts):
+    """SIGKILL of the controller's processes at any time; what runs on the host may go on."""
+    arguments, said = change()
+    with under_load(hosts):
+        cut = CutOff(*arguments)
+        cut.wait_for_results(COMPARE)
+        time.sleep(random.uniform(0, SWITCH))
+        cut.kill()
+        assert_completed(hosts, arguments, said)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_module_killed_during_the_switch(hosts, number):
+    """SIGKILL of what Ansible runs on the host, as for lack of memory: nobody goes on there."""
+    arguments, said = change()
+    with under_load(hosts):
+        cut = CutOff(*arguments)
+        cut.wait_for_results(COMPARE)
+        time.sleep(SWITCH * (number + random.random()) / 2)
+        everywhere(hosts, "pkill -KILL --exact --full /usr/bin/python3")
+        cut.wait()
+        assert_completed(hosts, arguments, said)
+
+
+def test_connection_lost_during_the_switch(hosts):
+    """The SSH server's processes of the sessions are gone."""
+    arguments, said = change()
+    with under_load(hosts):
+        cut = CutOff(*arguments)
+        cut.wait_for_results(COMPARE)
+        time.sleep(random.uniform(0, SWITCH))
+        everywhere(hosts, "pkill -KILL --full 'sshd.*ansible'")
+        cut.wait()
+        assert_completed(hosts, arguments, said)
+
+
+def test_killed_during_the_installation(hosts):
+    """While pip is at work for another version of Gunicorn; pip may go on, or is killed, too."""
+    arguments, said = change()
+    arguments += ["--extra-vars", "gunicorn_version=26.0.0"]
+    with under_load(hosts):
+        cut = CutOff(*arguments)
+        cut.wait_for_results("Size the workers to the host")
+        time.sleep(random.uniform(2, 6))
+        cut.kill()
+        everywhere(hosts[:1], "pkill -KILL --full '[v]env.*pip'")
+        assert_completed(hosts, arguments, said)
+    for host in hosts:
+        assert "26.0.0" in host.check_output("/opt/notes/venv/bin/gunicorn --version")
+
+
+def test_rebooted_during_the_switch(hosts):
+    """Each host serves after its boot, the old or the new; then the next run completes it."""
+    arguments, said = change()
+    arguments += ["--extra-vars", "gunicorn_version=26.0.0"]
+    booted = [host.check_output("cut -d ' ' -f 22 /proc/1/stat") for host in hosts]
+    cut = CutOff(*arguments)
+    cut.wait_for_results(COMPARE)
+    time.sleep(random.uniform(0, SWITCH))
+    everywhere(hosts, "systemctl reboot --force")
+    cut.kill()
+    for host, before in zip(hosts, booted):
+        wait_for(host, f"test $(cut -d ' ' -f 22 /proc/1/stat) != {before}", 120)
+        wait_for(host, "curl --silent --fail http://127.0.0.1:8000/", 60)
+    assert_completed(hosts, arguments, said)
+
+
+def wait_for(host, command, seconds):
+    """Wait until a command succeeds on a host."""
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(RuntimeError):  # it lets nobody in
+            if host.run(command).rc == 0:
+                return
+        assert time.monotonic() < end, f"not within {seconds} s: {command}"
+        time.sleep(0.5)
+
+
+def test_two_runs_at_once(hosts):
+    """Both succeed, one after the other, or one says why not; the state is that of one of them, whole."""
+    one, said_one = change()
+    other, said_other = change()
+    with under_load(hosts):
+        both = [CutOff(*one), CutOff(*other)]
+        codes = [run.wait() for run in both]
+        assert 0 in codes
+        for host in hosts:
+            answer = json.loads(host.check_output("curl --silent --fail --max-time 10 http://127.0.0.1:8000/"))
+            assert (answer["title"], answer["limit"]) in (said_one, said_other)
+        assert_completed(hosts, other, said_other)
+
+
+def test_index_that_goes_away(hosts):
+    """The virtual environment works as before, and is the same; the run says which variables it is about."""
+    files = "find /opt/notes/venv/ -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum"
+    contents = f"readlink /opt/notes/venv; ls -A /opt/notes; {files}"
+    before = [host.check_output(contents) for host in hosts]
+    variables = {
+        "gunicorn_version": "27.0.1",
+        "gunicorn_pip_environment": {"PIP_INDEX_URL": "http://127.0.0.1:9/simple"},
+        "gunicorn_pip_extra_args": ["--retries=0", "--no-cache-dir"],
+    }
+    with under_load(hosts):
+        run = Run("--extra-vars", json.dumps(variables))
+    failures = [result["message"] for result in run.results if result["failed"]]
+    assert run.code == 2
+    assert len(failures) == len(hosts)
+    assert all("gunicorn_version, gunicorn_requirements" in failure for failure in failures)
+    assert [host.check_output(contents) for host in hosts] == before
+
+
+@contextlib.contextmanager
+def small(host, path, size):
+    """Have a directory on a file system of its own; afterwards, what is in it then is where it was."""
+    copy = "cp --archive --no-target-directory"
+    again = "systemctl daemon-reload && systemctl restart notes"
+    host.check_output(f"{copy} {path} /root/kept && mount -t tmpfs -o size={size},mode=0755 tmpfs {path}")
+    host.check_output(f"{copy} /root/kept {path} && rm -r /root/kept && {again}")
+    yield
+    host.check_output(f"{copy} {path} /root/kept && umount --lazy {path} && find {path} -mindepth 1 -delete")
+    host.check_output(f"{copy} /root/kept {path} && rm -r /root/kept && {again}")
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "variables"),
+    [
+        ("/opt/notes", "40m", {"gunicorn_version": "27.0.1"}),
+        ("/etc/opt/notes", "16k", {}),
+        ("/etc/systemd/system", "64k", {}),
+        ("/var/log/notes", "4m", {}),
+    ],
+)
+def test_disk_is_full(hosts, path, size, variables):
+    """The run fails or not, the live service is served on either way, and with space again the next run completes."""
+    host = hosts[1]
+    arguments, said = change()
+    arguments += ["--limit", NAMES[1], "--extra-vars", json.dumps(variables)]
+    with small(host, path, size):
+        host.run(f"head --bytes=100M /dev/zero > {path}/filler")
+        assert host.check_output(f"df --output=avail {path} | tail -n 1").strip() == "0"
+        with under_load([host]):
+            run = Run(*arguments)
+            if run.code:
+                (failure,) = [result["message"] for result in run.results if result["failed"]]
+                assert "No space left on device" in failure
+            host.check_output(f"rm {path}/filler && mount -o remount,size=400m {path}")
+            assert_completed([host], arguments, said)
