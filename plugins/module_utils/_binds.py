@@ -73,8 +73,14 @@ def parse_binds(values: list, default_owner: str, default_group: str) -> list[Bi
 
 
 def parse_streams(values: list[str]) -> list[Bind]:
-    """Parse addresses as ListenStream= has them; without the owners of unix sockets."""
-    return [Bind(path=value) if value.startswith("/") else _parse_tcp(value) for value in values]
+    """Parse addresses as ListenStream= has them, without the owners of unix sockets; other kinds are left out."""
+    binds = []
+    for value in values:
+        try:
+            binds.append(Bind(path=value) if value.startswith("/") else _parse_tcp(value))
+        except InvalidValue:
+            continue
+    return binds
 
 
 def _overlap(one: Bind, other: Bind) -> bool:

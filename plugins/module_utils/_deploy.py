@@ -15,6 +15,7 @@ import contextlib
 import glob
 import os
 import re
+import shutil
 import stat
 import time
 from typing import Callable, Iterator
@@ -38,6 +39,8 @@ LOCK_TIMEOUT = 600.0
 # One ask on one address; many of them fit into gunicorn_health_timeout.
 ANSWER_TIMEOUT = 10.0
 _LINES = 25
+# What the service's user made of its log may never end.
+_IN_TIME = ("timeout", "10")
 # Seconds after which nobody will come back to a virtual environment that nothing runs from.
 _ABANDONED = 3600.0
 
@@ -51,8 +54,8 @@ class Failed(Exception):
 
 
 def journal_of(wanted: Wanted) -> str:
-    """Where a change notes how to go back."""
-    return os.path.join(wanted.config_directory, ".gunicorn-switch.json")
+    """Where a change notes how to go back: beside the unit, where nobody but root can write."""
+    return os.path.join(_switch.UNIT_DIRECTORY, f".{wanted.name}.gunicorn-switch.json")
 
 
 def observe(wanted: Wanted, run: Run) -> Observed:
@@ -135,8 +138,8 @@ class Deployment:
                 self._change()
             else:
                 self._begin()
-        except Failed as failure:
-            raise DeployError(f"{self.wanted.name}: {failure}") from None
+        except (Failed, OSError) as failure:
+            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
 
     # The three ways
 
@@ -160,9 +163,10 @@ class Deployment:
             self._systemctl("start", self.socket)
             self._systemctl("restart", self.service)
             self._verify()
-        except Failed as failure:
+        except (Failed, OSError) as failure:
             said = self._what_was_said(self.service)
             self._go_back()
+            self._stop_standin()
             left = "What was there before is there again" if self.before.service.exists else "No unit was left behind"
             raise DeployError(
                 f"{self.wanted.name} could not be started: {_summary(failure, said)}. {left}.\n{said}"
@@ -176,7 +180,7 @@ class Deployment:
         self._stage()
         try:
             self._start_standin(held)
-        except Failed as failure:
+        except (Failed, OSError) as failure:
             said = self._what_was_said(self.standin)
             self._stop_standin()
             text = f"{self.wanted.name} was tried and does not work: {_summary(failure, said)}"
@@ -189,22 +193,23 @@ class Deployment:
             raise DeployError(f"{text}. The live service was not touched.\n{_quoted(said)}") from None
         try:
             self._promote()
-            if held:
-                self._arrange_sockets()
-                self._systemctl("restart", self.service)
-            else:
-                # One that was made by hand and holds its addresses itself: systemd can open them when it has gone.
-                self._systemctl("stop", self.service)
-                self._systemctl("start", self.socket)
-                self._systemctl("start", self.service)
+            self._arrange_sockets()
+            # With a service that was made by hand and holds its addresses itself, systemd opens them in between.
+            self._systemctl("restart", self.service)
             self._stop_standin()
             self._verify()
-        except Failed as failure:
+        except (Failed, OSError) as failure:
             said = self._what_was_said(self.service)
-            self._go_back()
-            self._stop_standin()
+            if self.before.addresses != {bind.listen_stream for bind in self.wanted.binds}:
+                # It would hold addresses that are to be opened again.
+                self._stop_standin()
             text = f"{self.wanted.name} does not work with what is new: {_summary(failure, said)}"
-            raise DeployError(f"{text}. The previous configuration is live again.\n{_quoted(said)}") from None
+            if self._go_back():
+                self._stop_standin()
+                now = "The previous configuration is live again"
+            else:
+                now = "The previous configuration is back, and does not start either; the stand-in serves, if it can"
+            raise DeployError(f"{text}. {now}.\n{_quoted(said)}") from None
         self._finish()
 
     # Steps
@@ -231,6 +236,9 @@ class Deployment:
             self._stop_standin()
         _write_runtime_unit(self.standin, self.wanted.standin_unit)
         if held:
+            # What an administrator adds to the service belongs to the trial, too.
+            for path in glob.glob(os.path.join(_switch.UNIT_DIRECTORY, f"{self.service}.d", "*.conf")):
+                _write_runtime_unit(f"{self.standin}.d/{os.path.basename(path)}", _files.read(path) or "")
             sockets = " ".join([self.socket, *(os.path.basename(path) for path in self._added_units())])
             _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={sockets}\n")
         else:
@@ -250,17 +258,16 @@ class Deployment:
             return
         self.run(["systemctl", "stop", *present])
         self.run(["systemctl", "reset-failed", *present])
-        for unit in (f"{self.standin}.d/sockets.conf", *present):
+        for unit in present:
             _unlink(os.path.join(RUNTIME_UNITS, unit))
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"))
+        shutil.rmtree(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"), ignore_errors=True)
         self.run(["systemctl", "daemon-reload"])
 
     def _promote(self) -> None:
         """Let what is new be the live one; from here on there is a way back to keep."""
         wanted = self.wanted
         try:
-            if "venv" not in _files.read_journal(self.journal):
+            if _files.read_journal(self.journal)["venv"] is None:
                 _files.note(self.journal, venv=_venv_layout.what_stands(wanted.venv))
             _files.promote(wanted.files, self.journal)
             _venv_layout.switch_link(wanted.venv, wanted.venv_directory)
@@ -312,8 +319,9 @@ class Deployment:
 
     def _match_socket_files(self) -> None:
         """Give unix sockets that stay open the owner and mode that their unit has now."""
-        values = dict(re.findall(r"^(Socket(?:User|Group|Mode))=(.*)$", self.wanted.socket.content or "", re.MULTILINE))
-        for bind in self.wanted.binds:
+        text = _files.read(self.wanted.socket.path) or ""
+        values = dict(re.findall(r"^(Socket(?:User|Group|Mode))=(.*)$", text, re.MULTILINE))
+        for bind in _binds.parse_streams(sorted(_switch.socket_addresses(text))):
             if bind.path is None or "SocketMode" not in values:
                 continue
             with contextlib.suppress(FileNotFoundError):
@@ -368,31 +376,33 @@ class Deployment:
         _files.commit(self.journal)
         for leftover in _venv_layout.leftovers(wanted.venv):
             # One that was just built may be another run's, which waits for its turn.
-            is_built = leftover.startswith(f"{wanted.venv}-") and leftover not in self.used
-            if not is_built or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
+            ours = leftover in self.used or ".gunicorn-swap-" in leftover
+            if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
                 _venv_layout.discard(leftover)
 
-    def _go_back(self) -> None:
-        """Put back what was there, and run it if it ran."""
+    def _go_back(self) -> bool:
+        """Put back what was there, and run it if it ran; returns whether what ran runs again."""
         wanted, before = self.wanted, self.before
         if not before.service.active:
             self.run(["systemctl", "stop", self.service, *([] if before.socket.active else [self.socket])])
-        stood = _files.read_journal(self.journal).get("venv")
+        stood = _files.read_journal(self.journal)["venv"]
         _files.go_back(self.journal)
         if stood is not None:
             _venv_layout.put_back(wanted.venv, stood)
         self._drop()
         self.run(["systemctl", "daemon-reload"])
+        if before.socket.active:
+            with contextlib.suppress(Failed):
+                self._arrange_sockets()
+        elif before.service.active:
+            self.run(["systemctl", "stop", self.socket])
         if before.service.active:
-            if before.socket.active:
-                with contextlib.suppress(Failed):
-                    self._arrange_sockets()
-            else:
-                self.run(["systemctl", "stop", self.socket])
-            self.run(["systemctl", "restart", self.service])
+            works = self.run(["systemctl", "restart", self.service])[0] == 0
         else:
             self.run(["systemctl", "reset-failed", self.service, self.socket])
+            works = True
         _files.commit(self.journal)
+        return works
 
     # Words
 
@@ -425,9 +435,8 @@ class Deployment:
         """The log is the user's, who could make it a link to a file that only root may read."""
         if self.wanted.log_file == "-":
             return 1, "", ""
-        return self.run(
-            ["setpriv", f"--reuid={self.wanted.user}", f"--regid={self.wanted.group}", "--clear-groups", *command]
-        )
+        user, group = self.wanted.user, self.wanted.group
+        return self.run([*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command])
 
 
 def _unlink(path: str) -> None:

@@ -94,7 +94,8 @@ def promote(files: list[WantedFile], journal: str) -> None:
     for file in files:
         kept.setdefault(file.path, os.path.lexists(file.path))
     note(journal, files=kept, ended=[])
-    for file in files:
+    # Removals last: a unit must never name a file that is not there.
+    for file in sorted(files, key=lambda file: file.content is None):
         previous = beside(file.path, PREVIOUS)
         if kept[file.path] and not os.path.lexists(previous):
             os.link(file.path, previous, follow_symlinks=False)
@@ -107,33 +108,32 @@ def promote(files: list[WantedFile], journal: str) -> None:
 def read_journal(journal: str) -> dict:
     """What a change that has not ended noted: its files, and whether each was there before; and what else it wrote."""
     text = read(journal)
-    return json.loads(text) if text else {"files": {}, "ended": []}
+    return json.loads(text) if text else {"files": {}, "ended": [], "venv": None}
 
 
 def note(journal: str, **items: object) -> None:
     """Add items to the journal, or replace them."""
-    draft = beside(journal, CANDIDATE)
-    with open(draft, "w", encoding="utf-8") as file:
-        json.dump({**read_journal(journal), **items}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, journal)
+    text = json.dumps({**read_journal(journal), **items})
+    draft = WantedFile(journal, text, 0o600, os.getegid(), os.geteuid())
+    stage([draft])
+    os.replace(beside(journal, CANDIDATE), journal)
 
 
 def go_back(journal: str) -> None:
     """Put the files back that the journal names, as they were; to be followed by commit."""
-    for path, was_there in read_journal(journal)["files"].items():
-        previous = beside(path, PREVIOUS)
-        if not was_there:
+    known = read_journal(journal)["files"]
+    for path in known:
+        if known[path] and os.path.lexists(beside(path, PREVIOUS)):
+            os.replace(beside(path, PREVIOUS), path)
+    for path in known:
+        if not known[path]:
             _remove(path)
-        elif os.path.lexists(previous):
-            os.replace(previous, path)
 
 
 def commit(journal: str) -> None:
     """End the change: nothing is kept any more."""
     # In one step: killed while it removes them one by one, it would leave half of a way back.
-    note(journal, files={}, ended=list(read_journal(journal)["files"]))
+    note(journal, files={}, ended=list(read_journal(journal)["files"]), venv=None)
     _forget(read_journal(journal))
     _remove(journal)
 

@@ -32,7 +32,19 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import Inva
 
 WORKERS_MAX = 1000
 # Directives that would undo what other variables and their checks say.
-_ROLES_OWN = frozenset(["User", "Group", "Type", "NotifyAccess", "ExecStart", "ExecReload", "RuntimeDirectory"])
+_ROLES_OWN = frozenset(
+    [
+        "User",
+        "Group",
+        "Type",
+        "NotifyAccess",
+        "ExecStart",
+        "ExecReload",
+        "RuntimeDirectory",
+        "RuntimeDirectoryPreserve",
+        "Sockets",
+    ]
+)
 _UNIT_DIRECTORY = "/etc/systemd/system"
 # As PEP 440 has them: what pip's parser refuses would count as met in a venv that has a Gunicorn already.
 _SUFFIX = r"((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
@@ -187,7 +199,7 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
     _check_parent("gunicorn_venv", wanted.venv)
     has_venv = _venv.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = _check_accounts(wanted)
-    _check_addresses(wanted.binds, service, sockets)
+    _check_addresses(wanted.service, wanted.binds, service, sockets)
     return {
         "binds": [bind.gunicorn_bind for bind in wanted.binds],
         "socket_directives": socket_directives(wanted.binds),
@@ -195,7 +207,7 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
         "packages": _missing_packages(wanted, has_venv),
         "create_user": account is None,
         "create_group": not _hoststate.has_group(wanted.group),
-        "directories": wanted_directories(wanted, account),
+        "directories": wanted_directories(wanted, account, service.active),
     }
 
 
@@ -246,7 +258,7 @@ def _check_accounts(wanted: Wanted) -> _hoststate.Account | None:
     return account
 
 
-def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets: _hoststate.Unit) -> None:
+def _check_addresses(name: str, binds: list[_binds.Bind], service: _hoststate.Unit, sockets: _hoststate.Unit) -> None:
     """Find out now what would else end the start: an address that the host lacks, or that another process holds."""
     ours = sockets.listen if sockets.active else ()
     ports = {address.rpartition(":")[2] for address in ours}
@@ -257,11 +269,13 @@ def _check_addresses(binds: list[_binds.Bind], service: _hoststate.Unit, sockets
             _check_unix(bind.path, service.active and not sockets.active)
             continue
         error = _hoststate.bind_error(bind.family, bind.host or "", bind.port or 0)
-        # What holds the port will give it up where it is our socket, with another address, or a service that was made
-        # by hand and holds it itself.
-        yields = str(bind.port) in ports if sockets.active else service.active
-        if error == errno.EADDRINUSE and not yields:
-            raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "a port that no other process listens on")
+        # A service that was made by hand and holds the port itself gives it up when it goes. Our own socket, open with
+        # another address of the same port, stays open for as long as somebody is served.
+        if error == errno.EADDRINUSE and (sockets.active or not service.active):
+            expected = "a port that no other process listens on"
+            if str(bind.port) in ports:
+                expected += f", or first systemctl stop {name}.socket, which is open on {', '.join(ours)}"
+            raise InvalidValue(_binds.VARIABLE, bind.listen_stream, expected)
         if error in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "an address of this host")
 
@@ -294,7 +308,7 @@ def _missing_venv_package(python: str) -> list[str]:
     return [] if os.path.isdir(f"/usr/lib/{version}/ensurepip") else [f"{version}-venv"]
 
 
-def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> list[dict]:
+def wanted_directories(wanted: Wanted, account: _hoststate.Account | None, live: bool = False) -> list[dict]:
     """Directories to make, or to hand over to the service's user; those that serve already are left alone."""
     result: list[dict] = []
     for path, (variable, value, owner) in _needed_directories(wanted).items():
@@ -305,7 +319,14 @@ def wanted_directories(wanted: Wanted, account: _hoststate.Account | None) -> li
             result.append(directory)
             continue
         status = os.stat(path)
-        if owner != "root" and not (account and _hoststate.writable_by(status, account)):
+        writable = account is not None and _hoststate.writable_by(status, account)
+        if owner == "root" and writable:
+            # Root runs and moves what stands there.
+            raise InvalidValue(variable, value, f"a directory in which the user {wanted.user} may not write")
+        if owner != "root" and not writable:
+            if live and status.st_uid:
+                # It would be taken from a service that runs, before it is known whether the new one does.
+                raise InvalidValue("gunicorn_user", wanted.user, f"a user who may write in {path} (use chown yourself)")
             result.append(_handed_over(variable, value, directory, status, wanted))
     return result
 

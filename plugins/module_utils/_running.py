@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import stat
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate
@@ -16,6 +17,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate
 # Names of the environment variables with which a service tells what it was started with.
 CONFIGURATION = "GUNICORN_CONFIGURATION"
 SECRETS = "GUNICORN_SECRETS"
+_SAID = {"pid": int, "argv": list, "prefix": str, "gunicorn_version": str, "configuration_sha256": str}
+_LONGEST = 65536
 
 
 class Running(NamedTuple):
@@ -29,6 +32,7 @@ class Running(NamedTuple):
     gunicorn_version: str
     configuration_sha256: str
     workers: int
+    holds_sockets: bool  # systemd gave it the listening sockets
 
 
 def read(service: str, pid: int, root: str = "/") -> Running:
@@ -42,22 +46,25 @@ def read(service: str, pid: int, root: str = "/") -> Running:
         pid=pid,
         configuration=environment.get(CONFIGURATION, ""),
         secrets=environment.get(SECRETS, ""),
-        argv=tuple(said.get("argv", ())),
+        argv=tuple(str(part) for part in said.get("argv", ())),
         prefix=said.get("prefix", ""),
         gunicorn_version=said.get("gunicorn_version", ""),
         configuration_sha256=said.get("configuration_sha256", ""),
         workers=_count_workers(directory, pid, root),
+        holds_sockets="LISTEN_FDS" in environment,
     )
 
 
 def _read_said(path: str) -> dict:
-    """The service's user may write this file: whatever stands in it must not end the caller."""
+    """The service's user may write this file: whatever it is must not hold up or end the caller."""
     try:
-        with open(path, encoding="utf-8") as file:
-            said = json.load(file)
-    except (OSError, ValueError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, encoding="utf-8") as file:
+            said = json.loads(file.read(_LONGEST)) if stat.S_ISREG(os.fstat(descriptor).st_mode) else {}
+    except (OSError, ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    fit = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _SAID.items())
+    return said if fit else {}
 
 
 def _count_workers(directory: str, master: int, root: str) -> int:

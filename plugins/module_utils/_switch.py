@@ -187,6 +187,8 @@ def mismatches(wanted: Wanted, running: Running) -> list[str]:
         found.append("what runs was started with another gunicorn.conf.py")
     if not found and running.configuration != wanted.configuration_hash:
         found.append("what runs was started with another configuration")
+    if not running.holds_sockets:
+        found.append("what runs has not got its sockets from systemd")
     if running.secrets != wanted.secrets_hash:
         found.append("what runs was started with other secrets")
     return found

@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import ENV
 # A project's name is at once a Python package, a user, a unit and a part of paths.
 _PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")  # users and groups: NAME_REGEX of Debian's adduser
-_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path", ".slice", ".scope")
 _PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
 _MODE = re.compile(r"0?[0-7]{3}\Z")
@@ -65,7 +65,8 @@ def check_service_name(variable: str, value: object) -> str:
     """A unit's name without its suffix."""
     expected = "a unit's name without its suffix: letters, digits, '_', '-' and '.', a letter or digit first"
     name = _matching(_SERVICE, variable, value, expected)
-    if name.endswith(_UNIT_SUFFIXES):
+    # The last is the stand-in of another service.
+    if name.endswith((*_UNIT_SUFFIXES, "-standin")):
         raise InvalidValue(variable, value, expected)
     return name
 

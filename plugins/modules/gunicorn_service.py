@@ -197,10 +197,11 @@ import base64
 import grp
 import json
 import os
+import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _deploy, _files, _health, _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _deploy, _files, _health, _running, _switch
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -284,16 +285,29 @@ def _group_id(name: str) -> int:
 
 def _secret_files(secrets: str, credentials: str, folder: str) -> tuple:
     """The files that root alone can read, those that are to go included, and a hash of what the process gets."""
+    path = os.path.join(folder, "secrets.env")
+    live = _files.read(path)
+    is_ours = live is None or _running.SECRETS in live
+    if not (is_ours or secrets):
+        return [], ""
+    if not is_ours:
+        text = f"gunicorn_secrets: {path} was not made by the role: move what stands in it to gunicorn_secrets"
+        raise _deploy.DeployError(f"{text}. Nothing was changed.")
     contents = json.loads(base64.b64decode(credentials))
-    known = os.path.join(folder, "credentials")
-    gone = set(os.listdir(known)) - set(contents) if os.path.isdir(known) else set()
-    gone = {name for name in gone if not name.startswith((_files.CANDIDATE, _files.PREVIOUS))}
+    gone = set(_credentials_of(live or "")) - set(contents)
     value = _switch.digest(secrets, credentials) if secrets else ""
     text = _switch.fill_in(secrets, "SECRETS", value) if secrets else None
-    files = [_files.WantedFile(os.path.join(folder, "secrets.env"), text, 0o600, secret=True)]
+    files = [_files.WantedFile(path, text, 0o600, secret=True)]
     for name in sorted(gone | set(contents)):
-        files.append(_files.WantedFile(os.path.join(known, name), contents.get(name), 0o600, secret=True))
+        credential = os.path.join(folder, "credentials", name)
+        files.append(_files.WantedFile(credential, contents.get(name), 0o600, secret=True))
     return files, value
+
+
+def _credentials_of(text: str) -> list:
+    """The names of the credentials that were written along with a file of secrets, which tells them in a comment."""
+    found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
+    return found[1].split() if found else []
 
 
 def differences(wanted: _switch.Wanted) -> list:
@@ -313,9 +327,9 @@ def differences(wanted: _switch.Wanted) -> list:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
-    wanted = wanted_from(module.params)
-    diff = differences(wanted)
     try:
+        wanted = wanted_from(module.params)
+        diff = differences(wanted)
         if module.check_mode:
             decision = _switch.decide(wanted, _deploy.observe(wanted, module.run_command))
         else:

@@ -16,6 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import (
     Bind,
     default_binds,
     parse_binds,
+    parse_streams,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
@@ -198,3 +199,13 @@ class TestDefaultBinds:
         """The error names the variable that it came from."""
         with pytest.raises(InvalidValue, match=f"gunicorn_port: {port} "):
             default_binds(port, ipv6=True)
+
+
+def test_streams_of_a_socket_unit() -> None:
+    """What systemd takes beyond addresses with a host is left out: somebody else's unit may have it."""
+    streams = ["127.0.0.1:8000", "[::1]:8000", "/run/shop.sock", "8000", "@abstract", "vsock:2:80"]
+    assert parse_streams(streams) == [
+        Bind("127.0.0.1", 8000),
+        Bind("::1", 8000),
+        Bind(path="/run/shop.sock"),
+    ]

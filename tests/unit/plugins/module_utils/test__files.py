@@ -149,6 +149,27 @@ def number_of_steps(etc: Path) -> int:
     return count[0]
 
 
+def test_a_unit_never_names_a_file_that_is_not_there(etc: Path) -> None:
+    """What is removed goes after what named it, and what is added comes before, also on the way back."""
+    (etc / "unit").write_text("names gone")
+    files = [wanted(etc / "gone", None), wanted(etc / "come", "x"), wanted(etc / "unit", "names come")]
+
+    def assert_names_are_there() -> None:
+        assert (etc / (etc / "unit").read_text().split()[1]).exists()
+
+    for number in range(1, 60):
+        with killed_at(number), contextlib.suppress(Killed):
+            _files.stage(files)
+            _files.promote(files, str(etc / "journal"))
+            assert_names_are_there()
+            _files.go_back(str(etc / "journal"))
+        assert_names_are_there()
+        _files.go_back(str(etc / "journal"))
+        _files.commit(str(etc / "journal"))
+        _files.unstage(files)
+    assert (etc / "unit").read_text() == "names gone"
+
+
 @pytest.mark.parametrize("number", range(1, 60))
 class TestKilled:
     """At each system call of a change: see which file is there then, and what the next run makes of it."""

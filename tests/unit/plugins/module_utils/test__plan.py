@@ -498,9 +498,28 @@ class TestMakePlan:
         host.units = {"shop.service": SERVICE, "shop.socket": SOCKET}
         for path in ("etc/shop", "var/shop", "log/shop"):
             (host.root / path).mkdir(parents=True)
-            (host.root / path).chmod(0o777)
+            (host.root / path).chmod(0o755 if path == "etc/shop" else 0o777)
         plan = host.plan()
         assert (plan["create_user"], plan["create_group"], plan["directories"]) == (False, False, [])
+
+    def test_root_does_not_work_where_the_user_may_write(self, host: Host) -> None:
+        """Who can put files beside the configuration could make root move and load what he likes."""
+        host.accounts["shop"] = _hoststate.Account(4242, 4242, (4242,))
+        (host.root / "etc/shop").mkdir(parents=True)
+        (host.root / "etc/shop").chmod(0o777)
+        with pytest.raises(InvalidValue, match="gunicorn_config_directory: .* may not write"):
+            host.plan()
+
+    def test_a_live_service_keeps_its_directories(self, host: Host) -> None:
+        """Another user would get them before it is known whether the service works as that one."""
+        host.accounts["blog"] = _hoststate.Account(4242, 4242, (4242,))
+        host.units["shop.service"] = SERVICE
+        (host.root / "var/shop").mkdir(parents=True)
+        os.chown(host.root / "var/shop", 4343, 4343)
+        with pytest.raises(InvalidValue, match="gunicorn_user: 'blog'.*chown"):
+            host.plan(user="blog", group="blog")
+        host.units["shop.service"] = NO_UNIT
+        assert f"{host.root}/var/shop" in [item["path"] for item in host.plan(user="blog", group="blog")["directories"]]
 
     @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
     def test_a_name_that_the_host_needs_itself(self, suite: str) -> None:
@@ -580,17 +599,15 @@ class TestAddresses:
         with socket.create_server(("127.0.0.1", 0)) as server:
             (bind,) = _binds.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
             with pytest.raises(InvalidValue, match="no other process"):
-                _plan._check_addresses([bind], NO_UNIT, NO_UNIT)
-        _plan._check_addresses([bind], NO_UNIT, NO_UNIT)
+                _plan._check_addresses("shop", [bind], NO_UNIT, NO_UNIT)
+        _plan._check_addresses("shop", [bind], NO_UNIT, NO_UNIT)
 
     @pytest.mark.parametrize(
         ("service", "sockets", "bind", "passes"),
         [
             pytest.param(SERVICE, SOCKET, "127.0.0.1:8000", True, id="held by our own socket"),
             pytest.param(NO_UNIT, SOCKET, "127.0.0.1:8000", True, id="held by our own socket, nothing behind it"),
-            pytest.param(
-                SERVICE, SOCKET, "0.0.0.0:8000", True, id="our socket gives way to another address of its port"
-            ),
+            pytest.param(SERVICE, SOCKET, "0.0.0.0:8000", False, id="our socket stays open while somebody is served"),
             pytest.param(SERVICE, SOCKET, "127.0.0.1:8080", False, id="a running service does not own every port"),
             pytest.param(SERVICE, NO_UNIT, "127.0.0.1:8000", True, id="a service made by hand holds it itself"),
             pytest.param(NO_UNIT, SOCKET._replace(active=False), "127.0.0.1:8000", False, id="ours is not open"),

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Callable
 
 import pytest
 
@@ -32,7 +34,7 @@ def root(tmp_path: Path) -> Path:
         (process / "stat").write_text(f"{pid} (gunicorn: (worker)) S {parent} {parent} 1 0 -1 4194560 1\n")
     for pid in (101, 102, 103, 104):  # 104 is gone, 105 has not said that it is ready
         (run / f"worker-{pid}").touch()
-    (tmp_path / "proc/100/environ").write_bytes(b"GUNICORN_CONFIGURATION=hash\0GUNICORN_SECRETS=other\0")
+    (tmp_path / "proc/100/environ").write_bytes(b"GUNICORN_CONFIGURATION=hash\0GUNICORN_SECRETS=other\0LISTEN_FDS=2\0")
     return tmp_path
 
 
@@ -47,10 +49,13 @@ def test_what_a_master_runs(root: Path) -> None:
         gunicorn_version="27.0.1",
         configuration_sha256="abc",
         workers=2,
+        holds_sockets=True,
     )
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", json.dumps({**SAID, "pid": 99}), "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", json.dumps({**SAID, "pid": 99}), "\xff", "[" * 60000, json.dumps({**SAID, "argv": "x"})]
+)
 def test_what_is_no_word_of_this_master_does_not_count(root: Path, text: str) -> None:
     """The file may be another master's, or whatever the service's user wrote into it."""
     (root / "run/gunicorn/shop/running.json").write_text(text, encoding="latin-1")
@@ -58,6 +63,15 @@ def test_what_is_no_word_of_this_master_does_not_count(root: Path, text: str) ->
     assert (running.argv, running.gunicorn_version) == ((), "")
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
+def test_what_is_no_file_does_not_hold_it_up(root: Path, make: Callable) -> None:
+    """A pipe that nobody writes to, a device that never ends."""
+    said = root / "run/gunicorn/shop/running.json"
+    said.unlink()
+    make(said)
+    assert _running.read("shop", 100, str(root)).argv == ()
+
+
 def test_a_service_that_says_nothing(tmp_path: Path) -> None:
     """One that was made by hand, or that is gone, is no error."""
-    assert _running.read("shop", 100, str(tmp_path)) == _running.Running(100, "", "", (), "", "", "", 0)
+    assert _running.read("shop", 100, str(tmp_path)) == _running.Running(100, "", "", (), "", "", "", 0, False)

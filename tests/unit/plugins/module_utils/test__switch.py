@@ -65,6 +65,7 @@ RUNNING = Running(
     gunicorn_version="27.0.1",
     configuration_sha256=_switch.file_hash(CONFIGURATION),
     workers=3,
+    holds_sockets=True,
 )
 GONE = UNIT._replace(exists=False, active=False, enabled=False, main_pid=0)
 OBSERVED = Observed(
@@ -101,6 +102,7 @@ FINDINGS = [
     ({"running": RUNNING._replace(configuration="other")}, True),
     ({"running": RUNNING._replace(configuration_sha256="other")}, True),
     ({"running": RUNNING._replace(secrets="")}, True),
+    ({"running": RUNNING._replace(holds_sockets=False)}, True),
     ({"service": UNIT._replace(enabled=False)}, False),
     ({"socket": UNIT._replace(enabled=False)}, False),
     ({"service": UNIT._replace(stale=True)}, False),

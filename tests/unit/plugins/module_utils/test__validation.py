@@ -16,7 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import Inva
 GOOD = {
     _validation.check_project: ["shop", "a", "my_site2", "a" * 31],
     _validation.check_name: ["shop", "www-data", "_apt", "a" * 31],
-    _validation.check_service_name: ["shop", "shop-blue", "shop.example.com", "2048", "Shop_2", "a" * 100],
+    _validation.check_service_name: ["shop", "shop-blue", "shop.example.com", "2048", "Shop_2", "a" * 64],
     _validation.check_path: ["/opt", "/opt/shop/venv", "/srv/a.b-c_d@e+f=g,h", "/.venv", "/a..b"],
     _validation.check_mode: ["0660", "660", "0000"],
     _validation.check_app: [
@@ -64,7 +64,8 @@ BAD = {
         "../shop",
         ".hidden",
         "_x",
-        "a" * 101,
+        "a" * 65,
+        "shop-standin",
         "a:b",
     ],
     _validation.check_path: [
