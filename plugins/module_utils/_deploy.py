@@ -55,7 +55,7 @@ class Failed(Exception):
 
 def journal_of(wanted: Wanted) -> str:
     """Where a change notes how to go back: beside the unit, where nobody but root can write."""
-    return os.path.join(_switch.UNIT_DIRECTORY, f".{wanted.name}.gunicorn-switch.json")
+    return os.path.join(_hoststate.UNIT_DIRECTORY, f".{wanted.name}.gunicorn-switch.json")
 
 
 def observe(wanted: Wanted, run: Run) -> Observed:
@@ -237,7 +237,7 @@ class Deployment:
         _write_runtime_unit(self.standin, self.wanted.standin_unit)
         if held:
             # What an administrator adds to the service belongs to the trial, too.
-            for path in glob.glob(os.path.join(_switch.UNIT_DIRECTORY, f"{self.service}.d", "*.conf")):
+            for path in glob.glob(os.path.join(_hoststate.UNIT_DIRECTORY, f"{self.service}.d", "*.conf")):
                 _write_runtime_unit(f"{self.standin}.d/{os.path.basename(path)}", _files.read(path) or "")
             sockets = " ".join([self.socket, *(os.path.basename(path) for path in self._added_units())])
             _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={sockets}\n")

@@ -16,6 +16,8 @@ import stat
 import struct
 from typing import Callable, NamedTuple
 
+# Where an administrator's units stand, and the role's
+UNIT_DIRECTORY = "/etc/systemd/system"
 _SHOW = "Id,LoadState,ActiveState,UnitFileState,MainPID,NeedDaemonReload,FragmentPath,Listen"
 
 

@@ -45,7 +45,6 @@ _ROLES_OWN = frozenset(
         "Sockets",
     ]
 )
-_UNIT_DIRECTORY = "/etc/systemd/system"
 # As PEP 440 has them: what pip's parser refuses would count as met in a venv that has a Gunicorn already.
 _SUFFIX = r"((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
 _RELEASE = r"[0-9]+(\.[0-9]+)*" + _SUFFIX
@@ -229,7 +228,7 @@ def _check_unit(name: str, suffix: str, unit: _hoststate.Unit) -> None:
         raise InvalidValue(
             "gunicorn_service_name", name, f"a unit that is not masked (systemctl unmask {name}{suffix})"
         )
-    ours = os.path.join(_UNIT_DIRECTORY, name + suffix)
+    ours = os.path.join(_hoststate.UNIT_DIRECTORY, name + suffix)
     if unit.exists and unit.path != ours:
         source = unit.path or "generated"
         raise InvalidValue(

@@ -21,8 +21,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import Wante
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._hoststate import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._running import Running
 
-UNIT_DIRECTORY = "/etc/systemd/system"
-
 
 class Wanted(NamedTuple):
     """A service as it shall be."""

@@ -201,7 +201,15 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _deploy, _files, _health, _running, _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _binds,
+    _deploy,
+    _files,
+    _health,
+    _hoststate,
+    _running,
+    _switch,
+)
 
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
@@ -245,7 +253,7 @@ def wanted_from(given: dict) -> _switch.Wanted:
     secret_files, secrets_hash = _secret_files(given["secrets"], given["credentials"], folder)
     texts = (given["unit"], given["configuration"], given["venv_fingerprint"])
     configuration_hash = _switch.digest(*texts)
-    socket, unit = (os.path.join(_switch.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("socket", "service"))
+    socket, unit = (os.path.join(_hoststate.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("socket", "service"))
     health = given["health"]
     return _switch.Wanted(
         name=name,

@@ -92,16 +92,13 @@ def test_check_and_diff_show_a_change_and_make_none(host):
 @pytest.mark.parametrize(
     "damage",
     [
-        "systemctl stop notes.socket notes.service",
-        "systemctl stop notes.service",
-        "systemctl disable notes.service notes.socket",
+        "systemctl disable --now notes.service notes.socket",
         "sed -i 's/^RestartSec=.*/RestartSec=9/' /etc/systemd/system/notes.service && systemctl daemon-reload",
         "sed -i 's/127.0.0.1:8000/127.0.0.1:8008/' /etc/systemd/system/notes.socket && systemctl daemon-reload"
         " && systemctl restart notes.socket",
         "rm /etc/opt/notes/gunicorn.conf.py",
         "sed -i 's/^threads = .*/threads = 3/' /etc/opt/notes/gunicorn.conf.py && systemctl restart notes",
         "systemctl kill --kill-who=main --signal=TTIN notes.service",
-        "systemctl kill --kill-who=main --signal=TTOU notes.service",
         "sed -i 's/--workers=5/--workers=4/' /etc/systemd/system/notes.service && systemctl daemon-reload"
         " && systemctl restart notes && sed -i 's/--workers=4/--workers=5/' /etc/systemd/system/notes.service",
         "/opt/notes/venv/bin/pip install --quiet gunicorn==26.0.0",

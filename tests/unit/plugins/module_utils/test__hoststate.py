@@ -189,10 +189,10 @@ class TestReadEnvironment:
     def test_a_real_process(self) -> None:
         """It is what the process was started with."""
         command = [sys.executable, "-c", "print('here', flush=True); input()"]
-        environment, pipe = {"GUNICORN_SOCKETS": "abc"}, subprocess.PIPE
+        environment, pipe = {"GUNICORN_SECRETS": "abc"}, subprocess.PIPE
         with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as process:
             assert process.stdout.readline() == b"here\n"  # the kernel shows it a moment after the start
-            assert _hoststate.read_environment(process.pid)["GUNICORN_SOCKETS"] == "abc"
+            assert _hoststate.read_environment(process.pid)["GUNICORN_SECRETS"] == "abc"
             process.communicate(b"\n")
 
     def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
