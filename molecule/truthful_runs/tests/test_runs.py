@@ -21,10 +21,10 @@ Run = functools.partial(PlaybookRun, SCENARIO / "converge.yml")
 
 
 def snapshot(host):
-    """Every file that the role could touch, with its contents and times, and what runs."""
-    listing = host.check_output(
-        f"find {WATCHED} -xdev -printf '%p %y %m %u %g %s %T@\\n' 2>/dev/null | sort | sha256sum"
-    )
+    """Every file that the role could touch, with its size and time, and what runs."""
+    # The time of a directory says that there was something else for a while.
+    formats = r"-type d -printf '%p %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@\n'"
+    listing = host.check_output(f"find {WATCHED} -xdev {formats} | sort | sha256sum")
     accounts = host.check_output("cat /etc/passwd /etc/group | sha256sum")
     return listing, accounts, main_pid(host)
 

@@ -47,7 +47,7 @@ def test_secrets_reach_the_application_and_nobody_else(host, play):
     seen = {
         "systemctl show": host.check_output("systemctl show notes.service notes.socket"),
         "systemctl cat": host.check_output("systemctl cat notes.service"),
-        "the journal": host.check_output("journalctl --no-pager --output=export"),
+        "the journal": host.check_output("journalctl --no-pager --all --output=json"),
         "processes, for another user": host.run("sudo -u nobody ps axeww").stdout,
         "the bus": host.check_output("sudo -u nobody systemctl show notes.service"),
     }
