@@ -415,7 +415,8 @@ def _run(run: Run, command: list, failure: str) -> None:
 def _reason(output: str, errors: str, lines: int = 5) -> str:
     """What pip calls an error, or else the last lines: ensurepip shows its own traceback below pip's error."""
     said = [line.strip() for line in [*output.splitlines(), *errors.splitlines()]]
-    named = [line for line in said if line.startswith("ERROR:")]
+    # Below "Exception" stands a traceback, whose last line says which.
+    named = [line for line in said if line.startswith("ERROR:") and line != "ERROR: Exception:"]
     last = [line.strip() for line in (errors or output).splitlines() if line.strip()]
     return " | ".join((named or last)[-lines:])
 

@@ -89,8 +89,10 @@ def play(playbook, *arguments):
 
 def snapshot(host):
     """A line for every file that a value could have touched, for each account, and for what runs."""
+    # The time of a directory says that there was something else for a while: a virtual environment, or its backup.
+    formats = r"-type d -printf '%p %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@\n'"
     seen = host.check_output(
-        f"find {WATCHED} -xdev -printf '%p %y %m %u %g %s %T@ %C@\\n' | sort; cat /etc/passwd /etc/group; "
+        f"find {WATCHED} -xdev {formats} | sort; cat /etc/passwd /etc/group; "
         "systemctl show --property=MainPID,NRestarts notes.service; ss --listening --numeric --no-header --tcp; "
         f"find {TRACE} -print; true"
     )
