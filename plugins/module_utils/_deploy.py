@@ -168,9 +168,8 @@ class Deployment:
             self._go_back()
             self._stop_standin()
             left = "What was there before is there again" if self.before.service.exists else "No unit was left behind"
-            raise DeployError(
-                f"{self.wanted.name} could not be started: {_summary(failure, said)}. {left}.\n{said}"
-            ) from None
+            text = f"{self.wanted.name} could not be started: {_summary(failure, said)}"
+            raise DeployError(f"{text}. {left}.\n{_quoted(said)}") from None
         self._stop_standin()
         self._finish()
 
@@ -259,7 +258,7 @@ class Deployment:
         self.run(["systemctl", "stop", *present])
         self.run(["systemctl", "reset-failed", *present])
         for unit in present:
-            _unlink(os.path.join(RUNTIME_UNITS, unit))
+            _files.remove(os.path.join(RUNTIME_UNITS, unit))
         shutil.rmtree(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"), ignore_errors=True)
         self.run(["systemctl", "daemon-reload"])
 
@@ -299,7 +298,7 @@ class Deployment:
         closed = {bind.listen_stream for bind in binds if not _is_open(bind)}
         if closed and self._read_unit(self.socket).active:
             name = f"{self.wanted.name}-added-{_switch.digest(*sorted(closed))[:8]}.socket"
-            _unlink(_switch.ended_flag(name))
+            _files.remove(_switch.ended_flag(name))
             _write_runtime_unit(name, _switch.added_unit(text, self.socket, name, closed))
             wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
             os.makedirs(wants, exist_ok=True)
@@ -312,8 +311,8 @@ class Deployment:
         name = os.path.basename(path)
         self.run(["systemctl", "stop", name])
         wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
-        _unlink(os.path.join(wants, name))
-        _unlink(path)
+        _files.remove(os.path.join(wants, name))
+        _files.remove(path)
         with contextlib.suppress(OSError):
             os.rmdir(wants)
 
@@ -427,8 +426,6 @@ class Deployment:
         return int(output) if code == 0 and output.strip().isdigit() else 0
 
     def _new_in_log(self) -> str:
-        if self.wanted.log_file == "-":
-            return ""
         return self._as_user("tail", f"--bytes=+{self.log_size + 1}", self.wanted.log_file)[1]
 
     def _as_user(self, *command: str) -> tuple[int, str, str]:
@@ -439,19 +436,11 @@ class Deployment:
         return self.run([*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command])
 
 
-def _unlink(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-
-
 def _write_runtime_unit(name: str, text: str) -> None:
     """Units here are gone after a boot: none of an interrupted change comes back with it."""
     path = os.path.join(RUNTIME_UNITS, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    draft = _files.beside(path, _files.CANDIDATE)
-    with open(draft, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-    os.replace(draft, path)
+    _files.put(_files.WantedFile(path, text, 0o644, os.getegid(), os.geteuid()))
 
 
 # A traceback and the error that ends it.

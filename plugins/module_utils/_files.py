@@ -67,7 +67,7 @@ def stage(files: list[WantedFile]) -> None:
 
 def _write(path: str, file: WantedFile) -> None:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    _remove(path)
+    remove(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as candidate:
         candidate.write(file.content or "")
@@ -77,10 +77,16 @@ def _write(path: str, file: WantedFile) -> None:
         os.fsync(descriptor)
 
 
+def put(file: WantedFile) -> None:
+    """Write a single file, whole or not at all."""
+    stage([file])
+    os.replace(beside(file.path, CANDIDATE), file.path)
+
+
 def unstage(files: list[WantedFile]) -> None:
     """Remove candidates; those that are not there are no error."""
     for file in files:
-        _remove(beside(file.path, CANDIDATE))
+        remove(beside(file.path, CANDIDATE))
 
 
 def promote(files: list[WantedFile], journal: str) -> None:
@@ -100,7 +106,7 @@ def promote(files: list[WantedFile], journal: str) -> None:
         if kept[file.path] and not os.path.lexists(previous):
             os.link(file.path, previous, follow_symlinks=False)
         if file.content is None:
-            _remove(file.path)
+            remove(file.path)
         else:
             os.replace(beside(file.path, CANDIDATE), file.path)
 
@@ -114,9 +120,7 @@ def read_journal(journal: str) -> dict:
 def note(journal: str, **items: object) -> None:
     """Add items to the journal, or replace them."""
     text = json.dumps({**read_journal(journal), **items})
-    draft = WantedFile(journal, text, 0o600, os.getegid(), os.geteuid())
-    stage([draft])
-    os.replace(beside(journal, CANDIDATE), journal)
+    put(WantedFile(journal, text, 0o600, os.getegid(), os.geteuid()))
 
 
 def go_back(journal: str) -> None:
@@ -127,7 +131,7 @@ def go_back(journal: str) -> None:
             os.replace(beside(path, PREVIOUS), path)
     for path in known:
         if not known[path]:
-            _remove(path)
+            remove(path)
 
 
 def commit(journal: str) -> None:
@@ -135,14 +139,15 @@ def commit(journal: str) -> None:
     # In one step: killed while it removes them one by one, it would leave half of a way back.
     note(journal, files={}, ended=list(read_journal(journal)["files"]), venv=None)
     _forget(read_journal(journal))
-    _remove(journal)
+    remove(journal)
 
 
 def _forget(known: dict) -> None:
     for path in known["ended"]:
-        _remove(beside(path, PREVIOUS))
+        remove(beside(path, PREVIOUS))
 
 
-def _remove(path: str) -> None:
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is no error."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)

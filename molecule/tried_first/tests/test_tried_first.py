@@ -106,6 +106,8 @@ def test_first_deployment_that_fails_leaves_nothing(host):
         said = failure(deploy())
     assert "RuntimeError: no shop today" in said.splitlines()[0]
     assert "No unit was left behind." in said
+    assert "\nThe end of /var/log/shop/gunicorn.log:\n" in said
+    assert "\nRuntimeError: no shop today\n" in said
     assert units(host) == []
     assert host.check_output("ls -A /etc/opt/shop /opt/shop").split() == [
         "/etc/opt/shop:", "settings.py", "/opt/shop:", "manage.py", "shop"
