@@ -212,6 +212,19 @@ def test_rotation_loses_no_line(host):
     assert main_pid(host) == before
 
 
+def test_rotation_during_a_start_is_not_missed(host):
+    """Logs rotated while the workers still load the application: no process goes on writing to the old file."""
+    state = host.check_output(
+        "old=$(cat /run/gunicorn/shop/running.json); kill -KILL %s;"
+        ' until new=$(cat /run/gunicorn/shop/running.json 2>/dev/null) && [ "$new" != "$old" ]; do sleep 0.02; done;'
+        " systemctl is-active shop; logrotate --force /etc/logrotate.d/gunicorn-shop; systemctl start shop",
+        str(main_pid(host)),
+    )
+    assert state == "activating"
+    writing = "find /proc/[0-9]*/fd -lname '/var/log/shop*' -printf '%l\\n' | sort | uniq"
+    assert host.check_output(writing).split() == ["/var/log/shop-access/access.log", "/var/log/shop/gunicorn.log"]
+
+
 def test_sandbox_is_real(host):
     """The service can't write to /usr or to its own code, can't see other processes, and may write its data."""
     enter = f"nsenter --target {main_pid(host)} --mount setpriv --reuid shop --regid shop --clear-groups"
