@@ -4,8 +4,8 @@
 
 """What the requests of a service cost, as its workers count it in their runtime directory.
 
-The role's gunicorn.conf.py writes the files; it has the same words and the same histogram. Each worker has a file of its
-own, and that of number 0 is of the workers that have ended.
+The role's gunicorn.conf.py writes the files; it has the same words and the same histogram. Each worker has a file of
+its own, and that of number 0 is of the workers that have ended.
 """
 
 from __future__ import annotations
