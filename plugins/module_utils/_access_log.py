@@ -4,8 +4,8 @@
 
 """Requests and their latency from the end of a Gunicorn access log.
 
-Visitors write half of each line, and as they please. So the pattern that is made of the log's format has one way only to
-match a line, and takes no more time for a long one than its length; lines that do not match are not counted.
+Visitors write half of each line, and as they please. So the pattern that is made of the log's format has one way only
+to match a line, and takes no more time for a long one than its length; lines that do not match are not counted.
 Source: access_log_format in Gunicorn's settings, and Logger.atoms of Gunicorn 23 to 27.
 """
 
@@ -17,12 +17,36 @@ import os
 import re
 import typing as t
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import read_tail, whole_lines
+
+# Requests below which the time of a sample, or of a service's life, says more about chance or the start than about them
+ENOUGH_IN_SAMPLE, ENOUGH_IN_LIFE = 50, 1000
+
 # Seconds for each unit of the fields that tell how long a request took, the finest first
 _DURATIONS = {"D": 1e-6, "L": 1.0, "M": 1e-3, "T": 1.0}
 _FIELD = re.compile(r"%\((\w|\{[^}]{1,100}\}[ioe])\)s")
-_MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TIME = re.compile(r"\[(\d\d)/(\w{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\]", re.ASCII)
 _LONGEST_FORMAT = 2000
+
+
+class AccessLogError(Exception):
+    """The log does not tell about requests; the message says why."""
+
+
+class Spent(t.NamedTuple):
+    """What a service spent in seconds: CPU time, and being ready to run without a CPU. None is not known."""
+
+    cpu: float | None
+    queued: float | None
+
+
+class Sample(t.NamedTuple):
+    """A short span of time: where the log ended before and after it, and what the service spent within."""
+
+    begin: int
+    end: int
+    spent: Spent
 
 
 class Entry(t.NamedTuple):
@@ -40,6 +64,67 @@ class Latency(t.NamedTuple):
     p95: float
     p99: float
     max: float
+
+
+class Requests(t.NamedTuple):
+    """What the log tells of the running service: since is epoch seconds, all others are seconds for each request."""
+
+    count: int
+    since: float
+    per_second: float
+    latency: Latency | None
+    wait_ratio: float | None
+    cpu_per_request: float | None
+
+
+def read_requests(
+    path: str, log_format: str, longest: int, life: tuple[float, float], sample: Sample, spent: Spent
+) -> Requests | None:
+    """Return the requests in the end of a log, of a service that lives from then until now, and spent that meanwhile.
+
+    None if there were none; raises AccessLogError if the log can't be read.
+    """
+    pattern = compile_format(log_format)
+    if pattern is None or "t" not in pattern.groupindex:
+        raise AccessLogError("its format has no time, or leaves open where a field ends")
+    try:
+        tail, begin = read_tail(path, longest)
+    except (OSError, ValueError) as error:
+        raise AccessLogError(getattr(error, "strerror", None) or str(error)) from None
+    started, now = life
+    entries = parse_lines(whole_lines(tail, begin), pattern)
+    # The log tells whole seconds.
+    own = [entry for entry in entries if entry.ended is not None and entry.ended >= int(started)]
+    if not own:
+        return None
+    complete = len(own) < len(entries) or (begin == 0 and not was_rotated(path, started))
+    since = started if complete else t.cast(float, own[0].ended)
+    sampled: list[Entry] = []
+    if begin <= sample.begin <= sample.end:
+        sampled = parse_lines(whole_lines(tail[sample.begin - begin : sample.end - begin], 0), pattern)
+    if len(sampled) >= ENOUGH_IN_SAMPLE:
+        basis, spent = sampled, sample.spent
+    else:
+        basis = own if complete and len(own) >= ENOUGH_IN_LIFE else []
+    return Requests(
+        count=len(own),
+        since=since,
+        per_second=len(own) / max(1.0, now - since),
+        latency=latency_of(entry.seconds for entry in own if entry.seconds is not None),
+        wait_ratio=wait_ratio([entry.seconds for entry in basis], spent),
+        cpu_per_request=spent.cpu / len(basis) if basis and spent.cpu else None,
+    )
+
+
+def wait_ratio(seconds: t.Sequence[float | None], spent: Spent) -> float | None:
+    """Return how long requests waited for each second that they computed; None where it is not known.
+
+    Being ready to run without a CPU is no waiting: more workers would not use it.
+    """
+    if not seconds or None in seconds or not spent.cpu or spent.queued is None:
+        return None
+    waited = math.fsum(t.cast(t.Sequence[float], seconds)) - spent.cpu - spent.queued
+    return round(max(0.0, waited) / spent.cpu, 3)
 
 
 def compile_format(log_format: str) -> re.Pattern[str] | None:
@@ -109,7 +194,7 @@ def parse_time(text: str) -> float | None:
     offset = datetime.timedelta(hours=int(found[8]), minutes=int(found[9]))
     try:
         zone = datetime.timezone(-offset if found[7] == "-" else offset)
-        return datetime.datetime(year, _MONTHS[found[2]], day, hour, minute, second, tzinfo=zone).timestamp()
+        return datetime.datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second, tzinfo=zone).timestamp()
     except (ValueError, OverflowError):
         return None
 

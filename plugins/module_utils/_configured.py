@@ -4,9 +4,9 @@
 
 """Gunicorn's configuration as it can be read from outside: command line, environment and configuration file.
 
-Gunicorn's own order: what is built in, then WEB_CONCURRENCY, the configuration file, GUNICORN_CMD_ARGS, the command line.
-The configuration file is Python; it is not run, only assignments of literals at its top level are read. A setting that
-is computed there, or a file that can't be read, leaves the setting unknown.
+Gunicorn's own order: what is built in, then WEB_CONCURRENCY, the configuration file, GUNICORN_CMD_ARGS, the command
+line. The configuration file is Python; it is not run, only assignments of literals at its top level are read. A setting
+that is computed there, or a file that can't be read, leaves the setting unknown.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _OPTIONS = {
     "--log-file": "errorlog",
     "-e": "raw_env",
     "--env": "raw_env",
+    "--control-socket": "control_socket",
 }
 _REPEATED = ("bind", "raw_env")
 # All others take a value: so does an option of a version that is newer than this list.
@@ -87,6 +88,7 @@ DEFAULTS: dict[str, t.Any] = {
     "accesslog": None,
     "access_log_format": '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
     "errorlog": "-",
+    "control_socket": "gunicorn.ctl",
 }
 _TYPES = {"workers": int, "threads": int, "bind": (str, list, tuple)}
 _LONGEST_FILE = 1 << 16
@@ -103,6 +105,8 @@ class Configured(t.NamedTuple):
     accesslog: str | None
     access_log_format: str | None
     errorlog: str | None
+    control_socket: str | None
+    complete: bool  # the configuration file could be read, or there is none
 
 
 def is_gunicorn(arguments: t.Sequence[str]) -> bool:
@@ -147,17 +151,15 @@ def configured(
     extra = parse_options(_split(environment.get("GUNICORN_CMD_ARGS", "")))
     directory = _value(line, extra, "chdir") or directory
     path = _value(line, extra, "config") or "gunicorn.conf.py"
-    in_file = read_file(path, directory, root)
-    found: dict[str, t.Any] = {name: None for name in DEFAULTS}
+    in_file = None if start is None else read_file(path, directory, root)
+    found: dict[str, t.Any] = dict.fromkeys(DEFAULTS)
     if in_file is not None:
         found = {**DEFAULTS, **_concurrency(environment), **in_file}
-    if start is None:
-        found = dict.fromkeys(DEFAULTS)
     found = _typed({**found, **extra, **line})
-    if found["application"] is None and is_title(arguments):
-        title = _TITLE.match(arguments[0])
-        found["application"] = title[2] if title else None
-    return Configured(**found)
+    title = _TITLE.match(arguments[0]) if arguments else None
+    if found["application"] is None and title:
+        found["application"] = title[2]
+    return Configured(complete=in_file is not None, **found)
 
 
 def parse_options(arguments: t.Sequence[str]) -> dict[str, t.Any]:
@@ -294,6 +296,7 @@ def _typed(found: dict[str, t.Any]) -> dict[str, t.Any]:
         "accesslog": _word(found["accesslog"]),
         "access_log_format": _word(found["access_log_format"]),
         "errorlog": _word(found["errorlog"]),
+        "control_socket": _word(found["control_socket"]),
     }
 
 

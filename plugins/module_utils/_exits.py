@@ -4,8 +4,8 @@
 
 """How workers of a Gunicorn ended, as its error log tells it.
 
-Lines are taken only in the form of Gunicorn's own format, since applications and their visitors write into the log, too.
-They can still forge one: the numbers are a hint. What the kernel killed for want of memory is exact, see _cgroup.
+Lines are taken only in Gunicorn's own format, since applications and their visitors write into the log, too. They can
+still forge one: the numbers are a hint. What the kernel killed for want of memory is exact, see _cgroup.
 Source: the arbiter of Gunicorn 23 to 27.
 """
 
@@ -74,12 +74,6 @@ def parse_time(text: str) -> float | None:
         return datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def log_lines(tail: bytes, begin: int) -> list[str]:
-    """Return the whole lines in the end of a log that begins there."""
-    lines = tail.decode("utf-8", "replace").split("\n")
-    return lines[1 if begin else 0 :]
 
 
 def journal_command(pids: t.Sequence[int], lines: int, since: float) -> list[str]:

@@ -4,7 +4,7 @@
 
 """Verdicts on a host in the terms of the book's chapter on `top`: pure functions over readings.
 
-The book's: cache of 20 to 50 % of the RAM is healthy, hardly any cache together with swap in use is short of RAM, unused
+The book's: cache of 20 to 50% of the RAM is healthy, hardly any cache together with swap in use is short of RAM, unused
 data in swap alone is not; load is judged over 5 and 15 minutes, and below 0.7 for each core is healthy; wa means that
 the disk is waited for, hi and si input and output, and st that the machine below has no CPU to spare. The book gives no
 number for the latter ones, nor for pressure: those of this module are below.
@@ -50,7 +50,7 @@ class Verdict(t.NamedTuple):
 
 
 class Memory(t.NamedTuple):
-    """Memory in bytes: used, free and buffers_cache add up to the total; available is what can be had without swapping."""
+    """Memory in bytes: used, free and buffers_cache add up to the total; available can be had without swapping."""
 
     total: int
     used: int
@@ -157,15 +157,15 @@ def judge_cpu(cpu: Cpu) -> Verdict:
             f"hi and si are {interrupts:.0f}%: much of the CPU goes to input and output.",
         ),
     ]
-    if cpu.id is not None:
-        busy = 100 - cpu.id - waiting
-        verdicts += [
-            (_level(busy, BUSY_WATCH, None), f"The CPU was busy for {busy:.0f}% of the sample; load says if that lasts."),
-            (HEALTHY, f"The CPU was idle for {cpu.id:.0f}% of the sample, and hardly waited for disk or others."),
-        ]
-    else:
-        verdicts.append((HEALTHY, "Nothing holds the CPU up, as far as can be seen."))
-    return Verdict(*max(verdicts, key=lambda item: _ORDER.index(item[0])))
+    busy = 0.0 if cpu.id is None else 100 - cpu.id - waiting
+    verdicts.append(
+        (_level(busy, BUSY_WATCH, None), f"The CPU was busy for {busy:.0f}% of the sample; load says if that lasts.")
+    )
+    level, reason = max(verdicts, key=lambda item: _ORDER.index(item[0]))
+    if level == HEALTHY:
+        idle = "not known to be idle" if cpu.id is None else f"idle for {cpu.id:.0f}% of the sample"
+        reason = f"The CPU was {idle}, and neither the disk nor others held it up."
+    return Verdict(level, reason)
 
 
 def judge_load(load: Load) -> Verdict:

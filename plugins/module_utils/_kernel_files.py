@@ -40,6 +40,12 @@ def read_tail(path: str, longest: int, offset: int = 0) -> tuple[bytes, int]:
         return os.pread(file.fileno(), min(longest, max(0, status.st_size - begin)), begin), begin
 
 
+def whole_lines(tail: bytes, begin: int) -> list[str]:
+    """Return the lines in the end of a file that begins there, without the one that is cut off."""
+    lines = tail.decode("utf-8", "replace").split("\n")
+    return lines[1 if begin else 0 :]
+
+
 def whole(text: str) -> int | None:
     """Return the number that the text is; None where it is another word, such as max, or -1 for no limit."""
     return int(text) if _NUMBER.fullmatch(text) else None

@@ -22,7 +22,7 @@ _LONGEST = 1 << 16  # of a command line
 
 
 class Stat(t.NamedTuple):
-    """What the kernel counts for a process. Times are seconds; `started` is since boot, `children` of those it reaped."""
+    """What the kernel counts for a process, in seconds: `started` since boot, `children` of those that it reaped."""
 
     parent: int
     cpu_seconds: float
@@ -49,6 +49,13 @@ class Pages(t.NamedTuple):
     anonymous: int
     pss_file: int | None
     pss_shmem: int | None
+
+
+class Scheduling(t.NamedTuple):
+    """For how many seconds the threads that a process has now ran, and were ready to run and had no CPU."""
+
+    ran: float
+    queued: float
 
 
 def read_command_lines(root: str = "/") -> t.Iterator[tuple[int, tuple[str, ...]]]:
@@ -148,15 +155,16 @@ def parse_rollup(text: str) -> Pages | None:
     )
 
 
-def read_queued(pid: int, root: str = "/") -> float:
-    """Return the seconds for which the threads of a process were ready to run and had no CPU."""
+def read_scheduling(pid: int, root: str = "/") -> Scheduling:
+    """Return how long the threads of a process ran and queued for a CPU; zero where it is gone."""
     tasks = join(root, f"/proc/{pid}/task")
     try:
         names = os.listdir(tasks)
     except OSError:
-        return 0.0
-    fields = (read(os.path.join(tasks, name, "schedstat")).split() for name in names)
-    return sum((whole(found[1]) or 0) / 1e9 for found in fields if len(found) > 1)
+        names = []
+    fields = [read(os.path.join(tasks, name, "schedstat")).split() for name in names]
+    nanoseconds = [(whole(found[0]) or 0, whole(found[1]) or 0) for found in fields if len(found) > 1]
+    return Scheduling(sum(ran for ran, _queued in nanoseconds) / 1e9, sum(queued for _ran, queued in nanoseconds) / 1e9)
 
 
 def read_interpreter(pid: int, root: str = "/") -> str | None:

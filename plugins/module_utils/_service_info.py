@@ -2,14 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All that gunicorn_service_info returns: reads in the order that disturbs the readings least, and puts them together."""
+"""All that gunicorn_service_info returns: read in the order that disturbs the readings least, and put together."""
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
-import re
 import time
 import typing as t
 
@@ -26,9 +24,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _running,
     _services,
     _sockets,
+    _versions,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read, read_tail
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read_tail, whole_lines
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
 try:
@@ -42,8 +41,10 @@ MIB = 1 << 20
 ACCESS_LOG_BYTES = 1 * MIB
 ERROR_LOG_BYTES = 256 << 10
 JOURNAL_LINES = 1000
-# Requests below which CPU time and waiting say more about the start of a service than about its requests
-ENOUGH_IN_SAMPLE, ENOUGH_IN_LIFE = 50, 1000
+# Where Gunicorn takes commands and no requests, see control_socket in its settings
+CONTROL_SOCKET = "gunicorn.ctl"
+# Workers that are this much younger than their master, or less, are its first ones
+START_SECONDS = 60
 
 Run = t.Callable[[t.List[str]], str]
 
@@ -51,8 +52,7 @@ Run = t.Callable[[t.List[str]], str]
 class _Counted(t.NamedTuple):
     """What the counters of a service say at one moment."""
 
-    cpu_seconds: float | None
-    queued_seconds: float
+    spent: _access_log.Spent
     access_log_size: int
 
 
@@ -142,15 +142,21 @@ def _directory(service: _services.Service, root: str) -> str | None:
 
 def _count(subject: _Subject, root: str) -> _Counted:
     cpu = _cgroup.read_cpu(subject.groups)
-    size = 0
-    path = subject.configured.accesslog
-    if path and path.startswith("/") and subject.service.master:
-        try:
-            size = os.stat(join(root, path), follow_symlinks=False).st_size
-        except OSError:
-            size = 0
-    queued = sum(_processes.read_queued(pid, root) for pid in subject.service.workers)
-    return _Counted(cpu.used if cpu else None, queued, size)
+    scheduled = [_processes.read_scheduling(pid, root) for pid in subject.service.workers]
+    return _Counted(
+        spent=_access_log.Spent(
+            cpu=cpu.used if cpu else sum(worker.ran for worker in scheduled),
+            queued=sum(worker.queued for worker in scheduled),
+        ),
+        access_log_size=_size(subject.configured.accesslog, root) if subject.service.master else 0,
+    )
+
+
+def _size(path: str | None, root: str) -> int:
+    try:
+        return os.stat(join(root, path), follow_symlinks=False).st_size if path and path.startswith("/") else 0
+    except (OSError, ValueError):
+        return 0
 
 
 def _read_journal(subjects: list[_Subject], run: Run) -> dict[int, list[str]] | None:
@@ -178,9 +184,13 @@ def _service(
     service, configured = subject.service, subject.configured
     unit = service.unit
     unseen: list[str] = []
+    if unit and unit.main_pid and not service.master:
+        unseen.append("processes: this user may not see those of others")
+    if not configured.complete:
+        unseen.append("configuration: what stands in Gunicorn's configuration file is not known")
     processes = _read_processes(service, boot_time, root, unseen)
     memory = _memory(processes)
-    requests = _read_requests(subject, counted, log_bytes, root, unseen)
+    requests = _read_requests(subject, counted, processes, log_bytes, root, unseen)
     return {
         "name": service.name,
         "unit": unit.name if unit else None,
@@ -194,7 +204,7 @@ def _service(
         "application": configured.application,
         "command": _configured.mask(subject.arguments),
         "gunicorn_version": _gunicorn_version(subject, root),
-        "python_version": _python_version(subject, root),
+        "python_version": _versions.read_python(service.master, service.arguments, root) if service.master else None,
         "worker_class": configured.worker_class,
         "threads": configured.threads,
         "workers": {"configured": configured.workers, "running": len(service.workers)},
@@ -338,9 +348,11 @@ def _read_sockets(subject: _Subject, root: str, unseen: list[str]) -> list[dict[
     if service.master:
         addresses = _sockets.read_listening(service.master, root)
         if addresses is not None:
+            control = os.path.basename(subject.configured.control_socket or CONTROL_SOCKET)
+            addresses = [address for address in addresses if os.path.basename(address) != control]
             owner = "systemd" if subject.running and subject.running.holds_sockets else "gunicorn"
             return [{"address": address, "owner": owner} for address in addresses]
-        unseen.append("sockets: those that were configured, since only root and the service's user may see those in use")
+        unseen.append("sockets: those that were configured; only root and the service's user may see others")
     streams = held or (list(subject.configured.binds or ()) if service.master else [])
     owner = "systemd" if held else "gunicorn"
     return [{"address": address, "owner": owner} for address in _sockets.configured_listening(streams, root)]
@@ -359,7 +371,7 @@ def _read_exits(
             exits = exits._replace(since=subject.started)
     elif path and path.startswith("/"):
         try:
-            exits, source = _exits.count_exits(_exits.log_lines(*read_tail(join(root, path), ERROR_LOG_BYTES))), path
+            exits, source = _exits.count_exits(whole_lines(*read_tail(join(root, path), ERROR_LOG_BYTES))), path
         except (OSError, ValueError) as error:
             unseen.append(f"worker exits: {path} can't be read ({_strerror(error)})")
     elif subject.service.master:
@@ -377,7 +389,12 @@ def _strerror(error: Exception) -> str:
 
 
 def _read_requests(
-    subject: _Subject, counted: tuple[_Counted, _Counted], log_bytes: int, root: str, unseen: list[str]
+    subject: _Subject,
+    counted: tuple[_Counted, _Counted],
+    processes: list[dict[str, t.Any]],
+    log_bytes: int,
+    root: str,
+    unseen: list[str],
 ) -> dict[str, t.Any] | None:
     """Return the requests by the service's own counters, else by its access log."""
     if not subject.service.master:
@@ -385,45 +402,42 @@ def _read_requests(
     if _requests is not None:
         found = _requests.read(join(root, f"/run/gunicorn/{subject.service.name}"))
         if found is not None:
-            return found._asdict()
-    return _read_access_log(subject, counted, log_bytes, root, unseen)
-
-
-def _read_access_log(
-    subject: _Subject, counted: tuple[_Counted, _Counted], log_bytes: int, root: str, unseen: list[str]
-) -> dict[str, t.Any] | None:
-    configured, started = subject.configured, subject.started
-    path = configured.accesslog
-    if not path or not path.startswith("/") or started is None or not configured.access_log_format:
-        unseen.append("requests: there is no access log in a file that is known")
-        return None
-    pattern = _access_log.compile_format(configured.access_log_format)
-    if pattern is None or "t" not in pattern.groupindex:
-        unseen.append("requests: the access log's format has no time, or can't be told apart")
+            return {**found._asdict(), "source": "counters"}
+    path, log_format = subject.configured.accesslog, subject.configured.access_log_format
+    if not path or not path.startswith("/") or not log_format or subject.started is None:
+        unseen.append("requests: no access log in a file, with a format that is known")
         return None
     early, late = counted
+    sample = _access_log.Sample(
+        early.access_log_size,
+        late.access_log_size,
+        _access_log.Spent(*(after - before for before, after in zip(early.spent, late.spent))),
+    )
+    life = (subject.started, time.time())
     try:
-        tail, begin = read_tail(join(root, path), log_bytes)
-    except (OSError, ValueError) as error:
-        unseen.append(f"requests: {path} can't be read ({_strerror(error)})")
+        requests = _access_log.read_requests(
+            join(root, path), log_format, log_bytes, life, sample, _spent_in_life(late.spent, processes)
+        )
+    except _access_log.AccessLogError as error:
+        unseen.append(f"requests: {path} does not tell ({error})")
         return None
-    entries = _access_log.parse_lines(_exits.log_lines(tail, begin), pattern)
-    # The log tells whole seconds.
-    own = [entry for entry in entries if entry.ended is not None and entry.ended >= int(started)]
-    if not own:
+    if requests is None:
         return None
-    latency = _access_log.latency_of(entry.seconds for entry in own if entry.seconds is not None)
-    since = max(started, own[0].ended) if begin or len(own) < len(entries) else own[0].ended
-    span = max(1.0, time.time() - since)
-    return {
-        "count": len(own),
-        "since": since,
-        "per_second": len(own) / span,
-        "latency": latency._asdict() if latency else None,
-        "wait_ratio": None,
-        "source": "access_log",
-        "cpu_per_request": None,
-    }
+    if requests.latency is None:
+        unseen.append("latency: the access log's format has none of %(D)s, %(L)s, %(M)s and %(T)s")
+    elif requests.wait_ratio is None:
+        unseen.append(
+            f"wait ratio: it takes {_access_log.ENOUGH_IN_SAMPLE} requests within the sample, or "
+            f"{_access_log.ENOUGH_IN_LIFE} in a log since the start whose workers all are still there"
+        )
+    return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": "access_log"}
+
+
+def _spent_in_life(spent: _access_log.Spent, processes: list[dict[str, t.Any]]) -> _access_log.Spent:
+    """Return what was spent since the start; how long workers queued for a CPU is lost with those that have ended."""
+    started = [process["started"] for process in processes]
+    from_the_start = bool(started) and max(started) - min(started) < START_SECONDS
+    return spent if from_the_start else spent._replace(queued=None)
 
 
 def _measured(requests: dict[str, t.Any] | None, memory: dict[str, int | None]) -> dict[str, t.Any] | None:
@@ -444,44 +458,8 @@ def _gunicorn_version(subject: _Subject, root: str) -> str | None:
         return None
     if subject.running and subject.running.gunicorn_version:
         return subject.running.gunicorn_version
-    for arguments in (subject.service.arguments, subject.service.exec_start):
-        for folder in _site_packages(arguments, root):
-            for path in glob.glob(os.path.join(glob.escape(folder), "gunicorn-*.*-info")):
-                try:
-                    changed = os.stat(path).st_mtime
-                except OSError:
-                    continue
-                version = os.path.basename(path)[len("gunicorn-") :].rpartition(".")[0]
-                return version if changed < subject.started else None
-    return None
-
-
-def _site_packages(arguments: t.Sequence[str], root: str) -> list[str]:
-    """Return where the interpreter or script that a command begins with looks for packages."""
-    if not arguments or not arguments[0].startswith("/"):
-        return []
-    prefix = os.path.dirname(os.path.dirname(arguments[0]))
-    found = []
-    for pattern in ("lib/python3.*/site-packages", "local/lib/python3.*/dist-packages", "lib/python3/dist-packages"):
-        found += sorted(glob.glob(os.path.join(glob.escape(join(root, prefix)), pattern)))
-    return found
-
-
-_PYTHON_NAME = re.compile(r"python([0-9]+\.[0-9]+)")
-
-
-def _python_version(subject: _Subject, root: str) -> str | None:
-    """Return the version of the interpreter that the master runs, by its name or by that of its library."""
-    master = subject.service.master
-    if not master:
-        return None
-    path = _processes.read_interpreter(master, root)
-    if path is None and subject.service.arguments[0].startswith("/"):
-        path = os.path.realpath(join(root, subject.service.arguments[0]))
-    found = _PYTHON_NAME.search(os.path.basename(path or ""))
-    if not found:
-        found = re.search(r"/libpython([0-9]+\.[0-9]+)", read(join(root, f"/proc/{master}/maps")))
-    return found[1] if found else None
+    service = subject.service
+    return _versions.read_gunicorn((service.arguments, service.exec_start), subject.started, root)
 
 
 def _host(

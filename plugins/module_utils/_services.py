@@ -93,9 +93,7 @@ class Service(t.NamedTuple):
 def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Service]:
     """Return all Gunicorn services of the host; `run` takes a command and returns what it prints."""
     commands = {
-        pid: arguments
-        for pid, arguments in _processes.read_command_lines(root)
-        if _configured.is_gunicorn(arguments)
+        pid: arguments for pid, arguments in _processes.read_command_lines(root) if _configured.is_gunicorn(arguments)
     }
     families = _families(commands, root)
     units = {master: unit_of(master, root) for master in families}
