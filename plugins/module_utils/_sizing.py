@@ -35,6 +35,10 @@ RESERVE_FRACTION = Fraction(1, 5)
 RESERVE_MINIMUM = 128 * MIB
 # gthread pays for each thread with the interpreter's lock: beyond eight, processes gain more.
 THREADS_LEAST, THREADS_MOST = 2, 8
+# Where memory holds too few workers, more threads of each are still better than requests in the queue.
+THREADS_WITHOUT_MEMORY = 32
+# An application that waits less loses more to the interpreter's lock than it gains.
+WAIT_RATIO_FOR_THREADS = 2
 # The master, and the checks that a reload runs beside it.
 TASKS_RESERVE = 16
 # An event loop resolves names and reads files in threads: those of gevent's pool.
@@ -91,9 +95,20 @@ class Demand(t.NamedTuple):
     wait_ratio: float = 1.0
     worker_class: str = "sync"
     threads: int | None = None
+    thread_safe: bool = False
     minimum: int = 1
     maximum: int | None = None
     share: float = 1.0
+
+
+class Connections(t.NamedTuple):
+    """How many connections to a database the workers can hold, if each thread keeps one.
+
+    While the service changes, the new workers are there before the old ones have stopped.
+    """
+
+    steady: int
+    changing: int
 
 
 class Bounds(t.NamedTuple):
@@ -113,6 +128,7 @@ class Sizing(t.NamedTuple):
     threads: int
     worker_class: str
     bounds: Bounds
+    connections: Connections | None
     decided_by: str
     fits: bool
     reason: str
@@ -133,12 +149,13 @@ class _Budget(t.NamedTuple):
 
 def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizing:
     """Size the workers of one project to its host, and to the limits of its service."""
-    threads = _threads(demand)
     cores, quota = _cores(host.cpus, limits.cpus, demand)
     budget = _budget(int(host.memory.amount), limits.memory, demand)
+    held = max(0, math.floor(budget.for_workers / demand.memory_per_worker))
+    threads = _threads(cores, held, demand)
     bounds = Bounds(
         cpu=_cpu_bound(cores, threads, demand),
-        memory=max(0, math.floor(budget.for_workers / demand.memory_per_worker)),
+        memory=held,
         tasks=_tasks_bound(limits.tasks, threads, demand),
         minimum=demand.minimum,
         maximum=demand.maximum,
@@ -149,6 +166,7 @@ def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizi
         threads=threads,
         worker_class="gthread" if threads > 1 and _is_sync(demand.worker_class) else demand.worker_class,
         bounds=bounds,
+        connections=_connections(workers, threads, demand),
         decided_by=decided_by,
         fits=_held(bounds) >= 1,
         reason=_reason(
@@ -248,15 +266,31 @@ def _is_async(worker_class: str) -> bool:
     return not (_is_sync(worker_class) or _is_gthread(worker_class))
 
 
-def _threads(demand: Demand) -> int:
-    """Return the threads of one worker: as many as keep a core busy while the others wait, if nobody says."""
+def _threads(cores: Fraction, held: int, demand: Demand) -> int:
+    """Return the threads of one worker, if nobody says: as many as keep a core busy while the others wait.
+
+    Where the memory holds fewer workers (`held`) than that takes, those have more threads.
+    """
     if _is_async(demand.worker_class):
         return 1
     if demand.threads is not None:
         return demand.threads
-    if _is_sync(demand.worker_class):
+    ratio = _exact(demand.wait_ratio)
+    if _is_sync(demand.worker_class) and not (demand.thread_safe and ratio >= WAIT_RATIO_FOR_THREADS):
         return 1
-    return min(max(_ceil(1 + _exact(demand.wait_ratio)), THREADS_LEAST), THREADS_MOST)
+    threads = min(max(_ceil(1 + ratio), THREADS_LEAST), THREADS_MOST)
+    if demand.thread_safe and _cpu_bound(cores, threads, demand) > max(held, 1):
+        # A worker computes on one core at most: more threads than fill that would only wait.
+        wanted = min(_ceil(cores * (1 + ratio) / max(held, 1)), _ceil(1 + ratio), THREADS_WITHOUT_MEMORY)
+        threads = max(threads, wanted)
+    return threads
+
+
+def _connections(workers: int, threads: int, demand: Demand) -> Connections | None:
+    """Return the connections that the threads can hold; of an event loop nobody knows."""
+    if _is_async(demand.worker_class):
+        return None
+    return Connections(steady=workers * threads, changing=2 * workers * threads)
 
 
 def _cores(cpus: Resource, quota: Limit | None, demand: Demand) -> tuple[Fraction, Limit | None]:

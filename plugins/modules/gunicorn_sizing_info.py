@@ -77,9 +77,16 @@ options:
     description:
       - Threads of each worker. More than one turns V(sync) into V(gthread), as Gunicorn itself does.
       - If not given, 1 for the worker class V(sync), and 1 + O(wait_ratio) for V(gthread), rounded up, but at least 2
-        and at most 8.
+        and at most 8. With O(thread_safe), both may get more.
       - Without a meaning for the other worker classes.
     type: int
+  thread_safe:
+    description:
+      - Whether the application may serve several requests at once in one process. Only who knows its code can say so.
+      - If it may and its requests wait for twice as long as they compute (O(wait_ratio)), it gets threads before more
+        workers. They take less memory.
+    type: bool
+    default: false
   minimum:
     description:
       - The least number of workers. Memory wins over it, with a warning.
@@ -187,6 +194,23 @@ worker_class:
   returned: success
   type: str
   sample: sync
+connections:
+  description:
+    - Connections to a database that the workers can hold if each thread keeps one, as Django's do with a
+      C(CONN_MAX_AGE). The database's limit must be above what all its clients hold.
+    - V(null) for the worker classes that are event loops.
+  returned: success
+  type: dict
+  contains:
+    steady:
+      description: While the service runs.
+      type: int
+    changing:
+      description: While it changes, as the new workers are there before the old ones have stopped.
+      type: int
+  sample:
+    steady: 5
+    changing: 10
 bounds:
   description: What each term of the rule asks for or allows, in workers.
   returned: success
@@ -317,6 +341,7 @@ def describe(sizing: Sizing, host: Host) -> dict[str, t.Any]:
     result = sizing._asdict()
     del result["warnings"]
     result["bounds"] = sizing.bounds._asdict()
+    result["connections"] = sizing.connections._asdict() if sizing.connections else None
     result["host"] = {}
     for name, resource in host._asdict().items():
         result["host"].update(
@@ -337,6 +362,7 @@ def main() -> None:
             "wait_ratio": {"type": "float", "default": 1.0},
             "worker_class": {"type": "str", "default": "sync"},
             "threads": {"type": "int"},
+            "thread_safe": {"type": "bool", "default": False},
             "minimum": {"type": "int", "default": 1},
             "maximum": {"type": "int"},
             "share": {"type": "float", "default": 1.0},

@@ -77,6 +77,23 @@ def test_description_is_text(host):
     assert unit_property(host, "Description") == "Notes (100% of them)"
 
 
+HOOKS = "when_ready on_reload post_fork post_worker_init pre_request post_request child_exit".split()
+
+
+def test_hooks_of_the_user_are_called_beside_those_of_the_role(host):
+    """A start, a request and a reload: each hook says so, and the role's own did their work."""
+    assert host.run("systemctl restart notes-web").rc == 0
+    assert ask_as(host, "www-data").rc == 0
+    host.check_output("systemctl reload notes-web")
+    journal = "journalctl _SYSTEMD_INVOCATION_ID=%s --output=cat" % unit_property(host, "InvocationID")
+    host.run(f"timeout 30 sh -c 'until {journal} | grep --quiet child_exit; do sleep 0.1; done'")
+    said = host.check_output(journal)
+    assert set(HOOKS) == {line.split("notes: ")[1].split()[0] for line in said.splitlines() if "notes: " in line}
+    assert "Traceback" not in said
+    # that of the workers which have ended
+    assert host.file("/run/gunicorn/notes-web/requests-0").exists
+
+
 def test_log_goes_to_the_journal(host):
     """With '-' there is no log file, and no log rotation for one."""
     assert "Listening at: unix:/run/notes/web.sock" in host.check_output("journalctl --unit=notes-web --output=cat")

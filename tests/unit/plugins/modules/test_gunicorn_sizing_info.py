@@ -50,6 +50,7 @@ def test_it_returns_the_number_and_how_it_came_about(run: t.Callable[..., Answer
         "threads": 1,
         "worker_class": "sync",
         "bounds": {"cpu": 5, "memory": 99, "tasks": None, "minimum": 1, "maximum": None},
+        "connections": {"steady": 5, "changing": 10},
         "decided_by": "cpu",
         "fits": True,
         "reason": (

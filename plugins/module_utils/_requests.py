@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the requests of a service cost, as its workers count it in their runtime directory.
+
+The role's gunicorn.conf.py writes the files; it has the same words and the same histogram. Each worker has a file of
+its own, and that of number 0 is of the workers that have ended.
+"""
+
+from __future__ import annotations
+
+import array
+import glob
+import os
+import stat
+from typing import NamedTuple
+
+VERSION = 1
+BUCKETS = 96
+_WORDS = ("version", "since", "requests", "time", "longest", "alone", "alone_time", "alone_cpu", "alone_delay")
+_LENGTH = 8 * (len(_WORDS) + BUCKETS)
+_NANOSECONDS = 1e9
+_BUCKET_UNIT = (1 << 16) / _NANOSECONDS
+# Of fewer requests a mean says little about the next thousand.
+ENOUGH = 100
+
+
+class Counters(NamedTuple):
+    """The words of a file, and its histogram. Times are nanoseconds, `since` is a time of the clock in seconds."""
+
+    since: int
+    requests: int
+    time: int
+    longest: int
+    alone: int
+    alone_time: int
+    alone_cpu: int
+    alone_delay: int
+    histogram: tuple[int, ...]
+
+
+class Requests(NamedTuple):
+    """What the requests of a service took since `since` (a time of the clock). All in seconds.
+
+    `wait_ratio` is how long a request waits for each second that it computes. It and `cpu_per_request` are of requests
+    that were alone in their process, and None where these were too few.
+    """
+
+    count: int
+    since: float
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
+    cpu_per_request: float | None
+    wait_ratio: float | None
+
+
+def read(directory: str) -> Requests | None:
+    """Return what the workers with this runtime directory counted, None if nothing did."""
+    found = [_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*"))]
+    return summarize([counters for counters in found if counters])
+
+
+def summarize(parts: list[Counters]) -> Requests | None:
+    """Return what the counters of several workers come to."""
+    count = sum(part.requests for part in parts)
+    if not count:
+        return None
+    histogram = [sum(column) for column in zip(*(part.histogram for part in parts))]
+    longest = max(part.longest for part in parts) / _NANOSECONDS
+    cpu, ratio = _cost(parts)
+    return Requests(
+        count=count,
+        since=float(min(part.since for part in parts)),
+        mean=sum(part.time for part in parts) / count / _NANOSECONDS,
+        p50=min(quantile(histogram, 0.5), longest),
+        p95=min(quantile(histogram, 0.95), longest),
+        p99=min(quantile(histogram, 0.99), longest),
+        max=longest,
+        cpu_per_request=cpu,
+        wait_ratio=ratio,
+    )
+
+
+def quantile(histogram: list[int], part: float) -> float:
+    """Return the time in seconds that this part of the requests did not exceed, to a quarter of it."""
+    wanted = part * sum(histogram)
+    passed = 0
+    for bucket, count in enumerate(histogram):
+        if count and passed + count >= wanted:
+            start, end = bucket_start(bucket), bucket_start(bucket + 1)
+            return (start + (end - start) * max(wanted - passed, 0) / count) * _BUCKET_UNIT
+        passed += count
+    return 0.0
+
+
+def bucket_start(bucket: int) -> int:
+    """Return the least time in a bucket, in units of 2**16 ns: four buckets to each power of two."""
+    power = max(bucket // 4 - 1, 0)
+    return (bucket - 4 * power) << power
+
+
+def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
+    """Return CPU seconds of a request, and its ratio of waiting to computing."""
+    alone = sum(part.alone for part in parts)
+    cpu = sum(part.alone_cpu for part in parts)
+    if alone < ENOUGH or not cpu:
+        return None, None
+    # A request that is ready to compute but has no CPU doesn't wait for anything that more workers would fill.
+    waited = sum(part.alone_time - part.alone_cpu - part.alone_delay for part in parts)
+    return cpu / alone / _NANOSECONDS, max(waited, 0) / cpu
+
+
+def _read_counters(path: str) -> Counters | None:
+    """The service's user may write this file: whatever it is must not hold up or end the caller."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:
+            text = file.read(_LENGTH + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return None
+    if len(text) != _LENGTH:
+        return None
+    version, *words = array.array("Q", text)
+    if version != VERSION:
+        return None
+    numbers, histogram = words[: len(_WORDS) - 1], words[len(_WORDS) - 1 :]
+    return Counters(*numbers, histogram=tuple(histogram))

@@ -1,0 +1,19 @@
+"""An application that computes, waits and keeps memory as its environment says: what was measured can be compared."""
+
+import os
+import time
+
+COMPUTE = float(os.environ.get("COMPUTE_SECONDS", "0"))
+WAIT = float(os.environ.get("WAIT_SECONDS", "0"))
+# Each worker has its own: it is made after the fork.
+KEPT = bytearray(os.urandom(1 << 20) * int(os.environ.get("KEEP_MIB", "0")))
+
+
+def application(environ, start_response):
+    """Answer when the request has computed and waited."""
+    end = time.thread_time() + COMPUTE
+    while time.thread_time() < end:
+        pass
+    time.sleep(WAIT)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
+    return [b"ok\n"]
