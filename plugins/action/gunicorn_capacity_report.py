@@ -35,15 +35,13 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         lists = {
             name: {"type": "list", "elements": kind, "required": True}
-            for name, kind in (("hosts", "str"), ("info", "dict"), ("sizing", "dict"), ("failures", "str"))
+            for name, kind in (("hosts", "str"), ("info", "dict"), ("sizing", "dict"))
         }
         _validated, options = self.validate_argument_spec({"directory": {"type": "path"}, **lists})
         if len({len(options[name]) for name in lists}) != 1:
             raise AnsibleActionFail(f"{', '.join(lists)}: expected lists of the same length. Nothing was written.")
         answers = zip(*(options[name] for name in lists))
-        hosts = [
-            _capacity.report_host(plain(name), info, sizing, failure) for name, info, sizing, failure in answers
-        ]
+        hosts = [_capacity.report_host(plain(name), info, sizing) for name, info, sizing in answers]
         report = _capacity.report(hosts, time.time(), collection_version(ROOT))
         # The working directory is that of the user's call.
         files = {Path(options["directory"] or ".").absolute() / name: text for name, text in contents(report).items()}

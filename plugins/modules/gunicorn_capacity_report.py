@@ -58,14 +58,10 @@ options:
   sizing:
     description:
       - For each of O(hosts), what a loop of M(pyweb.gunicorn.gunicorn_sizing_info) over
-        P(pyweb.gunicorn.capacity_demands#filter) returned. Empty where there was none.
+        P(pyweb.gunicorn.capacity_demands#filter) returned, also where that was a failure. Empty where there
+        was none.
     type: list
     elements: dict
-    required: true
-  failures:
-    description: For each of O(hosts), the message of what failed there, or an empty string.
-    type: list
-    elements: str
     required: true
 seealso:
   - module: pyweb.gunicorn.gunicorn_service_info
@@ -79,7 +75,6 @@ EXAMPLES = r"""
     hosts: "{{ ansible_play_hosts_all }}"
     info: "{{ ansible_play_hosts_all | map('extract', hostvars, 'info') }}"
     sizing: "{{ ansible_play_hosts_all | map('extract', hostvars, 'sizing') }}"
-    failures: "{{ [''] * ansible_play_hosts_all | length }}"
   run_once: true
 """
 

@@ -42,6 +42,7 @@ CLOSE = 0.25
 # Percent of the CPU time from which on the book's "CPU idle" holds.
 IDLE = 30
 RUNNING = ("active", "running", "reloading", "refreshing")
+_ANSIBLES_OWN = re.compile(r"^(Task failed: |Action failed: )+")
 _NUMBERS = re.compile(r"([0-9]+)")
 
 
@@ -129,36 +130,37 @@ def report(hosts: t.Iterable[dict], generated: float, version: str) -> dict:
     return {"generated": int(generated), "collection_version": version, "hosts": list(hosts)}
 
 
-def report_host(name: str, info: object, sizing: object, failure: object = None) -> dict:
-    """Return what the report has of one host.
-
-    `info` and `sizing` are the results of the tasks that asked it, `failure` is what stopped it, if anything did.
-    """
-    info, sizing, failure = plain(info) or {}, plain(sizing) or {}, plain(failure)
-    problem = _problem(info, failure)
+def report_host(name: str, info: object, sizing: object) -> dict:
+    """Return what the report has of one host, of the results of the tasks that asked it."""
+    info, sizing = plain(info) or {}, plain(sizing) or {}
+    problem = _problem(info)
     if problem is not None:
         reachable = not info.get("unreachable")
         return {"name": name, "reachable": reachable, "problem": problem, "host": None, "services": []}
     host = conform(info["host"], HOST)
-    services = conform(info["services"], [SERVICE])
     results = _results(sizing)
-    services = [_service(host, service, results.get(service["name"]), failure) for service in services]
+    failed = _message(sizing) if sizing.get("failed") or sizing.get("unreachable") else None
+    services = [
+        _service(host, service, results.get(service["name"]), failed) for service in conform(info["services"], [SERVICE])
+    ]
     return {"name": name, "reachable": True, "problem": None, "host": host, "services": services}
 
 
-def _problem(info: dict, failure: object) -> str | None:
+def _problem(info: dict) -> str | None:
     """Return why the host could not be read."""
     if info.get("unreachable"):
         return f"Not reachable: {_message(info)}"
     if info.get("failed"):
         return f"Could not be read: {_message(info)}"
     if not isinstance(info.get("host"), dict) or not isinstance(info.get("services"), list):
-        return f"Could not be read: {failure or 'it gave no answer that can be understood'}"
+        return "Could not be read: it gave no answer that can be understood."
     return None
 
 
 def _message(result: dict) -> str:
+    """Return the message of a failed task, on one line, without Ansible's own words before it."""
     message = " ".join(str(result.get("msg") or "it did not say why").split())
+    message = _ANSIBLES_OWN.sub("", message)
     return message if len(message) <= 400 else message[:399] + "…"
 
 
@@ -169,7 +171,7 @@ def _results(sizing: dict) -> dict[str, dict]:
     return {result["item"]["service"]: result for result in found if isinstance(result.get("item"), dict)}
 
 
-def _service(host: dict, service: dict, result: dict | None, failure: object) -> dict:
+def _service(host: dict, service: dict, result: dict | None, failed: str | None) -> dict:
     recommended = None
     if result is not None and not result.get("failed") and isinstance(result.get("workers"), int):
         demand = result["item"]
@@ -181,7 +183,7 @@ def _service(host: dict, service: dict, result: dict | None, failure: object) ->
             "sizing_assumed": demand["assumed"],
         }
     else:
-        reason = _message(result) if result is not None else failure
+        reason = _message(result) if result is not None else failed
         said = f": {reason}" if reason else ""
         service = {**service, "unseen": [*service["unseen"], f"how many workers would be right{said}"]}
     verdict, advice = judge(host, service, recommended)
@@ -212,8 +214,10 @@ def judge(host: dict, service: dict, recommended: dict | None) -> Judgement:
         if judgement is not None:
             return judgement._replace(verdict=worst(judgement.verdict, host["verdict"]))
     if host["verdict"] in ("watch", "short"):
-        reason = f": {host['reason']}" if host["reason"] else "."
-        return Judgement(host["verdict"], f"Leave the workers as they are, and look at the host{reason}")
+        first = "Leave the workers as they are, and look at the host"
+        if recommended is not None and change(service, recommended).clear:
+            first = f"{_workers(recommended['workers'])} would be right, but look at the host first"
+        return Judgement(host["verdict"], f"{first}: {host['reason']}" if host["reason"] else f"{first}.")
     return Judgement("healthy", _nothing_to_do(service, recommended))
 
 
@@ -285,11 +289,19 @@ def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement
             f"{_workers(recommended['workers'])} would be right for the CPU, but RAM is not free for {way.number} more: "
             "see first what takes it.",
         )
+    if host["verdict"] == "short":
+        return None
     added = f"add {_workers(way.number)}, which makes {recommended['workers']}"
     idle = host["cpu"]["id"]
-    if idle is not None and idle >= IDLE:
+    if idle is None:
+        return Judgement("watch", f"RAM is free: {added}.")
+    if idle >= IDLE:
         return Judgement("watch", f"The CPU is idle ({idle:.0f}%) and RAM is free: {added}.")
-    return Judgement("watch", f"RAM is free, and more of the CPU can be used: {added}.")
+    return Judgement(
+        "watch",
+        f"{_workers(recommended['workers'])} would be right, but only {idle:.0f}% of the CPU is idle now: see first what "
+        "takes it.",
+    )
 
 
 def _shape(workers: float, threads: float) -> str:

@@ -40,11 +40,11 @@ def table(hosts: list[dict]) -> list[str]:
     """Return the fleet as lines for the terminal, the worst first, with advice below those that need some."""
     lines = [
         summary(hosts),
-        "Workers: configured, running, recommended, and what decided. RAM available, CPU idle, load a core.",
+        "Workers: configured, running, recommended, and the bound that decided. RAM available,",
+        "CPU idle, load for each core on 5 minutes.",
         _line(*(name for name, _columns in _TABLE)),
         _line(*("-" * abs(columns) for _name, columns in _TABLE)),
     ]
-    lines[:2] = [piece for line in lines[:2] for piece in textwrap.wrap(line, COLUMNS)]
     for row in _capacity.rows(hosts):
         lines.append(_line(*_cells(row)))
         if row.verdict != "healthy":

@@ -69,7 +69,7 @@ def host(name: str = "web1", **changes: object) -> dict:
 def unreachable(name: str) -> dict:
     """Return a host that could not be reached."""
     message = f"Failed to connect to the host via ssh: connect to host {name} port 22: Connection refused"
-    return _capacity.report_host(name, {"unreachable": True, "msg": message}, None)
+    return _capacity.report_host(name, {"unreachable": True, "msg": message}, {})
 
 
 def report(*hosts: dict) -> dict:
@@ -94,7 +94,7 @@ def of_every_kind() -> dict:
         two_services("two-sites"),
         without_service("cache1"),
         unreachable("gone.example.com"),
-        _capacity.report_host("no-python", {"failed": True, "msg": "The module interpreter '/usr/bin/python3' was not found."}, None),
+        _capacity.report_host("no-python", {"failed": True, "msg": "The module interpreter '/usr/bin/python3' was not found."}, {}),
     )  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def two_services(name: str) -> dict:
 
 def without_service(name: str) -> dict:
     """Return a host that has no Gunicorn."""
-    return _capacity.report_host(name, {**info(), "services": []}, None)
+    return _capacity.report_host(name, {**info(), "services": []}, {})
 
 
 def large(number: int) -> dict:
