@@ -43,6 +43,7 @@ CLOSE = 0.25
 IDLE = 30
 RUNNING = ("active", "running", "reloading", "refreshing")
 _ANSIBLES_OWN = re.compile(r"^(Task failed: |Action failed: )+")
+_SIZE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?[KMGT](i?B)?", re.ASCII)
 _NUMBERS = re.compile(r"([0-9]+)")
 
 
@@ -84,11 +85,7 @@ def demands(services: object, sizing: object, threads: object = None) -> list[di
     assumed = {"share": _share(sharing)} if sharing > 1 and "share" not in own else {}
     result = []
     for service in found:
-        measured = {
-            key: (service["measured"] or {}).get(key)
-            for key in ("wait_ratio", "memory_per_worker")
-            if (service["measured"] or {}).get(key) is not None
-        }
+        measured = _measured(service["measured"] or {})
         result.append(
             {
                 "service": service["name"],
@@ -102,6 +99,17 @@ def demands(services: object, sizing: object, threads: object = None) -> list[di
             }
         )
     return result
+
+
+def _measured(measured: dict) -> dict:
+    """Return what was measured as options. More digits than these would only make the sentence harder to check."""
+    options = {}
+    if measured.get("wait_ratio") is not None:
+        options["wait_ratio"] = round(measured["wait_ratio"], 2)
+    # It ends in host_vars, where Ansible would take a text of the host's for a template.
+    if _SIZE.fullmatch(measured.get("memory_per_worker") or ""):
+        options["memory_per_worker"] = measured["memory_per_worker"]
+    return options
 
 
 def _share(services: int) -> float:
@@ -243,11 +251,11 @@ def _short_of_memory(host: dict, service: dict, recommended: dict | None) -> Jud
         return None
     configured = service["workers"]["configured"]
     if recommended is None or configured is None:
-        return Judgement("short", f"{cause}: take some workers away, or give it more RAM.")
+        return Judgement("short", f"{cause}: take some workers away, or add RAM.")
     fewer = configured - recommended["workers"]
     if fewer > 0:
         return Judgement("short", f"{cause}: {_taken_away(fewer, recommended)}.")
-    return Judgement("short", f"{cause}: give it more RAM, or see what else takes it; the workers are not too many.")
+    return Judgement("short", f"{cause}: add RAM, or see what else takes it; the workers are not too many.")
 
 
 def _ended(host: dict, service: dict, recommended: dict | None) -> Judgement | None:

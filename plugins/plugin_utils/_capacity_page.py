@@ -96,9 +96,12 @@ def memory_bar(host: dict, services: list[dict]) -> Bar:
     private = sum(service["memory"]["private"] or 0 for service in services)
     shared = sum(service["memory"]["shared"] or 0 for service in services)
     other = max(0, (memory["used"] or 0) - private - shared)
-    figures = [
+    of_workers = [
         ("private", "workers, private", "sum.private", private),
         ("shared", "workers, shared", "sum.shared", shared),
+    ]
+    figures = [
+        *(of_workers if services else []),
         ("other", "other programs", "other", other),
         ("cache", "buffers and cache", "memory.buffers_cache", memory["buffers_cache"]),
         ("free", "free", "memory.free", memory["free"]),
@@ -178,8 +181,10 @@ def size(amount: float) -> str:
 
 
 def percent(amount: float) -> str:
-    """Return a percentage, to one digit below ten."""
-    return f"{amount:.0f}%" if abs(amount) >= 9.95 or amount == 0 else f"{amount:.1f}%"
+    """Return a percentage, with the more digits the smaller it is."""
+    if amount == 0:
+        return "0%"
+    return f"{amount:.{0 if amount >= 9.95 else 1 if amount >= 0.095 else 2}f}%"
 
 
 def number(amount: float) -> str:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import textwrap
 import typing as t
 
 import yaml
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_page import moment
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import fitted, on_one_line
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import fitted, wrapped
 
 # A line of the terminal has 100, and Ansible puts the text in quotes and indents it.
 COLUMNS = 88
@@ -49,7 +48,7 @@ def table(hosts: list[dict]) -> list[str]:
         lines.append(_line(*_cells(row)))
         if row.verdict != "healthy":
             said = row.service["advice"] if row.service else row.host["problem"] or row.host["host"]["reason"]
-            lines += textwrap.wrap(on_one_line(said or ""), COLUMNS, initial_indent="  ", subsequent_indent="  ")
+            lines += wrapped(said or "", COLUMNS, "  ")
     return lines
 
 
@@ -116,7 +115,7 @@ def _file_name(name: str, taken: t.Container[str]) -> str:
 def snippet(name: str, services: list[dict], generated: float) -> str:
     """Return the text of one file: a document for each service, since the role runs once for each."""
     lines = _comment(
-        f"For host_vars of {on_one_line(name)}, to be reviewed: what pyweb.gunicorn.capacity_report measured on "
+        f"For host_vars of {name}, to be reviewed: what pyweb.gunicorn.capacity_report measured on "
         f"{moment(generated)}. It counts where gunicorn_workers is auto, and changes nothing until the role runs with it."
     )
     if len(services) > 1:
@@ -130,8 +129,8 @@ def snippet(name: str, services: list[dict], generated: float) -> str:
 def _document(service: dict) -> t.Iterator[str]:
     recommended = service["recommended"]
     yield "---"
-    yield from _comment(f"Service {on_one_line(service['name'] or '')}. {on_one_line(service['advice'])}")
-    yield from _comment(on_one_line(recommended["reason"] or ""))
+    yield from _comment(f"Service {service['name']}. {service['advice']}")
+    yield from _comment(recommended["reason"] or "")
     if not recommended["sizing_measured"]:
         yield from _comment("Nothing was measured yet. Let it serve requests for a while, and run this again.")
     if not recommended["sizing"]:
@@ -147,4 +146,4 @@ def _document(service: dict) -> t.Iterator[str]:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+    return wrapped(text, 100, "# ")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 
 
 def on_one_line(text: str) -> str:
@@ -32,6 +33,30 @@ def fitted(text: str, columns: int) -> str:
         text += "…"
     blanks = " " * (most - width(text))
     return blanks + text if columns < 0 else text + blanks
+
+
+def wrapped(text: str, columns: int, indent: str = "") -> list[str]:
+    """Return the text in lines of at most so many columns; unlike textwrap's, wide characters count as two."""
+    lines, line = [], indent
+    for word in on_one_line(text).split(" "):
+        for piece in _pieces(word, columns - len(indent)):
+            if line != indent and width(line) + 1 + width(piece) > columns:
+                lines.append(line)
+                line = indent
+            line += piece if line == indent else f" {piece}"
+    return [*lines, line] if line != indent else lines
+
+
+def _pieces(word: str, columns: int) -> Iterator[str]:
+    """Cut a word that is longer than a line."""
+    piece = ""
+    for character in word:
+        if width(piece + character) > columns:
+            yield piece
+            piece = ""
+        piece += character
+    if piece:
+        yield piece
 
 
 def _columns(character: str) -> int:

@@ -100,10 +100,11 @@ def of_every_kind() -> dict:
 
 def hostile() -> dict:
     """Return a report on hosts that answer with, and are named by, whatever is hostile, each text in every place."""
-    return report(*(_hostile(text) for text in HOSTILE))
+    return report(*(saying(text) for text in HOSTILE))
 
 
-def _hostile(text: str) -> dict:
+def saying(text: str) -> dict:
+    """Return a host that is called so, and that says the same wherever it can say something."""
     read = info()
     read["services"][0] = _with_texts(read["services"][0], text)
     read["services"][0]["state"] = "active"
