@@ -168,8 +168,9 @@ def cgroups_of_slice(slice_name: str, root: str = "/") -> list[str]:
     v1 controller in the hierarchy of another.
     """
     folders: list[str] = []
+    memberships = _memberships(1, root)
     for mount in _mounts(root):
-        names = _path_below(_init_cgroup(mount, root), mount.root) + _slice_path(slice_name)
+        names = _path_below(_init_cgroup(mount, memberships), mount.root) + _slice_path(slice_name)
         folders += _folders(join(root, mount.point), names)
     return folders
 
@@ -177,8 +178,9 @@ def cgroups_of_slice(slice_name: str, root: str = "/") -> list[str]:
 def cgroups_of(pid: int, root: str = "/") -> list[str]:
     """Return the folders of every cgroup that a process is in, the outermost of each hierarchy first."""
     folders: list[str] = []
+    memberships = _memberships(pid, root)
     for mount in _mounts(root):
-        folders += _folders(join(root, mount.point), _path_below(_cgroup(pid, mount, root), mount.root))
+        folders += _folders(join(root, mount.point), _path_below(_cgroup(mount, memberships), mount.root))
     return folders
 
 
@@ -194,19 +196,24 @@ def _slice_path(name: str) -> list[str]:
     return ["-".join(parts[: depth + 1]) + ".slice" for depth in range(len(parts))]
 
 
-def _init_cgroup(mount: _Mount, root: str) -> str:
+def _init_cgroup(mount: _Mount, memberships: list[list[str]]) -> str:
     """Return the cgroup in which systemd makes its slices: that of PID 1, without the scope it makes for itself."""
-    path = _cgroup(1, mount, root)
+    path = _cgroup(mount, memberships)
     return path[: -len("/init.scope")] if path.endswith("/init.scope") else path
 
 
-def _cgroup(pid: int, mount: _Mount, root: str) -> str:
+def _cgroup(mount: _Mount, memberships: list[list[str]]) -> str:
     """Return the cgroup of a process in a hierarchy."""
-    for line in read(join(root, f"/proc/{pid}/cgroup")).splitlines():
-        number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+    for number, controllers, path in memberships:
         if set(controllers.split(",")) & mount.controllers or (number == "0" and not mount.controllers):
             return path
     return "/"
+
+
+def _memberships(pid: int, root: str) -> list[list[str]]:
+    """Return the number, the controllers and the cgroup of each hierarchy, as the kernel lists them for a process."""
+    lines = read(join(root, f"/proc/{pid}/cgroup")).splitlines()
+    return [(line.split(":", 2) + ["", ""])[:3] for line in lines]
 
 
 def _path_below(cgroup: str, mount_root: str) -> list[str]:
