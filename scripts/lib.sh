@@ -101,6 +101,11 @@ install_testhost_packages() {
   install_packages "${packages[@]}"
 }
 
+# install_browser: install what tests of pages call, see molecule/shared/browser.py.
+install_browser() {
+  install_packages chromium chromium-driver
+}
+
 # link_collection: let Ansible find this checkout as the collection it is.
 link_collection() {
   local parent

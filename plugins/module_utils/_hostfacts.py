@@ -20,6 +20,7 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read, whole
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
 KIB = 1024
@@ -50,6 +51,12 @@ def read_host(slice_name: str, cpus: float | None = None, memory: int | None = N
     )
 
 
+def read_host_of(pid: int, root: str = "/") -> Host:
+    """Return what a process may use: by its own cgroups, and those above them, and by its own affinity."""
+    groups = cgroups_of(pid, root)
+    return Host(cpus=_read_cpus(groups, pid, root), memory=_read_memory(groups, root))
+
+
 def check_slice(name: str, variable: str = "slice") -> str:
     """Return the name, or raise InvalidValue if systemd would not take it for a slice."""
     if not isinstance(name, str) or not _SLICE.fullmatch(name):
@@ -59,25 +66,33 @@ def check_slice(name: str, variable: str = "slice") -> str:
 
 def read_cpus(slice_name: str, root: str = "/") -> Resource:
     """Return the CPUs that a service in this slice may use, a fraction of one where a quota says so."""
-    limit = _usable_cpus(slice_name, root)
-    for quota in _quotas(slice_name, root):
+    return _read_cpus(cgroups_of_slice(slice_name, root), 1, root)
+
+
+def read_memory(slice_name: str, root: str = "/") -> Resource:
+    """Return the bytes of memory that a service in this slice may use."""
+    return _read_memory(cgroups_of_slice(slice_name, root), root)
+
+
+def _read_cpus(groups: list[str], pid: int, root: str) -> Resource:
+    limit = _usable_cpus(groups, pid, root)
+    for quota in _quotas(groups):
         if quota.amount < limit.amount:
             limit = quota
     return limit._replace(source=_on_host(limit.source, root))
 
 
-def read_memory(slice_name: str, root: str = "/") -> Resource:
-    """Return the bytes of memory that a service in this slice may use."""
-    path = _join(root, "/proc/meminfo")
-    total = re.search(r"^MemTotal:\s*([1-9][0-9]{0,15}) kB$", _read(path), re.MULTILINE | re.ASCII)
+def _read_memory(groups: list[str], root: str) -> Resource:
+    path = join(root, "/proc/meminfo")
+    total = re.search(r"^MemTotal:\s*([1-9][0-9]{0,15}) kB$", read(path), re.MULTILINE | re.ASCII)
     if not total:
         raise HostFactsError("/proc/meminfo does not say how much memory there is: set the option memory")
     limit = Resource(int(total.group(1)) * KIB, "total", path)
     # memory.high counts as well: a service above it is not killed, but throttled until it hardly runs.
-    for group in _cgroups(slice_name, root):
+    for group in groups:
         for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
             path = os.path.join(group, name)
-            found = _whole(_read(path).strip())
+            found = whole(read(path).strip())
             if found and found < limit.amount:
                 limit = Resource(found, "cgroup", path)
     return limit._replace(source=_on_host(limit.source, root))
@@ -85,15 +100,15 @@ def read_memory(slice_name: str, root: str = "/") -> Resource:
 
 def read_tasks(root: str = "/") -> int:
     """Return how many tasks the host can have at all; a percentage in TasksMax= is of that."""
-    limits = [_whole(_read(_join(root, f"/proc/sys/kernel/{name}")).strip()) for name in ("pid_max", "threads-max")]
+    limits = [whole(read(join(root, f"/proc/sys/kernel/{name}")).strip()) for name in ("pid_max", "threads-max")]
     return min((limit for limit in limits if limit), default=_PID_MAX)
 
 
-def _usable_cpus(slice_name: str, root: str) -> Resource:
+def _usable_cpus(groups: list[str], pid: int, root: str) -> Resource:
     """Return how many CPUs are left when each limit that names CPUs has been applied."""
-    usable, path = _online_cpus(root)
+    usable, path = online_cpus(root)
     limit = Resource(float(len(usable)), "online", path)
-    for limited_by, path, allowed in _cpu_lists(slice_name, root):
+    for limited_by, path, allowed in _cpu_lists(groups, pid, root):
         narrowed = usable & allowed
         # No CPU in common means that the kernel ignores the limit, and so do we.
         if narrowed and narrowed != usable:
@@ -101,25 +116,26 @@ def _usable_cpus(slice_name: str, root: str) -> Resource:
     return limit
 
 
-def _online_cpus(root: str) -> tuple[frozenset[int], str]:
-    path = _join(root, "/sys/devices/system/cpu/online")
-    online = _cpu_list(_read(path))
+def online_cpus(root: str = "/") -> tuple[frozenset[int], str]:
+    """Return the numbers of the CPUs that are online, and the file that says so."""
+    path = join(root, "/sys/devices/system/cpu/online")
+    online = _cpu_list(read(path))
     if not online:
-        path = _join(root, "/proc/cpuinfo")
-        online = frozenset(int(n) for n in re.findall(r"^processor\s*:\s*([0-9]{1,5})$", _read(path), re.MULTILINE))
+        path = join(root, "/proc/cpuinfo")
+        online = frozenset(int(n) for n in re.findall(r"^processor\s*:\s*([0-9]{1,5})$", read(path), re.MULTILINE))
     if not online:
         raise HostFactsError("Neither /sys nor /proc/cpuinfo says how many CPUs there are: set the option cpus")
     return online, path
 
 
-def _cpu_lists(slice_name: str, root: str) -> t.Iterator[tuple[str, str, frozenset[int]]]:
+def _cpu_lists(groups: list[str], pid: int, root: str) -> t.Iterator[tuple[str, str, frozenset[int]]]:
     """Yield every list of allowed CPUs, as (what it is, file, CPUs)."""
-    for group in _cgroups(slice_name, root):
+    for group in groups:
         for name in ("cpuset.cpus.effective", "cpuset.effective_cpus"):
             path = os.path.join(group, name)
-            yield "cpuset", path, _cpu_list(_read(path))
-    path = _join(root, "/proc/1/status")
-    affinity = re.search(r"^Cpus_allowed_list:\s*(\S+)$", _read(path), re.MULTILINE)
+            yield "cpuset", path, _cpu_list(read(path))
+    path = join(root, f"/proc/{pid}/status")
+    affinity = re.search(r"^Cpus_allowed_list:\s*(\S+)$", read(path), re.MULTILINE)
     if affinity:
         yield "affinity", path, _cpu_list(affinity.group(1))
 
@@ -135,30 +151,41 @@ def _cpu_list(text: str) -> frozenset[int]:
     return frozenset(cpus)
 
 
-def _quotas(slice_name: str, root: str) -> t.Iterator[Resource]:
+def _quotas(groups: list[str]) -> t.Iterator[Resource]:
     """Yield every CPU quota, in CPUs."""
-    for group in _cgroups(slice_name, root):
+    for group in groups:
         v2, v1 = os.path.join(group, "cpu.max"), os.path.join(group, "cpu.cfs_quota_us")
-        for path, text in ((v2, _read(v2)), (v1, _read(v1) + _read(os.path.join(group, "cpu.cfs_period_us")))):
-            numbers = [_whole(word) for word in text.split()]
+        for path, text in ((v2, read(v2)), (v1, read(v1) + read(os.path.join(group, "cpu.cfs_period_us")))):
+            numbers = [whole(word) for word in text.split()]
             if len(numbers) == 2 and numbers[0] and numbers[1]:
                 yield Resource(numbers[0] / numbers[1], "quota", path)
 
 
-def _cgroups(slice_name: str, root: str) -> list[str]:
+def cgroups_of_slice(slice_name: str, root: str = "/") -> list[str]:
     """Return the folders of every cgroup whose limits hold for the slice, the outermost of each hierarchy first.
 
     A slice that does not exist yet is in the list: its files are missing, which is no limit. So are the files of one
     v1 controller in the hierarchy of another.
     """
     folders: list[str] = []
+    memberships = _memberships(1, root)
     for mount in _mounts(root):
-        folder = _join(root, mount.point)
-        folders.append(folder)
-        for name in _path_below(_init_cgroup(mount, root), mount.root) + _slice_path(slice_name):
-            folder = os.path.join(folder, name)
-            folders.append(folder)
+        names = _path_below(_init_cgroup(mount, memberships), mount.root) + _slice_path(slice_name)
+        folders += _folders(join(root, mount.point), names)
     return folders
+
+
+def cgroups_of(pid: int, root: str = "/") -> list[str]:
+    """Return the folders of every cgroup that a process is in, the outermost of each hierarchy first."""
+    folders: list[str] = []
+    memberships = _memberships(pid, root)
+    for mount in _mounts(root):
+        folders += _folders(join(root, mount.point), _path_below(_cgroup(mount, memberships), mount.root))
+    return folders
+
+
+def _folders(top: str, names: list[str]) -> list[str]:
+    return [os.path.join(top, *names[:depth]) for depth in range(len(names) + 1)]
 
 
 def _slice_path(name: str) -> list[str]:
@@ -169,13 +196,24 @@ def _slice_path(name: str) -> list[str]:
     return ["-".join(parts[: depth + 1]) + ".slice" for depth in range(len(parts))]
 
 
-def _init_cgroup(mount: _Mount, root: str) -> str:
+def _init_cgroup(mount: _Mount, memberships: list[list[str]]) -> str:
     """Return the cgroup in which systemd makes its slices: that of PID 1, without the scope it makes for itself."""
-    for line in _read(_join(root, "/proc/1/cgroup")).splitlines():
-        number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+    path = _cgroup(mount, memberships)
+    return path[: -len("/init.scope")] if path.endswith("/init.scope") else path
+
+
+def _cgroup(mount: _Mount, memberships: list[list[str]]) -> str:
+    """Return the cgroup of a process in a hierarchy."""
+    for number, controllers, path in memberships:
         if set(controllers.split(",")) & mount.controllers or (number == "0" and not mount.controllers):
-            return path[: -len("/init.scope")] if path.endswith("/init.scope") else path
+            return path
     return "/"
+
+
+def _memberships(pid: int, root: str) -> list[list[str]]:
+    """Return the number, the controllers and the cgroup of each hierarchy, as the kernel lists them for a process."""
+    lines = read(join(root, f"/proc/{pid}/cgroup")).splitlines()
+    return [(line.split(":", 2) + ["", ""])[:3] for line in lines]
 
 
 def _path_below(cgroup: str, mount_root: str) -> list[str]:
@@ -192,7 +230,7 @@ def _path_below(cgroup: str, mount_root: str) -> list[str]:
 def _mounts(root: str) -> list[_Mount]:
     """Return the mounted cgroup hierarchies."""
     mounts = []
-    for line in _read(_join(root, "/proc/self/mountinfo")).splitlines():
+    for line in read(join(root, "/proc/self/mountinfo")).splitlines():
         fields, _separator, kind = line.partition(" - ")
         shown, filesystem = fields.split(), kind.split()
         if len(shown) < 5 or len(filesystem) < 3 or filesystem[0] not in ("cgroup", "cgroup2"):
@@ -204,24 +242,6 @@ def _mounts(root: str) -> list[_Mount]:
 
 def _unescape(path: str) -> str:
     return _OCTAL.sub(lambda code: chr(int(code.group(1), 8)), path)
-
-
-def _whole(text: str) -> int | None:
-    """Return the number that the text is; None where it is another word, such as max, or -1 for no limit."""
-    return int(text) if re.fullmatch(r"[0-9]{1,20}", text) else None
-
-
-def _read(path: str) -> str:
-    """Return the text of a file, nothing if it can't be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except (OSError, ValueError):  # ValueError: a path that no file can have
-        return ""
-
-
-def _join(root: str, path: str) -> str:
-    return os.path.join(root, path.lstrip("/"))
 
 
 def _on_host(path: str | None, root: str) -> str | None:

@@ -18,7 +18,7 @@ from typing import Callable, NamedTuple
 
 # Where an administrator's units stand, and the role's
 UNIT_DIRECTORY = "/etc/systemd/system"
-_SHOW = "Id,LoadState,ActiveState,UnitFileState,MainPID,NeedDaemonReload,FragmentPath,Listen"
+_SHOW = ("Id", "LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "FragmentPath", "Listen")
 
 
 class Account(NamedTuple):
@@ -112,17 +112,27 @@ def unix_error(path: str) -> int:
 
 def read_units(names: list[str], run: Callable[[list[str]], str]) -> dict[str, Unit]:
     """Ask systemd about units; `run` takes a command and returns what it prints."""
-    printed = run(["systemctl", "show", "--no-pager", f"--property={_SHOW}", *names])
-    # a block a unit in the order asked, parted by an empty line; Listen= stands in a block once per address
-    return {name: _parse_unit(block) for name, block in zip(names, printed.strip("\n").split("\n\n"))}
+    return {name: _parse_unit(block) for name, block in zip(names, show_units(names, _SHOW, run))}
 
 
-def _parse_unit(block: str) -> Unit:
+def show_units(
+    names: list[str], properties: tuple[str, ...], run: Callable[[list[str]], str]
+) -> list[dict[str, list[str]]]:
+    """Ask systemd for properties of units, in the order asked; a value for each time that it prints one."""
+    printed = run(["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", "--", *names])
+    # a block a unit, parted by an empty line; Listen= stands in a block once per address
+    return [_parse_block(block) for block in printed.strip("\n").split("\n\n")]
+
+
+def _parse_block(block: str) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for line in block.splitlines():
         name, _equals, value = line.partition("=")
         values.setdefault(name, []).append(value)
+    return values
 
+
+def _parse_unit(values: dict[str, list[str]]) -> Unit:
     def first(name: str) -> str:
         return values.get(name, [""])[0]
 

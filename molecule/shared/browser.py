@@ -1,0 +1,64 @@
+"""A real browser for tests of pages: Debian's Chromium, by Selenium; pytest finds this folder by pyproject.toml."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from selenium import webdriver
+
+DRIVER = "/usr/bin/chromedriver"
+
+
+class Browser:
+    """Chromium without a screen, in which scripts of the tests run even where the page allows none."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self._driver = driver
+
+    def show(self, page: Path, width: int, scheme: str = "light") -> None:
+        """Load a file into a window of that width, in the light or dark scheme."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self._driver.get(page.resolve().as_uri())
+
+    def evaluate(self, expression: str) -> object:
+        """Return the value of an expression in the page."""
+        return self._driver.execute_script(f"return {expression}")
+
+    def messages(self) -> list[str]:
+        """Return what the page put on the console, such as what its policy refused to load."""
+        return [entry["message"] for entry in self._driver.get_log("browser")]
+
+    def screenshot(self, target: Path, most: int = 12000) -> None:
+        """Save the page as PNG, in its full height up to that many pixels."""
+        # Chromium would leave out what is not on the screen.
+        self._driver.execute_script("for (const e of document.querySelectorAll('.host')) e.style.contentVisibility = 'visible'")
+        size = self._driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+        clip = {**size, "height": min(size["height"], most), "scale": 1}
+        options = {"captureBeyondViewport": True, "clip": clip}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture = self._driver.execute_cdp_cmd("Page.captureScreenshot", options)
+        target.write_bytes(base64.b64decode(picture["data"]))
+
+    def pdf(self) -> bytes:
+        """Return the page as it is printed on A4."""
+        printed = self._driver.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
+        return base64.b64decode(printed["data"])
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start Chromium, and end it."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    # Chromium has no sandbox for root, as whom tests may run; the pages are our own.
+    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options, webdriver.ChromeService(DRIVER)) as driver:
+        yield Browser(driver)

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action gunicorn_capacity_report; its documentation stands in the module of its name."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity, _capacity_page, _capacity_text
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_form import plain
+
+ROOT = Path(__file__).parents[2]
+SNIPPETS = "capacity_report_host_vars"
+
+
+class ActionModule(ActionBase):
+    """Judges the fleet and writes the report, without a connection."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
+        """Return the module's result."""
+        result = super().run(tmp, task_vars)
+        lists = {
+            name: {"type": "list", "elements": kind, "required": True}
+            for name, kind in (("hosts", "str"), ("info", "dict"), ("sizing", "dict"))
+        }
+        _validated, options = self.validate_argument_spec({"directory": {"type": "path"}, **lists})
+        if len({len(options[name]) for name in lists}) != 1:
+            raise AnsibleActionFail(f"{', '.join(lists)}: expected lists of the same length. Nothing was written.")
+        answers = zip(*(options[name] for name in lists))
+        hosts = [_capacity.report_host(plain(name), info, sizing) for name, info, sizing in answers]
+        report = _capacity.report(hosts, time.time(), collection_version(ROOT))
+        # The working directory is that of the user's call.
+        files = {Path(options["directory"] or ".").absolute() / name: text for name, text in contents(report).items()}
+        if not self._task.check_mode:
+            write(files)
+        return {
+            **result,
+            "changed": True,
+            "table": _capacity_text.table(hosts),
+            "missing": {host["name"]: host["problem"] for host in hosts if host["problem"]},
+            "files": [str(path) for path in files],
+        }
+
+
+def contents(report: dict) -> dict[str, str]:
+    """Return the files of a report by their names."""
+    snippets = _capacity_text.snippets(report)
+    return {
+        "capacity_report.html": _capacity_page.page(report),
+        "capacity_report.json": json.dumps(report, indent=1, allow_nan=False) + "\n",
+        **{f"{SNIPPETS}/{name}": text for name, text in snippets.items()},
+    }
+
+
+def write(files: dict[Path, str]) -> None:
+    """Write the files, each of them whole or not at all."""
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+    except OSError as error:
+        raise AnsibleActionFail(f"directory: {error.filename} can't be written: {error.strerror}") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        # mkstemp's are for their owner alone; these are to be shown around, as far as the user's umask has it.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def collection_version(root: Path) -> str:
+    """Return the version of the collection in this folder: an installed one has a manifest, a checkout has galaxy.yml."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"])
+    with contextlib.suppress(OSError, yaml.YAMLError, KeyError, TypeError):
+        return str(yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["version"])
+    return "unknown"

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of procfs, sysfs and cgroups, and of services: read so that nothing in them or about them ends a module.
+
+A file that is not there, may not be read or belongs to a process that has just ended is an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import typing as t
+
+_NUMBER = re.compile(r"[0-9]{1,20}")
+
+
+def read(path: str) -> str:
+    """Return the text of a file of the kernel's, nothing if it can't be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except (OSError, ValueError):  # ValueError: a path that no file can have
+        return ""
+
+
+def read_tail(path: str, longest: int, offset: int = 0) -> tuple[bytes, int]:
+    """Return the end of a regular file, at most so many bytes of it after the offset, and where that begins.
+
+    For files whose path or folder others than root decide about: links are not followed, and a pipe does not block.
+    Raises OSError where there is no such file.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{path} is not a regular file")
+        begin = max(offset, status.st_size - longest, 0)
+        return os.pread(file.fileno(), min(longest, max(0, status.st_size - begin)), begin), begin
+
+
+def whole_lines(tail: bytes, begin: int) -> list[str]:
+    """Return the lines in the end of a file that begins there, without the one that is cut off."""
+    lines = tail.decode("utf-8", "replace").split("\n")
+    return lines[1 if begin else 0 :]
+
+
+def whole(text: str) -> int | None:
+    """Return the number that the text is; None where it is another word, such as max, or -1 for no limit."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def numbers(text: str) -> dict[str, int]:
+    """Return the numbers of a file whose lines are a name and a number, as in meminfo, vmstat and cpu.stat."""
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        number = whole(words[1]) if len(words) > 1 else None
+        if number is not None:
+            found[words[0].rstrip(":")] = number
+    return found
+
+
+def read_first(folders: t.Iterable[str], *names: str) -> str:
+    """Return the text of the first of these files that says anything, in the first folder that has one."""
+    for folder in folders:
+        for name in names:
+            text = read(os.path.join(folder, name))
+            if text:
+                return text
+    return ""
+
+
+def join(root: str, path: str) -> str:
+    """Return the path below the folder that stands for C(/)."""
+    return os.path.join(root, path.lstrip("/"))

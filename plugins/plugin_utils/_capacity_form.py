@@ -1,0 +1,166 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The form of what the modules return, as the report takes it.
+
+A host may answer with anything: it may have been broken into, or run another version of the module. Whatever comes is
+brought into this form, so that what shows it meets numbers, texts and nulls only. Keys that the report does not know
+stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+# Beyond this, it is no count of bytes or seconds that a host could mean.
+_GREATEST = 1 << 63
+
+
+class Maybe(t.NamedTuple):
+    """A part that may be absent, which is null then; one that must be there has null for each of its figures."""
+
+    form: dict
+
+
+LATENCY = {"mean": float, "p50": float, "p95": float, "p99": float, "max": float}
+PRESSURE = {"some_10": float, "some_60": float, "some_300": float, "full_10": float, "full_60": float, "full_300": float}
+SERVICE = {
+    "name": str,
+    "unit": str,
+    "state": str,
+    "sub_state": str,
+    "description": str,
+    "user": str,
+    "slice": str,
+    "started": float,
+    "restarts": float,
+    "application": str,
+    "command": [str],
+    "gunicorn_version": str,
+    "python_version": str,
+    "worker_class": str,
+    "threads": float,
+    "workers": {"configured": float, "running": float},
+    "processes": [{"pid": float, "role": str, "pss": float}],
+    "memory": {"private": float, "shared": float, "pss": float, "rss": float, "swap": float, "per_worker": float},
+    "cgroup": {"cpu_seconds": float, "memory": float, "memory_peak": float, "throttled_seconds": float},
+    "limits": {
+        "cpus": float,
+        "cpus_limited_by": str,
+        "cpus_source": str,
+        "memory": float,
+        "memory_limited_by": str,
+        "memory_source": str,
+        "tasks": float,
+    },
+    "sockets": [{"address": str, "owner": str}],
+    "exits": {
+        "timeout": float,
+        "killed": float,
+        "out_of_memory": float,
+        "failed": float,
+        "since": float,
+        "source": str,
+    },
+    "requests": Maybe(
+        {
+            "count": float,
+            "since": float,
+            "per_second": float,
+            "latency": LATENCY,
+            "wait_ratio": float,
+            "source": str,
+            "cpu_per_request": float,
+        }
+    ),
+    "measured": Maybe({"wait_ratio": float, "memory_per_worker": str, "requests": float}),
+    "unseen": [str],
+}
+HOST = {
+    "name": str,
+    "cpus": float,
+    "cpus_limited_by": str,
+    "memory": {
+        "total": float,
+        "used": float,
+        "free": float,
+        "buffers_cache": float,
+        "available": float,
+        "cache_share": float,
+        "limited_by": str,
+        "verdict": str,
+        "reason": str,
+    },
+    "swap": {
+        "total": float,
+        "used": float,
+        "in_per_second": float,
+        "out_per_second": float,
+        "verdict": str,
+        "reason": str,
+    },
+    "cpu": {
+        **{kind: float for kind in ("us", "sy", "ni", "id", "wa", "hi", "si", "st")},
+        "sample": float,
+        "verdict": str,
+        "reason": str,
+    },
+    "load": {
+        "one": float,
+        "five": float,
+        "fifteen": float,
+        "per_core": {"one": float, "five": float, "fifteen": float},
+        "verdict": str,
+        "reason": str,
+    },
+    "pressure": Maybe({"cpu": PRESSURE, "memory": PRESSURE, "io": PRESSURE, "verdict": str, "reason": str}),
+    "verdict": str,
+    "reason": str,
+    "unseen": [str],
+}
+RECOMMENDED = {
+    "workers": float,
+    "threads": float,
+    "worker_class": str,
+    "decided_by": str,
+    "reason": str,
+    "fits": bool,
+    "bounds": {"cpu": float, "memory": float, "tasks": float, "minimum": float, "maximum": float},
+    "connections": Maybe({"steady": float, "changing": float}),
+}
+
+
+def plain(value: object) -> t.Any:
+    """Return the value made of JSON's own types, without Ansible's classes and without numbers that JSON lacks."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        # A millionth is finer than anything that is measured, and the digits after it would be most of the page.
+        return round(float(value), 6) if math.isfinite(value) else None
+    return str(value)
+
+
+def conform(value: t.Any, form: t.Any) -> t.Any:
+    """Return a value of plain JSON in the form: what is not of its type is null, or an empty list."""
+    if isinstance(form, Maybe):
+        return conform(value, form.form) if isinstance(value, dict) else None
+    if isinstance(form, dict):
+        given = value if isinstance(value, dict) else {}
+        return {**given, **{key: conform(given.get(key), part) for key, part in form.items()}}
+    if isinstance(form, list):
+        kind = dict if isinstance(form[0], dict) else form[0]
+        return [conform(item, form[0]) for item in value if isinstance(item, kind)] if isinstance(value, list) else []
+    if form is float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return value if is_number and abs(value) < _GREATEST else None
+    return value if isinstance(value, form) else None
