@@ -149,7 +149,8 @@ def report_host(name: str, info: object, sizing: object) -> dict:
     results = _results(sizing)
     failed = _message(sizing) if sizing.get("failed") or sizing.get("unreachable") else None
     services = [
-        _service(host, service, results.get(service["name"]), failed) for service in conform(info["services"], [SERVICE])
+        _service(host, service, results.get(service["name"]), failed)
+        for service in conform(info["services"], [SERVICE])
     ]
     return {"name": name, "reachable": True, "problem": None, "host": host, "services": services}
 
@@ -278,7 +279,9 @@ def _not_as_configured(host: dict, service: dict, recommended: dict | None) -> J
         return None
     if running < configured:
         return Judgement("watch", f"{running} of {configured} workers run: the log says what became of the others.")
-    return Judgement("watch", f"{running} workers run, and {configured} are configured: a restart brings the two together.")
+    return Judgement(
+        "watch", f"{running} workers run, and {configured} are configured: a restart brings the two together."
+    )
 
 
 def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement | None:

@@ -25,7 +25,14 @@ class Maybe(t.NamedTuple):
 
 
 LATENCY = {"mean": float, "p50": float, "p95": float, "p99": float, "max": float}
-PRESSURE = {"some_10": float, "some_60": float, "some_300": float, "full_10": float, "full_60": float, "full_300": float}
+PRESSURE = {
+    "some_10": float,
+    "some_60": float,
+    "some_300": float,
+    "full_10": float,
+    "full_60": float,
+    "full_300": float,
+}
 SERVICE = {
     "name": str,
     "unit": str,

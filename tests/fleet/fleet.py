@@ -56,7 +56,9 @@ def host(name: str = "web1", **changes: object) -> dict:
     read = info()
     if "recommended.workers" in changes:
         decided = str(changes.get("recommended.decided_by", "cpu"))
-        changes.setdefault("recommended.reason", f"{changes['recommended.workers']} workers: because {decided} decides.")
+        changes.setdefault(
+            "recommended.reason", f"{changes['recommended.workers']} workers: because {decided} decides."
+        )
         changes.setdefault(f"recommended.bounds", {**BOUNDS, decided: changes["recommended.workers"]})
     sizing = {key.partition(".")[2]: value for key, value in changes.items() if key.startswith("recommended.")}
     for key, value in changes.items():

@@ -283,7 +283,9 @@ class TestThreadSafe:
         """Threads stand in for workers, they don't come on top."""
         host = a_host(cpus, memory)
         threaded = size_workers(host, demand._replace(thread_safe=True, maximum=None, minimum=1))
-        assert threaded.workers <= size_workers(host, demand._replace(thread_safe=False, maximum=None, minimum=1)).workers
+        assert (
+            threaded.workers <= size_workers(host, demand._replace(thread_safe=False, maximum=None, minimum=1)).workers
+        )
 
     @given(cpu_counts, memories, demands)
     def test_what_the_user_says_wins(self, cpus: float, memory: int, demand: Demand) -> None:
