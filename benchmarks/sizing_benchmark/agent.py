@@ -27,7 +27,7 @@ import load
 
 PREFIX = "sizing-"
 PEER = "127.0.0.1:9000"
-CGROUP = Path("/sys/fs/cgroup")
+ROOT = Path("/")
 TICKS = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT = 120.0
 RELOAD_TIMEOUT = 60.0
@@ -44,15 +44,15 @@ class AgentError(Exception):
 # Readings
 
 
-def cgroup_directory(pid: int, controller: str) -> Path:
+def cgroup_directory(pid: int, controller: str, root: Path = ROOT) -> Path:
     """Return the directory in which a controller accounts for a process, in cgroup v1 or v2."""
-    unified = None
-    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+    unified, mounts = None, root / "sys/fs/cgroup"
+    for line in (root / f"proc/{pid}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
-            return CGROUP / controllers / path.lstrip("/")
+            return mounts / controllers / path.lstrip("/")
         if not controllers:
-            unified = CGROUP / path.lstrip("/")
+            unified = mounts / path.lstrip("/")
     if unified is None:
         raise AgentError(f"process {pid} has no cgroup with {controller}")
     return unified
@@ -93,9 +93,9 @@ def memory_peak(directory: Path) -> int:
     raise AgentError(f"{directory} does not keep its peak")
 
 
-def busy_seconds() -> float:
+def busy_seconds(root: Path = ROOT) -> float:
     """Return the CPU time of the whole machine."""
-    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, (root / "proc/stat").read_text().split()[1:9])
     return (user + nice + system + irq + softirq + steal) / TICKS
 
 
@@ -105,19 +105,22 @@ def own_seconds() -> float:
     return cpu_seconds(directory.parent if directory.name == "init.scope" else directory)
 
 
-def proportional_memory(pid: int) -> int:
+def proportional_memory(pid: int, root: Path = ROOT) -> int:
     """Return the memory of a process, what it shares divided among those that share it, in bytes."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+    for line in (root / f"proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     raise AgentError(f"no Pss of process {pid}")
 
 
-def scheduled(pids: list[int]) -> tuple[float, float]:
-    """Return the CPU time of all threads of processes, and how long they waited for a CPU though they could run."""
+def scheduled(pids: list[int], root: Path = ROOT) -> tuple[float, float]:
+    """Return the CPU time of all threads of processes, and how long they could run but did not; both in seconds.
+
+    That they were stopped by a quota counts as the latter.
+    """
     running = waiting = 0
     for pid in pids:
-        for file in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        for file in (root / f"proc/{pid}/task").glob("*/schedstat"):
             ran, waited, _ = map(int, file.read_text().split())
             running, waiting = running + ran, waiting + waited
     return running / 1e9, waiting / 1e9
@@ -206,7 +209,7 @@ class Service:
 
     def times(self) -> dict[str, float]:
         """Return counters in seconds: of the service, of this host, of the machine and of this program."""
-        # Without a quota systemd gives a unit no cgroup of its own for the CPU in v1, and so no account of it.
+        # Not from the cgroup: in v1 a unit need not have one of its own for cpuacct.
         running, delayed = scheduled([self.pid, *self.worker_pids()])
         return {
             "service": running,

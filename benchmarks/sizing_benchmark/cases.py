@@ -54,7 +54,9 @@ APPLICATIONS = {
         Application("cpu", "computes 10 ms", _work(10, 0), waits=False),
         Application("mixed", "computes 5 ms, waits 5 ms", _work(5, 5), waits=True),
         Application("wait", "computes 2 ms, waits 40 ms", _work(2, 40), waits=True),
-        Application("memory", "computes 8 ms, holds 60 MiB", _work(8, 0), waits=False, environment={"SIZING_HELD_MIB": "60"}),
+        Application(
+            "memory", "computes 8 ms, holds 60 MiB", _work(8, 0), waits=False, environment={"SIZING_HELD_MIB": "60"}
+        ),
         Application("page", "a Django page with PostgreSQL", "/articles", waits=True),
         Application("api", "asks a service that takes 50 ms", "/ask", waits=True),
     )

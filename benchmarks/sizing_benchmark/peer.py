@@ -5,7 +5,7 @@
 
 """A slow service: it answers each request after 50 ms.
 
-    peer.py 127.0.0.1:9000
+peer.py 127.0.0.1:9000
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ FULL = Ladders((*range(1, 13), 16, 24, 32, 48), (1, 2, 3, 4, 5, 6, 8, 12, 16, 24
 QUICK = Ladders((1, 2, 3, 5, 8, 12, 24, 48), (1, 2, 3, 5, 8), (2, 4, 8, 16))
 
 # What is less is noise.
-GAIN = 1.02
+GAIN = 1.03
 # So many settings in a row that gain nothing end a ladder; so many ladders that gain nothing end the walk.
 FALLS = 2
 

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import statistics
-import typing as t
 from dataclasses import dataclass, field
 
 from sizing_benchmark import rules
-from sizing_benchmark.cases import APPLICATIONS, LIMITS, Application, Limit, Setting
+from sizing_benchmark.cases import Application, Limit, Setting
 
 
 @dataclass
@@ -112,6 +111,8 @@ class Results:
     def __init__(self, host: dict, records: list[Record] | None = None, measured: dict | None = None) -> None:
         self.host = host
         self.records = records or []
+        # Applications and limits of which all was measured
+        self.finished: list[tuple[str, str]] = []
         self._measured: dict[tuple[str, str], rules.Measured] = measured or {}
 
     def add(self, record: Record) -> None:
@@ -127,9 +128,7 @@ class Results:
 
     def throughputs(self, application: Application, limit: Limit) -> dict[Setting, float | None]:
         """Return the throughput of all settings that were measured; None for those that are not admissible."""
-        return {
-            record.setting: record.median if record.admissible else None for record in self.of(application, limit)
-        }
+        return {record.setting: record.median if record.admissible else None for record in self.of(application, limit)}
 
     def of(self, application: Application, limit: Limit) -> list[Record]:
         """Return the records of an application under a limit."""
@@ -143,11 +142,14 @@ class Results:
         """Return what the rules may look at."""
         names = ("nproc", "cpus", "memory")
         measured = self._measured.get((application.name, limit.name))
-        return rules.Facts(**{name: self.host[name] for name in names}, application=application, limit=limit, measured=measured)
+        return rules.Facts(
+            **{name: self.host[name] for name in names}, application=application, limit=limit, measured=measured
+        )
 
     def as_dict(self) -> dict:
         return {
             "host": self.host,
+            "finished": self.finished,
             "measured": [
                 {"app": application, "limit": limit, **measured._asdict()}
                 for (application, limit), measured in self._measured.items()
@@ -162,7 +164,9 @@ class Results:
             (one["app"], one["limit"]): rules.Measured(one["wait_ratio"], one["worker_memory"])
             for one in values["measured"]
         }
-        return cls(values["host"], [Record.from_dict(one) for one in values["records"]], measured)
+        results = cls(values["host"], [Record.from_dict(one) for one in values["records"]], measured)
+        results.finished = [(application, limit) for application, limit in values["finished"]]
+        return results
 
     def _find(self, application: str, limit: str, setting: Setting) -> Record | None:
         for record in self.records:

@@ -23,6 +23,8 @@ CONCURRENCY = 64
 MOST_WORKERS = 96
 # Settings that come so near to the best are measured again, at most so many.
 FINAL_SHARE, FINALISTS = 0.9, 8
+# So often a round is tried that others on the machine disturb.
+ATTEMPTS = 2
 
 
 class Options(t.NamedTuple):
@@ -32,7 +34,7 @@ class Options(t.NamedTuple):
     rounds: int = 3
     warmup: float = 0.4
     seconds: float = 1.2
-    foreign: float = 0.15
+    foreign: float = 0.2
     patience: float = 5.0
 
 
@@ -56,6 +58,8 @@ class Run:
                 if setting.workers <= MOST_WORKERS and self._results.find(application, limit, setting) is None:
                     self._first_round(application, limit, setting)
             self._further_rounds(application, limit, wanted)
+            self._results.finished.append((application.name, limit.name))
+            self._save()
         finally:
             self._stop(list(self._running))
 
@@ -81,11 +85,12 @@ class Run:
             self._keep_only(application, limit)
 
     def _first_round(self, application: Application, limit: Limit, setting: Setting) -> Record:
-        """Start a setting, measure it, and reload it under load."""
+        """Start a setting, measure it, and where that may be too much for the memory, reload it under load."""
         record = Record(application.name, limit.name, setting.workers, setting.threads)
         problem = self._start(application, limit, setting)
         if problem is None:
-            problem = self._measure(record, reload=True)
+            # Without a limit of the memory a reload is only tried with those that are measured again.
+            problem = self._measure(record, reload="MemoryMax" in limit.directives)
         record.judge(problem)
         if problem:
             self._stop([setting])
@@ -106,10 +111,11 @@ class Run:
         for record in chosen:
             if record.admissible and record.setting not in self._running:
                 self._start(application, limit, record.setting)
-        for _ in range(self._options.rounds - 1):
+        for number in range(1, self._options.rounds):
             for record in chosen:
                 if record.setting in self._running:
-                    record.judge(self._measure(record, reload=False))
+                    last = number == self._options.rounds - 1
+                    record.judge(self._measure(record, reload=last and record.reload_seconds is None))
                     self._save()
 
     def _measure_application(self, application: Application, limit: Limit) -> None:
@@ -146,7 +152,7 @@ class Run:
     def _measure(self, record: Record, reload: bool) -> str | None:
         """Add a round to a record; while others use the machine, wait for them, but not for ever."""
         options, answers = self._options, []
-        for attempt in range(3):
+        for attempt in range(ATTEMPTS):
             if attempt:
                 self._agent.ask("quiet", cores=options.foreign, seconds=options.patience)
             answer = self._agent.ask(

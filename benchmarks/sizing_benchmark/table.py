@@ -67,7 +67,7 @@ def rows_of(results: Results) -> list[Row]:
 
 
 def table(results: Results) -> str:
-    """Return the tables in Markdown: the share of the best that each rule reaches; what it takes; how far it repeats."""
+    """Return the tables in Markdown: what each rule reaches, what it takes, and how far that repeats."""
     rows = rows_of(results)
     return "\n".join(
         [

@@ -13,7 +13,9 @@ from sizing_benchmark import plan
 from sizing_benchmark.cases import Setting
 
 
-def walk(throughput: Callable[[Setting], float | None], ladders: plan.Ladders = plan.FULL) -> dict[Setting, float | None]:
+def walk(
+    throughput: Callable[[Setting], float | None], ladders: plan.Ladders = plan.FULL
+) -> dict[Setting, float | None]:
     """Return what a sweep measures, in its order."""
     measured: dict[Setting, float | None] = {}
     sweep = plan.sweep(ladders)

@@ -42,7 +42,8 @@ def test_tiangolo_has_at_least_two() -> None:
 
 
 @pytest.mark.parametrize(
-    ("application", "limit", "workers"), [("cpu", "none", 2), ("wait", "none", 122), ("cpu", "50%", 1), ("wait", "50%", 1)]
+    ("application", "limit", "workers"),
+    [("cpu", "none", 2), ("wait", "none", 122), ("cpu", "50%", 1), ("wait", "50%", 1)],
 )
 def test_passenger_fills_three_quarters_of_the_memory(application: str, limit: str, workers: int) -> None:
     """With applications that wait; others get a worker for each core at most."""

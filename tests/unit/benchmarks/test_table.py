@@ -73,14 +73,20 @@ def test_setting_is_admissible_if_nothing_was_lost(changes: dict, problem: str |
 def test_memory_is_the_highest_of_all_rounds() -> None:
     """A round that could not read it takes nothing away."""
     one = Record("cpu", "none", 5, 1)
-    for given in (answer(), answer(memory={"pss": MIB, "pss_per_worker": 50 * MIB}), answer(memory=None, memory_peak=None)):
+    for given in (
+        answer(),
+        answer(memory={"pss": MIB, "pss_per_worker": 50 * MIB}),
+        answer(memory=None, memory_peak=None),
+    ):
         one.note(given)
     assert (one.memory_peak, one.pss, one.pss_per_worker) == (120 * MIB, 90 * MIB, 50 * MIB)
 
 
 def test_best_is_admissible() -> None:
     """However much a setting answers until the kernel kills one of its workers."""
-    assert table.best([record(2), record(9, throughput=500, problem="OOM kill"), record(3, throughput=110)]).workers == 3
+    assert (
+        table.best([record(2), record(9, throughput=500, problem="OOM kill"), record(3, throughput=110)]).workers == 3
+    )
     assert table.best([record(2, problem="OOM kill")]) is None
 
 

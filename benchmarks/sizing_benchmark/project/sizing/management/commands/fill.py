@@ -4,6 +4,7 @@ import datetime
 
 from django.core.management.base import BaseCommand
 from django.db import transaction
+
 from sizing.models import Article, Author, Comment, Tag
 
 ARTICLES = 500
@@ -35,6 +36,8 @@ class Command(BaseCommand):
             for step in (0, 7)
         )
         Comment.objects.bulk_create(
-            Comment(article=article, text="I see.") for number, article in enumerate(articles) for _ in range(number % 5)
+            Comment(article=article, text="I see.")
+            for number, article in enumerate(articles)
+            for _ in range(number % 5)
         )
         self.stdout.write("filled")
