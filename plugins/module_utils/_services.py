@@ -107,7 +107,7 @@ def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Se
         name = units[master] or ""
         if name in left and _descends(master, left[name].main_pid, root):
             services.append(_service(left.pop(name), master, workers, commands[master], installed, listens))
-        elif name not in installed:
+        elif name not in installed or name not in known:
             # Others run it, such as a supervisor that systemd runs and whose cgroup it is in.
             services.append(_service(None, master, workers, commands[master], installed, listens))
         # The rest are workers whose master has ended.

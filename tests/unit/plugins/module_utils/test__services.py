@@ -105,6 +105,9 @@ class TestCapturedServices:
     def test_a_master_that_ends_meanwhile(self, root: Path) -> None:
         """Its workers go on for a while, and are no masters."""
         shutil.rmtree(root / "proc/833")
+        for pid in (835, 836):
+            stat = root / f"proc/{pid}/stat"
+            stat.write_text(stat.read_text(encoding="utf-8").replace("S 833 ", "S 1 "), encoding="utf-8")
         found = {service.name: service.master for service in _services.read_services(shown, str(root))}
         assert found == {"idle": None, "jrn": 993, "plain": None}
 
