@@ -37,7 +37,9 @@ class Browser:
     def screenshot(self, target: Path, most: int = 12000) -> None:
         """Save the page as PNG, in its full height up to that many pixels."""
         # Chromium would leave out what is not on the screen.
-        self._driver.execute_script("for (const e of document.querySelectorAll('.host')) e.style.contentVisibility = 'visible'")
+        self._driver.execute_script(
+            "for (const e of document.querySelectorAll('.host')) e.style.contentVisibility = 'visible'"
+        )
         size = self._driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
         clip = {**size, "height": min(size["height"], most), "scale": 1}
         options = {"captureBeyondViewport": True, "clip": clip}

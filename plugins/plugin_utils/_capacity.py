@@ -149,7 +149,8 @@ def report_host(name: str, info: object, sizing: object) -> dict:
     results = _results(sizing)
     failed = _message(sizing) if sizing.get("failed") or sizing.get("unreachable") else None
     services = [
-        _service(host, service, results.get(service["name"]), failed) for service in conform(info["services"], [SERVICE])
+        _service(host, service, results.get(service["name"]), failed)
+        for service in conform(info["services"], [SERVICE])
     ]
     return {"name": name, "reachable": True, "problem": None, "host": host, "services": services}
 
@@ -278,7 +279,9 @@ def _not_as_configured(host: dict, service: dict, recommended: dict | None) -> J
         return None
     if running < configured:
         return Judgement("watch", f"{running} of {configured} workers run: the log says what became of the others.")
-    return Judgement("watch", f"{running} workers run, and {configured} are configured: a restart brings the two together.")
+    return Judgement(
+        "watch", f"{running} workers run, and {configured} are configured: a restart brings the two together."
+    )
 
 
 def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement | None:
@@ -291,11 +294,10 @@ def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement
         return Judgement("watch", f"Run {wanted} ({recommended['worker_class']}) instead of {instead}.")
     if way.kind == "remove":
         return Judgement("watch", f"{_too_many(recommended)}: {_taken_away(way.number, recommended)}.")
+    right = f"{_workers(recommended['workers'])} would be right"
     if host["memory"]["verdict"] not in ("healthy", None) or not _has_room(host, service, way.number):
         return Judgement(
-            "watch",
-            f"{_workers(recommended['workers'])} would be right for the CPU, but RAM is not free for {way.number} more: "
-            "see first what takes it.",
+            "watch", f"{right} for the CPU, but RAM is not free for {way.number} more: see first what takes it."
         )
     if host["verdict"] == "short":
         return None
@@ -305,11 +307,7 @@ def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement
         return Judgement("watch", f"RAM is free: {added}.")
     if idle >= IDLE:
         return Judgement("watch", f"The CPU is idle ({idle:.0f}%) and RAM is free: {added}.")
-    return Judgement(
-        "watch",
-        f"{_workers(recommended['workers'])} would be right, but only {idle:.0f}% of the CPU is idle now: see first what "
-        "takes it.",
-    )
+    return Judgement("watch", f"{right}, but only {idle:.0f}% of the CPU is idle now: see first what takes it.")
 
 
 def _shape(workers: float, threads: float) -> str:

@@ -25,7 +25,14 @@ class Maybe(t.NamedTuple):
 
 
 LATENCY = {"mean": float, "p50": float, "p95": float, "p99": float, "max": float}
-PRESSURE = {"some_10": float, "some_60": float, "some_300": float, "full_10": float, "full_60": float, "full_300": float}
+PRESSURE = {
+    "some_10": float,
+    "some_60": float,
+    "some_300": float,
+    "full_10": float,
+    "full_60": float,
+    "full_300": float,
+}
 SERVICE = {
     "name": str,
     "unit": str,
@@ -102,7 +109,7 @@ HOST = {
         "reason": str,
     },
     "cpu": {
-        **{kind: float for kind in ("us", "sy", "ni", "id", "wa", "hi", "si", "st")},
+        **dict.fromkeys(("us", "sy", "ni", "id", "wa", "hi", "si", "st"), float),
         "sample": float,
         "verdict": str,
         "reason": str,

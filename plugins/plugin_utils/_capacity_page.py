@@ -152,7 +152,13 @@ def worker_bars(service: dict) -> list[tuple[str, str, Bar]]:
 
 def latency_bars(latency: dict) -> list[tuple[str, str, Bar]]:
     """Return bars of how long requests took, on one scale."""
-    names = (("average", "mean"), ("half within", "p50"), ("95% within", "p95"), ("99% within", "p99"), ("longest", "max"))
+    names = (
+        ("average", "mean"),
+        ("half within", "p50"),
+        ("95% within", "p95"),
+        ("99% within", "p99"),
+        ("longest", "max"),
+    )
     whole = max(latency[key] or 0 for _label, key in names)
     return [(label, key, _bar([("time", label, key, latency[key])], whole, [])) for label, key in names]
 

@@ -47,7 +47,9 @@ class _Reader(html.parser.HTMLParser):
         if self.stack and self.stack[-1][0] == "data":
             path = ".".join(attributes["data-k"] for _tag, attributes in self.stack if "data-k" in attributes)
             self.figures.append(
-                Figure(self._around("data-host"), self._around("data-service"), path, float(self._around("value")), data)
+                Figure(
+                    self._around("data-host"), self._around("data-service"), path, float(self._around("value")), data
+                )
             )
 
     def _around(self, name: str) -> str | None:

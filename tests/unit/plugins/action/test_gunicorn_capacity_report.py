@@ -58,7 +58,9 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(AnsibleActionFail, match=r"directory: .*file.* can't be written: "):
         action.write({tmp_path / "file" / "a": "text"})
     (tmp_path / "taken").mkdir()
-    with pytest.raises(AnsibleActionFail, match=r"directory: .*taken can't be written: |can't be written: Is a directory"):
+    with pytest.raises(
+        AnsibleActionFail, match=r"directory: .*taken can't be written: |can't be written: Is a directory"
+    ):
         action.write({tmp_path / "taken": "text"})
     assert {path.name for path in tmp_path.iterdir()} == {"file", "taken"}
 
