@@ -21,6 +21,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files impor
 
 # Requests below which the time of a sample, or of a service's life, says more about chance or the start than about them
 ENOUGH_IN_SAMPLE, ENOUGH_IN_LIFE = 50, 1000
+# Seconds of CPU time below which its counters are too coarse
+LEAST_CPU = 0.001
 
 # Seconds for each unit of the fields that tell how long a request took, the finest first
 _DURATIONS = {"D": 1e-6, "L": 1.0, "M": 1e-3, "T": 1.0}
@@ -121,7 +123,7 @@ def wait_ratio(seconds: t.Sequence[float | None], spent: Spent) -> float | None:
 
     Being ready to run without a CPU is no waiting: more workers would not use it.
     """
-    if not seconds or None in seconds or not spent.cpu or spent.queued is None:
+    if not seconds or None in seconds or spent.cpu is None or spent.cpu < LEAST_CPU or spent.queued is None:
         return None
     waited = math.fsum(t.cast(t.Sequence[float], seconds)) - spent.cpu - spent.queued
     return round(max(0.0, waited) / spent.cpu, 3)

@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import typing as t
+import warnings
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read_tail
 
@@ -210,7 +211,9 @@ def read_file(path: str, directory: str | None, root: str = "/") -> dict[str, t.
 def parse_file(text: bytes) -> dict[str, t.Any] | None:
     """Return what a configuration file assigns at its top level; None for what is computed, and for no Python."""
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of backslashes and the like, which would go to the module's output
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     settings: dict[str, t.Any] = {}
@@ -292,7 +295,7 @@ def _typed(found: dict[str, t.Any]) -> dict[str, t.Any]:
         "workers": _count(found["workers"]),
         "threads": threads,
         "worker_class": worker_class,
-        "binds": tuple(str(bind) for bind in binds) if isinstance(binds, (list, tuple)) else None,
+        "binds": tuple(_word(str(bind)) or "" for bind in binds) if isinstance(binds, (list, tuple)) else None,
         "accesslog": _word(found["accesslog"]),
         "access_log_format": _word(found["access_log_format"]),
         "errorlog": _word(found["errorlog"]),

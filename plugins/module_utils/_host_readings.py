@@ -70,13 +70,17 @@ def _read_paged(place: Place, root: str) -> tuple[int, int] | None:
 
 def read_memory(place: Place, root: str = "/") -> _host_health.Memory:
     """Return the memory as free(1) reckons it, or that of the cgroup if that has a limit."""
-    found = {name: size * KIB for name, size in numbers(read(join(root, "/proc/meminfo"))).items()}
+    usage = _cgroup.read_memory(_limiting(place, root)) if place.host.memory.limited_by == "cgroup" else None
+    return parse_memory(place, read(join(root, "/proc/meminfo")), usage)
+
+
+def parse_memory(place: Place, meminfo: str, usage: _cgroup.Memory | None = None) -> _host_health.Memory:
+    """Return the memory by what meminfo says, and by what the cgroup uses."""
+    found = {name: size * KIB for name, size in numbers(meminfo).items()}
     total = int(place.host.memory.amount)
     cache = found.get("Buffers", 0) + found.get("Cached", 0) + found.get("SReclaimable", 0)
     free = min(found.get("MemFree", 0), total)
     available = found.get("MemAvailable", free + cache)
-    limited_by = place.host.memory.limited_by
-    usage = _cgroup.read_memory(_limiting(place, root)) if limited_by == "cgroup" else None
     if usage:
         # The cgroup may be allowed more than the machine has left.
         room = min(max(0, total - usage.current), available)
@@ -90,7 +94,7 @@ def read_memory(place: Place, root: str = "/") -> _host_health.Memory:
         free=free,
         buffers_cache=cache,
         available=min(available, total),
-        limited_by=limited_by,
+        limited_by=place.host.memory.limited_by,
     )
 
 
@@ -160,8 +164,12 @@ def _cpu_of_cgroup(cpus: float, before: _cgroup.Cpu, after: _cgroup.Cpu, seconds
         si=None,
         st=None,
         sample=seconds,
-        throttled=round(100 * throttled / periods, 1) if periods > 0 else (None if after.periods is None else 0.0),
+        throttled=_share(throttled, periods) if after.periods is not None else None,
     )
+
+
+def _share(part: int, of: int) -> float:
+    return round(100 * min(1.0, max(0.0, part / of)), 1) if of > 0 else 0.0
 
 
 def read_load(root: str = "/") -> _host_health.Load | None:

@@ -46,6 +46,7 @@ _PROPERTIES = (
     "TasksMax",
     "Listen",
 )
+_GENERATIONS = 5
 # The alphabet of unit names; a template without an instance is not a unit that can run.
 _SERVICE = re.compile(r"[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
 _EXEC_START = re.compile(r"^[ \t]*ExecStart[ \t]*=[ \t]*[-@:+!|]*(.*)$", re.MULTILINE)
@@ -101,17 +102,26 @@ def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Se
     names = sorted({name for name in units.values() if name} | set(installed))
     known, listens = _read_units(names, run)
     services = []
+    left = {name: unit for name, unit in known.items() if name in installed or unit.main_pid in families}
     for master, workers in families.items():
-        unit = known.get(units[master] or "")
-        # A supervisor that systemd runs is not the service, though its cgroup holds it.
-        if unit and unit.main_pid != master and unit.name not in installed:
-            unit = None
-        services.append(_service(unit, master, workers, commands[master], installed, listens))
-    running = {service.unit.name for service in services if service.unit}
-    services += [
-        _service(known[name], None, (), (), installed, listens) for name in installed if name in known.keys() - running
-    ]
+        name = units[master] or ""
+        if name in left and _descends(master, left[name].main_pid, root):
+            services.append(_service(left.pop(name), master, workers, commands[master], installed, listens))
+        elif name not in installed or name not in known:
+            # Others run it, such as a supervisor that systemd runs and whose cgroup it is in.
+            services.append(_service(None, master, workers, commands[master], installed, listens))
+        # The rest are workers whose master has ended.
+    services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
     return sorted(services, key=lambda service: (service.name, service.master or 0))
+
+
+def _descends(pid: int, ancestor: int, root: str) -> bool:
+    """Whether a process is another one or was started by it, if need be by way of a shell or sudo."""
+    for _generation in range(_GENERATIONS):
+        if pid == ancestor:
+            return True
+        pid = _hoststate.parent_of(pid, root)
+    return False
 
 
 def _service(

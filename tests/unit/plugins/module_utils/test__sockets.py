@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _sockets
+
+SERVICES = str(Path(__file__).parents[3] / "fixtures" / "services")
+
+
+def test_a_captured_master() -> None:
+    """It listens on both loopback addresses, and where Gunicorn takes commands."""
+    control = "unix:/var/opt/shop/.gunicorn/gunicorn.ctl"
+    assert _sockets.read_listening(833, SERVICES) == ["127.0.0.1:8020", "[::1]:8020", control]
+
+
+def test_a_process_that_may_not_be_looked_into(tmp_path: Path) -> None:
+    """Or is gone: it is not known, which is not the same as none."""
+    assert _sockets.read_listening(833, str(tmp_path)) is None
+
+
+def test_unix_sockets() -> None:
+    """Those that listen, with one of the inodes; a path may hold blanks."""
+    table = (
+        "Num       RefCount Protocol Flags    Type St Inode Path\n"
+        "0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/my shop.sock\n"
+        "0000000084befae1: 00000002 00000000 00010000 0001 01 2 /run/other.sock\n"
+        "0000000084befae2: 00000003 00000000 00000000 0001 03 1 /run/connected.sock\n"
+        "0000000084befae3: 00000002 00000000 00010000 0001 01 1\n"
+    )
+    assert _sockets.parse_unix(table, {"1"}) == ["unix:/run/my shop.sock"]
+
+
+@pytest.mark.parametrize(
+    ("host", "family", "expected"),
+    [("127.0.0.1", socket.AF_INET, "127.0.0.1"), ("::1", socket.AF_INET6, "[::1]"), ("::", socket.AF_INET6, "[::]")],
+)
+def test_a_real_socket(host: str, family: int, expected: str) -> None:
+    """The kernel's table and this process's own descriptors."""
+    with socket.socket(family) as listening:
+        listening.bind((host, 0))
+        before = _sockets.read_listening(os.getpid())
+        listening.listen(1)
+        after = _sockets.read_listening(os.getpid())
+        address = f"{expected}:{listening.getsockname()[1]}"
+    assert before is not None
+    assert after is not None
+    assert set(after) - set(before) == {address}
+
+
+def test_configured_addresses_count_where_somebody_listens() -> None:
+    """What is configured only, and what is no address, does not."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        streams = [address, "127.0.0.1:1", "unix:/nowhere.sock", "fd://3", ""]
+        assert _sockets.configured_listening(streams) == [address]
+
+
+@given(st.text() | st.text("0123456789ABCDEF: \n"), st.sampled_from([socket.AF_INET, socket.AF_INET6]))
+def test_no_table_stops_it(table: str, family: int) -> None:
+    """Whatever the kernel of tomorrow writes there."""
+    line = "   0: 0100007F:1F54 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
+    _sockets.parse_tcp("\n" + table, family, {"1"})
+    _sockets.parse_tcp("\n" + line.replace("0100007F", table[:40].replace(" ", "") or "x"), family, {"1"})
+    _sockets.parse_unix("\n" + table, {"1"})
