@@ -163,7 +163,7 @@ SHORT = {
 }  # fmt: skip
 BUSY = {
     "host.cpu.us": 71.0, "host.cpu.sy": 11.5, "host.cpu.id": 2.3, "host.cpu.wa": 6.1, "host.cpu.si": 1.1,
-    "host.cpu.st": 8.0, "host.cpu.verdict": "watch", "host.cpu.reason": "8% of the CPU time is taken by other machines.",
+    "host.cpu.st": 8.0, "host.cpu.verdict": "watch", "host.cpu.reason": "8% of the CPU time goes to other machines.",
     "host.load.one": 4.2, "host.load.five": 3.1, "host.load.fifteen": 1.7,
     "host.load.per_core.one": 2.1, "host.load.per_core.five": 1.55, "host.load.per_core.fifteen": 0.85,
     "host.load.verdict": "watch", "host.load.reason": "The load is 1.55 for each core; 0.7 is the bound.",

@@ -162,6 +162,16 @@ def test_a_page_with_all_that_can_be_on_it(browser, tmp_path, kind, width, schem
     browser.screenshot(SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
 
 
+def test_it_prints(browser, tmp_path):
+    """On paper, A4 at 96 dots an inch, everything is there as well."""
+    report = fleet.of_every_kind()
+    page = tmp_path / "capacity_report.html"
+    page.write_text(_capacity_page.page(report), encoding="utf-8")
+    browser.show(page, 794, media="print")
+    check(browser, report, 794)
+    browser.screenshot(SCREENSHOTS / "of_every_kind-print.png")
+
+
 def check(browser, report, width):
     """Assert that the page shows the report's figures, fits the window, asked for nothing and ran nothing."""
     found = figures.read(browser.evaluate("document.documentElement.outerHTML"))
