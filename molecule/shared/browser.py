@@ -18,12 +18,12 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
 
-    def show(self, page: Path, width: int, scheme: str = "light") -> None:
-        """Load a file into a window of that width, in the light or dark scheme."""
+    def show(self, page: Path, width: int, scheme: str = "light", media: str = "screen") -> None:
+        """Load a file into a window of that width, in the light or dark scheme, or as it is printed."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
         self._driver.get(page.resolve().as_uri())
 
     def evaluate(self, expression: str) -> object:
@@ -37,18 +37,15 @@ class Browser:
     def screenshot(self, target: Path, most: int = 12000) -> None:
         """Save the page as PNG, in its full height up to that many pixels."""
         # Chromium would leave out what is not on the screen.
-        self._driver.execute_script("for (const e of document.querySelectorAll('.host')) e.style.contentVisibility = 'visible'")
+        self._driver.execute_script(
+            "for (const e of document.querySelectorAll('.host')) e.style.contentVisibility = 'visible'"
+        )
         size = self._driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
         clip = {**size, "height": min(size["height"], most), "scale": 1}
         options = {"captureBeyondViewport": True, "clip": clip}
         target.parent.mkdir(parents=True, exist_ok=True)
         picture = self._driver.execute_cdp_cmd("Page.captureScreenshot", options)
         target.write_bytes(base64.b64decode(picture["data"]))
-
-    def pdf(self) -> bytes:
-        """Return the page as it is printed on A4."""
-        printed = self._driver.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
-        return base64.b64decode(printed["data"])
 
 
 @contextlib.contextmanager

@@ -93,7 +93,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def collection_version(root: Path) -> str:
-    """Return the version of the collection in this folder: an installed one has a manifest, a checkout has galaxy.yml."""
+    """Return the version of the collection in a folder: an installed one has a manifest, a checkout has galaxy.yml."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return str(json.loads((root / "MANIFEST.json").read_text(encoding="utf-8"))["collection_info"]["version"])
     with contextlib.suppress(OSError, yaml.YAMLError, KeyError, TypeError):

@@ -13,8 +13,8 @@ description:
   - Takes what M(pyweb.gunicorn.gunicorn_service_info) and M(pyweb.gunicorn.gunicorn_sizing_info) returned on each host,
     judges each service, and writes the report on the controller.
   - C(capacity_report.html) is one file that needs nothing but itself, C(capacity_report.json) has the figures, and
-    C(capacity_report_host_vars) has a file for each host with a recommendation, to be reviewed and committed. Files there
-    of hosts that are not in this report stay.
+    C(capacity_report_host_vars) has a file for each host with a recommendation, to be reviewed and committed. Files
+    there of hosts that are not in this report stay.
   - It is what the playbook C(pyweb.gunicorn.capacity_report) ends with, and is meant to be called by that.
 author:
   - The pyweb.gunicorn authors (@pyweb)
@@ -50,8 +50,8 @@ options:
     required: true
   info:
     description:
-      - For each of O(hosts), in their order, what M(pyweb.gunicorn.gunicorn_service_info) returned, also where that was a
-        failure or the host could not be reached.
+      - For each of O(hosts), in their order, what M(pyweb.gunicorn.gunicorn_service_info) returned, also where that was
+        a failure or the host could not be reached.
     type: list
     elements: dict
     required: true

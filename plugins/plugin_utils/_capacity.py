@@ -294,11 +294,10 @@ def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement
         return Judgement("watch", f"Run {wanted} ({recommended['worker_class']}) instead of {instead}.")
     if way.kind == "remove":
         return Judgement("watch", f"{_too_many(recommended)}: {_taken_away(way.number, recommended)}.")
+    right = f"{_workers(recommended['workers'])} would be right"
     if host["memory"]["verdict"] not in ("healthy", None) or not _has_room(host, service, way.number):
         return Judgement(
-            "watch",
-            f"{_workers(recommended['workers'])} would be right for the CPU, but RAM is not free for {way.number} more: "
-            "see first what takes it.",
+            "watch", f"{right} for the CPU, but RAM is not free for {way.number} more: see first what takes it."
         )
     if host["verdict"] == "short":
         return None
@@ -308,11 +307,7 @@ def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement
         return Judgement("watch", f"RAM is free: {added}.")
     if idle >= IDLE:
         return Judgement("watch", f"The CPU is idle ({idle:.0f}%) and RAM is free: {added}.")
-    return Judgement(
-        "watch",
-        f"{_workers(recommended['workers'])} would be right, but only {idle:.0f}% of the CPU is idle now: see first what "
-        "takes it.",
-    )
+    return Judgement("watch", f"{right}, but only {idle:.0f}% of the CPU is idle now: see first what takes it.")
 
 
 def _shape(workers: float, threads: float) -> str:

@@ -109,7 +109,7 @@ HOST = {
         "reason": str,
     },
     "cpu": {
-        **{kind: float for kind in ("us", "sy", "ni", "id", "wa", "hi", "si", "st")},
+        **dict.fromkeys(("us", "sy", "ni", "id", "wa", "hi", "si", "st"), float),
         "sample": float,
         "verdict": str,
         "reason": str,

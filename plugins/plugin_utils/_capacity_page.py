@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import jinja2
+import markupsafe
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import on_one_line
@@ -174,7 +175,7 @@ def _of(value: float | None, whole: float) -> float:
 
 def _shown(value: object) -> object:
     """Make what a template prints printable; what Jinja escaped already was made so before."""
-    return on_one_line(value) if type(value) is str else value
+    return on_one_line(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
 
 
 def size(amount: float) -> str:

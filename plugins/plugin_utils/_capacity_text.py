@@ -115,8 +115,8 @@ def _file_name(name: str, taken: t.Container[str]) -> str:
 def snippet(name: str, services: list[dict], generated: float) -> str:
     """Return the text of one file: a document for each service, since the role runs once for each."""
     lines = _comment(
-        f"For host_vars of {name}, to be reviewed: what pyweb.gunicorn.capacity_report measured on "
-        f"{moment(generated)}. It counts where gunicorn_workers is auto, and changes nothing until the role runs with it."
+        f"For host_vars of {name}, to review: what pyweb.gunicorn.capacity_report measured on {moment(generated)}. "
+        "It counts where gunicorn_workers is auto, and changes nothing until the role runs with it."
     )
     if len(services) > 1:
         lines += _comment(

@@ -20,7 +20,7 @@ def on_one_line(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """Return the columns that a text takes in a terminal: two for each wide character, none for an accent on another."""
+    """Return the columns that a text takes in a terminal: two for a wide character, none for an accent on another."""
     return sum(_columns(character) for character in text)
 
 

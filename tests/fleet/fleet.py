@@ -15,6 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "capacity_report"
 MIB = 1 << 20
 BOUNDS = {"cpu": 9, "memory": 40, "tasks": None, "minimum": 1, "maximum": None}
+NO_PYTHON = "The module interpreter '/usr/bin/python3' was not found."
 GENERATED = 1763812345
 # What a host, or who names it, could try on the page, the terminal, the files and the snippets.
 HOSTILE = (
@@ -59,7 +60,7 @@ def host(name: str = "web1", **changes: object) -> dict:
         changes.setdefault(
             "recommended.reason", f"{changes['recommended.workers']} workers: because {decided} decides."
         )
-        changes.setdefault(f"recommended.bounds", {**BOUNDS, decided: changes["recommended.workers"]})
+        changes.setdefault("recommended.bounds", {**BOUNDS, decided: changes["recommended.workers"]})
     sizing = {key.partition(".")[2]: value for key, value in changes.items() if key.startswith("recommended.")}
     for key, value in changes.items():
         area, _dot, path = key.partition(".")
@@ -96,7 +97,7 @@ def of_every_kind() -> dict:
         two_services("two-sites"),
         without_service("cache1"),
         unreachable("gone.example.com"),
-        _capacity.report_host("no-python", {"failed": True, "msg": "The module interpreter '/usr/bin/python3' was not found."}, {}),
+        _capacity.report_host("no-python", {"failed": True, "msg": NO_PYTHON}, {}),
     )  # fmt: skip
 
 
@@ -162,10 +163,10 @@ SHORT = {
 }  # fmt: skip
 BUSY = {
     "host.cpu.us": 71.0, "host.cpu.sy": 11.5, "host.cpu.id": 2.3, "host.cpu.wa": 6.1, "host.cpu.si": 1.1,
-    "host.cpu.st": 8.0, "host.cpu.verdict": "watch", "host.cpu.reason": "8% of the CPU time is taken by other machines.",
+    "host.cpu.st": 8.0, "host.cpu.verdict": "watch", "host.cpu.reason": "8% of the CPU time goes to other machines.",
     "host.load.one": 4.2, "host.load.five": 3.1, "host.load.fifteen": 1.7,
     "host.load.per_core.one": 2.1, "host.load.per_core.five": 1.55, "host.load.per_core.fifteen": 0.85,
-    "host.load.verdict": "watch", "host.load.reason": "The load is 1.55 for each core on 5 minutes; 0.7 is the bound.",
+    "host.load.verdict": "watch", "host.load.reason": "The load is 1.55 for each core; 0.7 is the bound.",
     "host.verdict": "watch", "host.reason": "The load is above 0.7 for each core.", "recommended.workers": 5,
 }  # fmt: skip
 STOPPED = {
@@ -174,7 +175,8 @@ STOPPED = {
     "service.memory.private": 0, "service.memory.shared": 0, "service.memory.per_worker": None,
 }  # fmt: skip
 UNMEASURED = {
-    "host.pressure": None, "host.swap.total": 0, "host.swap.used": 0, "service.requests": None, "service.measured": None,
+    "host.pressure": None, "host.swap.total": 0, "host.swap.used": 0,
+    "service.requests": None, "service.measured": None,
     "service.memory.private": None, "service.memory.shared": None, "service.memory.per_worker": None,
     "service.gunicorn_version": None, "recommended.workers": 5, "recommended.connections": None,
     "service.unseen": ["memory of the processes: only root and the user shop may read it"],

@@ -74,8 +74,10 @@ def browser():
 
 
 def test_the_report_is_written_where_it_was_called(run):
-    """A page, its figures, and a snippet for the one host with a recommendation; the exit code says that one is missing."""
-    assert run.files == {"capacity_report.html", "capacity_report.json", f"capacity_report_host_vars/{WEB}.yml"}, run.output
+    """A page, its figures, and a snippet for the host with a service; the exit code says that another is missing."""
+    assert run.files == {"capacity_report.html", "capacity_report.json", f"capacity_report_host_vars/{WEB}.yml"}, (
+        run.output
+    )
     assert run.code == 2
     assert f"fatal: [{GONE}]: FAILED! => " in run.output
     assert "Missing in the report. Not reachable: " in run.output
@@ -85,7 +87,10 @@ def test_the_report_is_written_where_it_was_called(run):
 
 def test_each_host_is_in_it(run):
     """The one that serves, the one without Gunicorn, and the one that does not answer, in the inventory's order."""
-    told = {host["name"]: (host["reachable"], [service["name"] for service in host["services"]]) for host in run.report["hosts"]}
+    told = {
+        host["name"]: (host["reachable"], [service["name"] for service in host["services"]])
+        for host in run.report["hosts"]
+    }
     assert told == {WEB: (True, ["shop"]), CACHE: (True, []), GONE: (False, [])}
     assert run.host(GONE)["problem"].startswith("Not reachable: ")
     assert run.host(WEB)["problem"] is None
@@ -155,6 +160,16 @@ def test_a_page_with_all_that_can_be_on_it(browser, tmp_path, kind, width, schem
     browser.show(page, width, scheme)
     check(browser, report, width)
     browser.screenshot(SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
+
+
+def test_it_prints(browser, tmp_path):
+    """On paper, A4 at 96 dots an inch, everything is there as well."""
+    report = fleet.of_every_kind()
+    page = tmp_path / "capacity_report.html"
+    page.write_text(_capacity_page.page(report), encoding="utf-8")
+    browser.show(page, 794, media="print")
+    check(browser, report, 794)
+    browser.screenshot(SCREENSHOTS / "of_every_kind-print.png")
 
 
 def check(browser, report, width):

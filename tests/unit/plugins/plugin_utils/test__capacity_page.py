@@ -103,6 +103,33 @@ def test_the_page_loads_nothing() -> None:
     assert not re.search(r"https?://|url\(|@import|<script|<link|<img|src=", page)
 
 
+def test_texts_can_be_read_on_their_colours() -> None:
+    """In both schemes, with the contrast of 4.5 that WCAG 2 asks for (success criterion 1.4.3)."""
+    styles = _capacity_page.TEMPLATE.read_text(encoding="utf-8")
+    schemes = re.findall(r":root{(--page[^}]*)}", styles)
+    assert len(schemes) == 3
+    light = dict(re.findall(r"--([a-z-]+):(#[0-9a-f]+)", schemes[0]))
+    for scheme in schemes:
+        colours = {**light, **dict(re.findall(r"--([a-z-]+):(#[0-9a-f]+)", scheme))}
+        pairs = [(verdict, f"{verdict}-bg") for verdict in ("short", "watch", "healthy", "missing")]
+        pairs += [(text, ground) for text in ("ink", "soft") for ground in ("page", "card")] + [("short", "card")]
+        for text, ground in pairs:
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground, scheme)
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, as WCAG 2 defines it."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 def test_the_page_stays_light() -> None:
     """10 kB for a host: 500 hosts are no more than a photo is."""
     assert len(_capacity_page.page(fleet.large(500)).encode()) < 500 * 10_000

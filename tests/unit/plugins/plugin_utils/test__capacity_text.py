@@ -59,9 +59,8 @@ def test_the_snippet_of_a_host() -> None:
     host = _capacity.report_host("web1", read, fleet.sized(read, **own))
     assert _capacity_text.snippets(fleet.report(host)) == {
         "web1.yml": """\
-# For host_vars of web1, to be reviewed: what pyweb.gunicorn.capacity_report measured on 2025-11-22
-# 11:52 UTC. It counts where gunicorn_workers is auto, and changes nothing until the role runs with
-# it.
+# For host_vars of web1, to review: what pyweb.gunicorn.capacity_report measured on 2025-11-22 11:52
+# UTC. It counts where gunicorn_workers is auto, and changes nothing until the role runs with it.
 ---
 # Service shop. The CPU is idle (81%) and RAM is free: add 2 workers, which makes 7.
 # 7 workers: 2 cores x (1 + wait ratio 1.8), rounded up, + 1 = 7 by CPU; 7941 MiB - 1588.2 MiB
