@@ -132,12 +132,13 @@ def scheduled(pids: list[int], root: Path = ROOT) -> tuple[float, float]:
 class Service:
     """A setting of the sweep as a running service."""
 
-    def __init__(self, name: str, port: int, path: str, workers: int, threads: int) -> None:
+    def __init__(self, name: str, path: str, workers: int, threads: int) -> None:
         self.unit = PREFIX + name
         self.workers, self.threads = workers, threads
         self.runtime = Path("/run/gunicorn", self.unit)
-        self.target = load.parse_target(f"{name}=127.0.0.1:{port},path={path}")
-        self._port = port
+        # Not TCP: the kernel's work for a connection would be half of what the load costs.
+        self._address = f"unix:{self.runtime}/socket"
+        self.target = load.Target(name, *load.parse_address(self._address), path=path)
         self.pid = 0
 
     def start(self, properties: dict[str, str], environment: dict[str, str]) -> None:
@@ -173,7 +174,7 @@ class Service:
             "--config=/etc/opt/sizing/gunicorn.conf.py",
             f"--workers={self.workers}",
             f"--threads={self.threads}",
-            f"--bind=127.0.0.1:{self._port}",
+            f"--bind={self._address}",
             "--log-level=warning",
             "sizing.wsgi:application",
         )
@@ -281,7 +282,7 @@ def per_second(before: dict[str, float], after: dict[str, float]) -> dict[str, f
     """Return the cores that each had between two readings; foreign is what others on the machine took."""
     seconds = after["clock"] - before["clock"]
     rates = {name: (after[name] - before[name]) / seconds for name in before if name != "clock"}
-    rates["foreign"] = rates.pop("busy") - rates.pop("own")
+    rates["foreign"] = rates["busy"] - rates.pop("own")
     return {name: round(rate, 4) for name, rate in rates.items()}
 
 
@@ -349,10 +350,8 @@ class Agent:
         except AgentError as error:
             return {"problem": str(error)}
 
-    def do_start(
-        self, name: str, port: int, path: str, workers: int, threads: int, properties: dict, environment: dict
-    ) -> dict:
-        service = self._services[name] = Service(name, port, path, workers, threads)
+    def do_start(self, name: str, path: str, workers: int, threads: int, properties: dict, environment: dict) -> dict:
+        service = self._services[name] = Service(name, path, workers, threads)
         service.start(properties, environment)
         return {"problem": None}
 

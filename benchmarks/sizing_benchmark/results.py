@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 from sizing_benchmark import rules
 from sizing_benchmark.cases import Application, Limit, Setting
 
+# In cores
+FOREIGN = 0.2
+IDLE = 0.2
+
 
 @dataclass
 class Record:
@@ -46,9 +50,15 @@ class Record:
         return self.middle("throughput")
 
     def middle(self, name: str) -> float | None:
-        """Return the median over the rounds of one of their values."""
-        values = [one[name] for one in self.rounds if one[name] is not None]
+        """Return the median over the rounds of one of their values; those that others disturbed only if all were."""
+        rounds = [one for one in self.rounds if not one["disturbed"]] or self.rounds
+        values = [one[name] for one in rounds if one[name] is not None]
         return round(statistics.median(values), 4) if values else None
+
+    @property
+    def quiet(self) -> int:
+        """How many rounds nobody disturbed."""
+        return sum(not one["disturbed"] for one in self.rounds)
 
     def note(self, answer: dict) -> None:
         """Take from the agent's answer what is not of a single round."""
@@ -59,14 +69,13 @@ class Record:
             self.reload_seconds, self.reload_longest = answer["reload_seconds"], answer["reload_longest"]
         self.failures = (self.failures + answer["failures"])[:5]
 
-    def trouble(self, answers: list[dict], reload: bool) -> str | None:
-        """Return why the setting is not admissible, if so."""
-        problems = [answer["problem"] for answer in answers if answer["problem"]]
-        if problems:
-            return str(problems[0])
+    def trouble(self, answer: dict) -> str | None:
+        """Return why the setting is not admissible after this answer of the agent, if so."""
+        if answer["problem"]:
+            return str(answer["problem"])
         if self.failures:
             return f"lost a request: {self.failures[0]['kind']}: {self.failures[0]['detail']}"
-        if reload and self.reload_seconds is None:
+        if answer.get("reload_seconds", 0) is None:
             return "the reload did not come to its end"
         return None
 
@@ -103,6 +112,11 @@ class Record:
         """Read what as_dict wrote; what it computed is computed anew."""
         names = (*cls.__dataclass_fields__,)
         return cls(values["app"], **{name: values[name] for name in names if name in values})
+
+
+def is_disturbed(cores: dict[str, float], nproc: int) -> bool:
+    """Whether others took CPU time that the service could have used: more than noise, and there was none left."""
+    return cores["foreign"] > FOREIGN and cores["busy"] > nproc - IDLE
 
 
 class Results:

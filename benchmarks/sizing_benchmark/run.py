@@ -15,26 +15,22 @@ from pathlib import Path
 
 from sizing_benchmark import host, plan, rules
 from sizing_benchmark.cases import Application, Limit, Setting
-from sizing_benchmark.results import Record, Results
+from sizing_benchmark.results import FOREIGN, Record, Results, is_disturbed
 
-FIRST_PORT = 9100
 CONCURRENCY = 64
 # More workers than this are not started: they would take the machine's memory, and never be in use at once.
 MOST_WORKERS = 96
 # Settings that come so near to the best are measured again, at most so many.
 FINAL_SHARE, FINALISTS = 0.9, 8
-# So often a round is tried that others on the machine disturb.
-ATTEMPTS = 2
 
 
 class Options(t.NamedTuple):
-    """How long and how often is measured. Foreign is the share of a core that others may take meanwhile."""
+    """How long and how often is measured, and how long is waited for others on the machine; in seconds."""
 
     ladders: plan.Ladders = plan.FULL
     rounds: int = 3
     warmup: float = 0.4
     seconds: float = 1.2
-    foreign: float = 0.2
     patience: float = 5.0
 
 
@@ -111,11 +107,11 @@ class Run:
         for record in chosen:
             if record.admissible and record.setting not in self._running:
                 self._start(application, limit, record.setting)
-        for number in range(1, self._options.rounds):
+        # More rounds than wanted, if others disturbed some
+        for _ in range(2 * self._options.rounds):
             for record in chosen:
-                if record.setting in self._running:
-                    last = number == self._options.rounds - 1
-                    record.judge(self._measure(record, reload=last and record.reload_seconds is None))
+                if record.setting in self._running and record.quiet < self._options.rounds:
+                    record.judge(self._measure(record, reload=record.reload_seconds is None))
                     self._save()
 
     def _measure_application(self, application: Application, limit: Limit) -> None:
@@ -131,13 +127,10 @@ class Run:
         say(f"  measured: wait ratio {measured.wait_ratio:.2f}, worker {measured.worker_memory / (1 << 20):.0f} MiB")
 
     def _start(self, application: Application, limit: Limit, setting: Setting) -> str | None:
-        number = next(self._numbers)
-        name = f"s{number}"
-        self._running[setting] = name
+        name = self._running[setting] = f"s{next(self._numbers)}"
         answer = self._agent.ask(
             "start",
             name=name,
-            port=FIRST_PORT + number,
             path=application.path,
             workers=setting.workers,
             threads=setting.threads,
@@ -150,29 +143,32 @@ class Run:
         return problem
 
     def _measure(self, record: Record, reload: bool) -> str | None:
-        """Add a round to a record; while others use the machine, wait for them, but not for ever."""
-        options, answers = self._options, []
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._agent.ask("quiet", cores=options.foreign, seconds=options.patience)
-            answer = self._agent.ask(
-                "measure",
-                name=self._running[record.setting],
-                concurrency=CONCURRENCY,
-                warmup=options.warmup,
-                seconds=options.seconds,
-                reload=reload and not attempt,
-            )
-            if "round" not in answer:
-                return str(answer["problem"])
-            answers.append(answer)
-            record.note(answer)
-            if answer["problem"]:
-                break
-            if answer["round"]["cores"]["foreign"] <= options.foreign or not options.patience:
-                break
-        record.rounds.append(min((answer["round"] for answer in answers), key=lambda one: one["cores"]["foreign"]))
-        return record.trouble(answers, reload)
+        """Add a round to a record. If others disturb it, wait for them, but not for ever, and try once more."""
+        trouble = self._measure_once(record, reload)
+        if trouble is None and record.rounds[-1]["disturbed"] and self._options.patience:
+            self._agent.ask("quiet", cores=FOREIGN, seconds=self._options.patience)
+            disturbed = record.rounds.pop()
+            trouble = self._measure_once(record, reload=False)
+            if record.rounds[-1]["disturbed"]:
+                record.rounds[-1] = min(disturbed, record.rounds[-1], key=lambda one: one["cores"]["foreign"])
+        return trouble
+
+    def _measure_once(self, record: Record, reload: bool) -> str | None:
+        options = self._options
+        answer = self._agent.ask(
+            "measure",
+            name=self._running[record.setting],
+            concurrency=CONCURRENCY,
+            warmup=options.warmup,
+            seconds=options.seconds,
+            reload=reload,
+        )
+        if "round" not in answer:
+            return str(answer["problem"])
+        record.note(answer)
+        one = answer["round"]
+        record.rounds.append({**one, "disturbed": is_disturbed(one["cores"], self._results.host["nproc"])})
+        return record.trouble(answer)
 
     def _stop(self, settings: list[Setting]) -> None:
         names = [self._running.pop(setting) for setting in settings if setting in self._running]

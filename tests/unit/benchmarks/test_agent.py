@@ -63,4 +63,4 @@ def test_rates_are_per_second() -> None:
     """And what this host did not take of the machine, others did."""
     before = {"clock": 10.0, "busy": 100.0, "own": 50.0, "service": 5.0}
     after = {"clock": 12.0, "busy": 103.0, "own": 52.0, "service": 6.0}
-    assert agent.per_second(before, after) == {"service": 0.5, "foreign": 0.5}
+    assert agent.per_second(before, after) == {"service": 0.5, "busy": 1.5, "foreign": 0.5}

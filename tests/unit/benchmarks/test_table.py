@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from sizing_benchmark import table
 from sizing_benchmark.cases import APPLICATIONS, LIMITS, MIB, Setting
-from sizing_benchmark.results import Record, Results
+from sizing_benchmark.results import Record, Results, is_disturbed
 from sizing_benchmark.rules import Measured
 
 HOST = {"nproc": 2, "cpus": 2.0, "memory": 16 << 30, "gunicorn": "27.0.1", "django": "5.2", "python": "3.11"}
@@ -20,7 +21,9 @@ HOST = {"nproc": 2, "cpus": 2.0, "memory": 16 << 30, "gunicorn": "27.0.1", "djan
 
 def record(workers: int, threads: int = 1, throughput: float = 100.0, problem: str | None = None) -> Record:
     """Return that of a setting of the application that only computes, without limits."""
-    rounds = [{"throughput": throughput + change, "p50": 0.1, "p99": 0.2} for change in (-10, 0, 20)]
+    rounds = [
+        {"throughput": throughput + change, "p50": 0.1, "p99": 0.2, "disturbed": False} for change in (-10, 0, 20)
+    ]
     return Record("cpu", "none", workers, threads, rounds, memory_peak=workers * 50 * MIB, problem=problem)
 
 
@@ -45,6 +48,22 @@ def test_setting_has_one_record() -> None:
     assert [(one.workers, one.median) for one in kept.records] == [(2, 100), (5, 200)]
 
 
+def test_rounds_that_others_disturbed_do_not_count() -> None:
+    """Unless there is no other."""
+    one = record(5)
+    one.rounds[2]["disturbed"] = True
+    assert (one.median, one.quiet) == (95, 2)
+    for each in one.rounds:
+        each["disturbed"] = True
+    assert (one.median, one.quiet) == (100, 0)
+
+
+@pytest.mark.parametrize(("foreign", "busy", "disturbed"), [(0.9, 1.95, True), (0.1, 2.0, False), (0.9, 1.5, False)])
+def test_others_disturb_if_they_leave_nothing(foreign: float, busy: float, disturbed: bool) -> None:
+    """A service that has used up its quota misses nothing."""
+    assert is_disturbed({"foreign": foreign, "busy": busy}, 2) is disturbed
+
+
 def answer(**changes: object) -> dict:
     """Return one of the agent."""
     memory = {"pss": 90 * MIB, "pss_per_worker": 40 * MIB}
@@ -65,7 +84,7 @@ def test_setting_is_admissible_if_nothing_was_lost(changes: dict, problem: str |
     given = answer(**changes)
     one = record(5)
     one.note(given)
-    one.judge(one.trouble([given], reload=True))
+    one.judge(one.trouble(given))
     one.judge(None)
     assert (one.problem, one.admissible, one.oom) == (problem, problem is None, problem == "OOM kill")
 
@@ -113,6 +132,13 @@ def test_setting_that_did_not_last_has_its_reason_in_the_table() -> None:
     made = table.table(results(record(2), record(5, problem="OOM kill")))
     assert cells(made, 1)[0][3] == "5: OOM kill"
     assert "fails 1 x" in made
+
+
+def test_least_is_that_of_all_rows() -> None:
+    """The rule with 2 workers reaches all of the best of one application, and half of that of the other."""
+    other = [dataclasses.replace(record(2, throughput=50), application="memory"), record(5), record(2)]
+    made = table.table(results(*other, dataclasses.replace(record(5, throughput=100), application="memory")))
+    assert cells(made, 3)[0][5] == "**50%**"
 
 
 def test_table_says_how_far_it_repeats() -> None:
