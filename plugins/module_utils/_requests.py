@@ -53,8 +53,8 @@ class Latency(NamedTuple):
 class Requests(NamedTuple):
     """What requests took since `since` (seconds of the clock), as the service's counters or its access log tell.
 
-    `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is not
-    known, or not of enough requests, is None.
+    `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is
+    not known, or not of enough requests, is None.
     """
 
     count: int

@@ -375,8 +375,8 @@ services:
           type: float
         memory_per_worker:
           description:
-            - Twice RV(services[].memory.per_worker), as a reload starts the new workers before the old ones have stopped.
-              Rounded up to 8 MiB, with its unit.
+            - Twice RV(services[].memory.per_worker), as a reload starts the new workers before the old ones have
+              stopped. Rounded up to 8 MiB, with its unit.
           type: str
         requests:
           description: How many requests there were to measure by.

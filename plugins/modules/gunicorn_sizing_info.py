@@ -83,7 +83,8 @@ options:
     description:
       - Whether the application may serve several requests at once in one process. Only who knows its code can say so.
       - If it may and its requests wait for at least half as long as they compute (O(wait_ratio)), it gets threads
-        before more workers. They take less memory. Where the memory does not hold enough workers, each has more threads.
+        before more workers. They take less memory. Where the memory does not hold enough workers, each has more
+        threads.
     type: bool
     default: false
   minimum:

@@ -77,7 +77,7 @@ def test_description_is_text(host):
     assert unit_property(host, "Description") == "Notes (100% of them)"
 
 
-HOOKS = "when_ready on_reload post_fork post_worker_init pre_request post_request child_exit".split()
+HOOKS = {"when_ready", "on_reload", "post_fork", "post_worker_init", "pre_request", "post_request", "child_exit"}
 
 
 def test_hooks_of_the_user_are_called_beside_those_of_the_role(host):
@@ -85,10 +85,10 @@ def test_hooks_of_the_user_are_called_beside_those_of_the_role(host):
     assert host.run("systemctl restart notes-web").rc == 0
     assert ask_as(host, "www-data").rc == 0
     host.check_output("systemctl reload notes-web")
-    journal = "journalctl _SYSTEMD_INVOCATION_ID=%s --output=cat" % unit_property(host, "InvocationID")
+    journal = f"journalctl _SYSTEMD_INVOCATION_ID={unit_property(host, 'InvocationID')} --output=cat"
     host.run(f"timeout 30 sh -c 'until {journal} | grep --quiet child_exit; do sleep 0.1; done'")
     said = host.check_output(journal)
-    assert set(HOOKS) == {line.split("notes: ")[1].split()[0] for line in said.splitlines() if "notes: " in line}
+    assert {line.split("notes: ")[1].split()[0] for line in said.splitlines() if "notes: " in line} == HOOKS
     assert "Traceback" not in said
     # that of the workers which have ended
     assert host.file("/run/gunicorn/notes-web/requests-0").exists

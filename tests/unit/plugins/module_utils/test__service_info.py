@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -96,8 +95,24 @@ class TestServices:
             reverse=True,
         )
         assert plain["memory"]["per_worker"] == dearest
-        mebibytes = f"{math.ceil(dearest / (1 << 20))}M"
-        assert plain["measured"] == {"wait_ratio": None, "memory_per_worker": mebibytes, "requests": 3}
+
+    def test_three_requests_are_no_measurement(self, root: Path) -> None:
+        """A worker that has served next to nothing has not yet taken what it will."""
+        assert services_of(root)["plain"]["measured"] is None
+
+    @pytest.mark.parametrize(
+        ("ratio", "rounded"), [(None, None), (0.0, 0.0), (8.349, 8.3), (0.0349, 0.035), (123.4, 120)]
+    )
+    def test_what_is_measured_is_rounded(self, ratio: float | None, rounded: float | None) -> None:
+        """Two digits, and twice the memory of a worker up to the next 8 MiB: a second measurement gives the same."""
+        requests = {"count": 100, "wait_ratio": ratio}
+        assert _service_info._measured(requests, {"per_worker": (61 << 20) + 1}) == {
+            "wait_ratio": rounded,
+            "memory_per_worker": "128M",
+            "requests": 100,
+        }
+        assert _service_info._measured({**requests, "count": 99}, {"per_worker": 1}) is None
+        assert _service_info._measured(requests, {"per_worker": None}) is None
 
     def test_one_with_its_log_in_the_journal(self, root: Path) -> None:
         """And with limits of its own; secrets of its command line are not told."""
