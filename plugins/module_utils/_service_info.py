@@ -27,7 +27,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _versions,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read_tail, whole_lines
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, plain, read_tail, whole_lines
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
 try:
@@ -137,7 +137,7 @@ def _directory(service: _services.Service, root: str) -> str | None:
             return os.readlink(join(root, f"/proc/{service.master}/cwd"))
         except OSError:
             pass
-    return (service.unit.directory or "/") if service.unit else None
+    return service.unit.directory if service.unit else None
 
 
 def _count(subject: _Subject, root: str) -> _Counted:
@@ -411,7 +411,7 @@ def _read_requests(
     sample = _access_log.Sample(
         early.access_log_size,
         late.access_log_size,
-        _access_log.Spent(*(after - before for before, after in zip(early.spent, late.spent))),
+        _access_log.Spent(*(_difference(before, after) for before, after in zip(early.spent, late.spent))),
     )
     life = (subject.started, time.time())
     try:
@@ -431,6 +431,11 @@ def _read_requests(
             f"{_access_log.ENOUGH_IN_LIFE} in a log since the start whose workers all are still there"
         )
     return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": "access_log"}
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    """Return what was spent in the sample; not known where a worker ended, and what it had spent is gone with it."""
+    return after - before if before is not None and after is not None and after >= before else None
 
 
 def _spent_in_life(spent: _access_log.Spent, processes: list[dict[str, t.Any]]) -> _access_log.Spent:
@@ -494,7 +499,7 @@ def _host(
     for name, verdict in verdicts.items():
         readings[name] = {**readings[name], **verdict._asdict()}
     return {
-        "name": os.uname().nodename,
+        "name": plain(os.uname().nodename),
         "cpus": place.host.cpus.amount,
         "cpus_limited_by": place.host.cpus.limited_by,
         **readings,

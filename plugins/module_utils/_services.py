@@ -264,7 +264,7 @@ def _parse_unit(name: str, values: dict[str, str]) -> Unit:
         restarts=whole(values.get("NRestarts", "")),
         user=values.get("User", "") or "root",
         slice=values.get("Slice", "") or "system.slice",
-        directory=values.get("WorkingDirectory", "").lstrip("!-") or None,
+        directory=_directory(values.get("WorkingDirectory", "")),
         cpu_seconds=None if usage is None or usage >= 1 << 63 else usage / 1e9,
         memory=_accounted(values, "MemoryCurrent"),
         memory_peak=_accounted(values, "MemoryPeak"),
@@ -272,6 +272,12 @@ def _parse_unit(name: str, values: dict[str, str]) -> Unit:
         cpus_max=parse_span(values.get("CPUQuotaPerSecUSec", "")),
         tasks_max=whole(values.get("TasksMax", "")),
     )
+
+
+def _directory(text: str) -> str | None:
+    """Return where the service starts; None for the user's home, which stands there as ~."""
+    path = text.lstrip("!-") or "/"
+    return path if path.startswith("/") else None
 
 
 def _accounted(values: dict[str, str], name: str) -> int | None:

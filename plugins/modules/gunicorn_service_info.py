@@ -617,7 +617,7 @@ def main() -> None:
     def run(command: list[str]) -> str:
         """Return what a command prints: nothing where the host does not have it, or does not let this user ask."""
         try:
-            return module.run_command(command, handle_exceptions=False)[1]
+            return module.run_command(command, errors="replace", handle_exceptions=False)[1]
         except OSError:
             return ""
 

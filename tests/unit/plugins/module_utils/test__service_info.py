@@ -99,6 +99,13 @@ class TestServices:
         mebibytes = f"{math.ceil(dearest / (1 << 20))}M"
         assert plain["measured"] == {"wait_ratio": None, "memory_per_worker": mebibytes, "requests": 3}
 
+    def test_what_it_once_had_more_counts(self) -> None:
+        """A worker that is idle now will need it again; a kernel that does not tell is no error."""
+        worker = {"anonymous": 70, "pss_file": 5, "pss_shmem": 1, "rss": 90, "peak_rss": 120}
+        assert _service_info.cost_of(worker) == 106
+        assert _service_info.cost_of({**worker, "peak_rss": None}) == 76
+        assert _service_info.cost_of({**worker, "pss_file": None}) is None
+
     def test_one_with_its_log_in_the_journal(self, root: Path) -> None:
         """And with limits of its own; secrets of its command line are not told."""
         jrn = services_of(root)["jrn"]
