@@ -184,7 +184,8 @@ def _service(
     service, configured = subject.service, subject.configured
     unit = service.unit
     unseen: list[str] = []
-    if unit and unit.main_pid and not service.master:
+    hidden = bool(unit and unit.main_pid and not service.master)
+    if hidden:
         unseen.append("processes: this user may not see those of others")
     if not configured.complete:
         unseen.append("configuration: what stands in Gunicorn's configuration file is not known")
@@ -207,7 +208,7 @@ def _service(
         "python_version": _versions.read_python(service.master, service.arguments, root) if service.master else None,
         "worker_class": configured.worker_class,
         "threads": configured.threads,
-        "workers": {"configured": configured.workers, "running": len(service.workers)},
+        "workers": {"configured": configured.workers, "running": None if hidden else len(service.workers)},
         "processes": processes,
         "memory": memory,
         "cgroup": _accounting(subject),

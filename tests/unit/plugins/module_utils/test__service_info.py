@@ -155,6 +155,14 @@ class TestServices:
             "worker exits",
         ]
 
+    def test_a_user_who_sees_no_processes(self, root: Path) -> None:
+        """As with hidepid: the service runs, by what systemd says, and nobody knows with how many workers."""
+        for pid in (833, 835, 836, 993, 1003, 1015):
+            shutil.rmtree(root / f"proc/{pid}")
+        plain = services_of(root)["plain"]
+        assert (plain["state"], plain["workers"]) == ("active", {"configured": 2, "running": None})
+        assert plain["unseen"][0] == "processes: this user may not see those of others"
+
     @pytest.mark.parametrize("name", ["plain", "plain.service"])
     def test_one_by_its_name(self, root: Path, name: str) -> None:
         """With or without the ending."""
