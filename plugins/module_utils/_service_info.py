@@ -16,7 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _cgroup,
     _configured,
     _exits,
-    _host_health,
+    _host_info,
     _host_readings,
     _hostfacts,
     _hoststate,
@@ -87,7 +87,7 @@ def read_all(name: str | None, sample: float, run: Run, root: str = "/") -> dict
             _service(subject, (early, late), journal, boot_time, ACCESS_LOG_BYTES // max(1, len(subjects)), root)
             for subject, early, late in zip(subjects, counted, counted_after)
         ],
-        "host": _host(place, before, after, root),
+        "host": _host_info.read_host(place, before, after, root),
     }
 
 
@@ -124,7 +124,7 @@ def _subject(service: _services.Service, boot_time: float, root: str) -> _Subjec
         service=service,
         started=started,
         running=running,
-        arguments=arguments,
+        arguments=tuple(plain(argument) for argument in arguments),
         configured=_configured.configured(arguments, environment or {}, directory, root),
         groups=_services.unit_groups(master, unit.name, root) if master and unit else [],
     )
@@ -463,53 +463,6 @@ def _gunicorn_version(subject: _Subject, root: str) -> str | None:
     if not subject.service.master or subject.started is None:
         return None
     if subject.running and subject.running.gunicorn_version:
-        return subject.running.gunicorn_version
+        return plain(subject.running.gunicorn_version)
     service = subject.service
     return _versions.read_gunicorn((service.arguments, service.exec_start), subject.started, root)
-
-
-def _host(
-    place: _host_readings.Place, before: _host_readings.Moment, after: _host_readings.Moment, root: str
-) -> dict[str, t.Any]:
-    memory = _host_readings.read_memory(place, root)
-    swap = _host_readings.read_swap(place, before, after, root)
-    cpu = _host_readings.read_cpu(place, before, after)
-    load = _host_readings.read_load(root)
-    pressure = _host_readings.read_pressure(place, root)
-    verdicts = {
-        "memory": _host_health.judge_memory(memory, swap),
-        "swap": _host_health.judge_swap(swap),
-        "cpu": _host_health.judge_cpu(cpu),
-    }
-    unseen = []
-    if load:
-        verdicts["load"] = _host_health.judge_load(load)
-    else:
-        unseen.append("load: /proc/loadavg can't be read")
-    if pressure:
-        verdicts["pressure"] = _host_health.judge_pressure(pressure)
-    else:
-        unseen.append("pressure: the kernel does not tell it (PSI)")
-    readings: dict[str, t.Any] = {
-        "memory": {**memory._asdict(), "cache_share": memory.cache_share},
-        "swap": swap._asdict(),
-        "cpu": cpu._asdict(),
-        "load": _load(load) if load else None,
-        "pressure": pressure,
-    }
-    for name, verdict in verdicts.items():
-        readings[name] = {**readings[name], **verdict._asdict()}
-    return {
-        "name": plain(os.uname().nodename),
-        "cpus": place.host.cpus.amount,
-        "cpus_limited_by": place.host.cpus.limited_by,
-        **readings,
-        **_host_health.worst(verdicts.values())._asdict(),
-        "unseen": unseen,
-    }
-
-
-def _load(load: _host_health.Load) -> dict[str, t.Any]:
-    averages = load._asdict()
-    cores = averages.pop("cores")
-    return {**averages, "per_core": {name: value / cores for name, value in averages.items()}}

@@ -163,6 +163,21 @@ class TestServices:
         assert (plain["state"], plain["workers"]) == ("active", {"configured": 2, "running": None})
         assert plain["unseen"][0] == "processes: this user may not see those of others"
 
+    def test_what_a_master_says_of_itself(self, root: Path) -> None:
+        """In its runtime directory, which its user may write to: whatever it is, it comes out as plain text."""
+        said = {
+            "pid": 833,
+            "argv": ["/opt/gunicorn", "--workers=9", "\ud800"],
+            "prefix": "/opt",
+            "gunicorn_version": "99\udfff",
+            "configuration_sha256": "",
+        }
+        (root / "run/gunicorn/plain").mkdir(parents=True)
+        (root / "run/gunicorn/plain/running.json").write_text(json.dumps(said), encoding="utf-8")
+        plain = services_of(root)["plain"]
+        assert plain["command"] == ["/opt/gunicorn", "--workers=9", "?"]
+        assert (plain["gunicorn_version"], plain["workers"]["configured"]) == ("99?", 9)
+
     @pytest.mark.parametrize("name", ["plain", "plain.service"])
     def test_one_by_its_name(self, root: Path, name: str) -> None:
         """With or without the ending."""
@@ -180,23 +195,6 @@ def test_a_sample_that_can_not_be_taken(sample: float) -> None:
     """Named in one error."""
     with pytest.raises(InvalidValue, match="sample: .* seconds from 0.1 to 60"):
         _service_info.check_sample(sample)
-
-
-def test_the_host(root: Path) -> None:
-    """Its verdict is the worst of all, with that one's sentence."""
-    host = _service_info.read_all(None, 0.5, run, str(root))["host"]
-    parts = [host[name] for name in ("memory", "swap", "cpu", "load", "pressure")]
-    order = ("healthy", "watch", "short")
-    assert host["verdict"] == max((part["verdict"] for part in parts), key=order.index)
-    assert host["reason"] in [part["reason"] for part in parts if part["verdict"] == host["verdict"]]
-
-
-def test_a_kernel_without_pressure(root: Path) -> None:
-    """Null, and told of."""
-    shutil.rmtree(root / "proc/pressure")
-    host = _service_info.read_all(None, 0.5, run, str(root))["host"]
-    assert host["pressure"] is None
-    assert host["unseen"] == ["pressure: the kernel does not tell it (PSI)"]
 
 
 HOSTILE = (
