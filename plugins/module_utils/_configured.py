@@ -18,7 +18,7 @@ import shlex
 import typing as t
 import warnings
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read_tail
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, plain, read_tail
 
 _GUNICORN = re.compile(r"gunicorn[0-9.]*")
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*[a-z]*")
@@ -160,6 +160,8 @@ def configured(
     title = _TITLE.match(arguments[0]) if arguments else None
     if found["application"] is None and title:
         found["application"] = title[2]
+    for name in ("accesslog", "errorlog"):
+        found[name] = _log_path(found[name], directory)
     return Configured(complete=in_file is not None, **found)
 
 
@@ -270,6 +272,13 @@ def _value(line: dict[str, t.Any], extra: dict[str, t.Any], name: str) -> str | 
     return line.get(name) or extra.get(name)
 
 
+def _log_path(path: str | None, directory: str | None) -> str | None:
+    """Return the path of a log from the root on; None if it is not known from where on it is."""
+    if not path or path == "-" or path.startswith("/"):
+        return path
+    return plain(os.path.join(directory, path)) if directory else None
+
+
 def _split(text: str) -> list[str]:
     try:
         return shlex.split(text)
@@ -304,7 +313,7 @@ def _typed(found: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _word(value: object) -> str | None:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    return plain(value) if isinstance(value, str) else None
 
 
 def _count(value: object) -> int | None:

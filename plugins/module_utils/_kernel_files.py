@@ -72,6 +72,11 @@ def read_first(folders: t.Iterable[str], *names: str) -> str:
     return ""
 
 
+def plain(text: str) -> str:
+    """Return text that can be written as UTF-8: what the kernel hands out need not be."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def join(root: str, path: str) -> str:
     """Return the path below the folder that stands for C(/)."""
     return os.path.join(root, path.lstrip("/"))

@@ -14,7 +14,7 @@ import os
 import time
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, numbers, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, numbers, plain, read, whole
 
 KIB = 1024
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -173,7 +173,7 @@ def read_interpreter(pid: int, root: str = "/") -> str | None:
         path = os.readlink(join(root, f"/proc/{pid}/exe"))
     except OSError:
         return None
-    path = path.encode("utf-8", "replace").decode()
+    path = plain(path)
     return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
 
 

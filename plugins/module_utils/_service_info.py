@@ -16,7 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _cgroup,
     _configured,
     _exits,
-    _host_health,
+    _host_info,
     _host_readings,
     _hostfacts,
     _hoststate,
@@ -28,7 +28,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _versions,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read_tail, whole_lines
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, plain, read_tail, whole_lines
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
 SAMPLE_LEAST, SAMPLE_MOST = 0.1, 60.0
@@ -85,7 +85,7 @@ def read_all(name: str | None, sample: float, run: Run, root: str = "/") -> dict
             _service(subject, (early, late), journal, boot_time, ACCESS_LOG_BYTES // max(1, len(subjects)), root)
             for subject, early, late in zip(subjects, counted, counted_after)
         ],
-        "host": _host(place, before, after, root),
+        "host": _host_info.read_host(place, before, after, root),
     }
 
 
@@ -122,7 +122,7 @@ def _subject(service: _services.Service, boot_time: float, root: str) -> _Subjec
         service=service,
         started=started,
         running=running,
-        arguments=arguments,
+        arguments=tuple(plain(argument) for argument in arguments),
         configured=_configured.configured(arguments, environment or {}, directory, root),
         groups=_services.unit_groups(master, unit.name, root) if master and unit else [],
     )
@@ -135,7 +135,7 @@ def _directory(service: _services.Service, root: str) -> str | None:
             return os.readlink(join(root, f"/proc/{service.master}/cwd"))
         except OSError:
             pass
-    return (service.unit.directory or "/") if service.unit else None
+    return service.unit.directory if service.unit else None
 
 
 def _count(subject: _Subject, root: str) -> _Counted:
@@ -182,7 +182,8 @@ def _service(
     service, configured = subject.service, subject.configured
     unit = service.unit
     unseen: list[str] = []
-    if unit and unit.main_pid and not service.master:
+    hidden = bool(unit and unit.main_pid and not service.master)
+    if hidden:
         unseen.append("processes: this user may not see those of others")
     if not configured.complete:
         unseen.append("configuration: what stands in Gunicorn's configuration file is not known")
@@ -205,7 +206,7 @@ def _service(
         "python_version": _versions.read_python(service.master, service.arguments, root) if service.master else None,
         "worker_class": configured.worker_class,
         "threads": configured.threads,
-        "workers": {"configured": configured.workers, "running": len(service.workers)},
+        "workers": {"configured": configured.workers, "running": None if hidden else len(service.workers)},
         "processes": processes,
         "memory": memory,
         "cgroup": _accounting(subject),
@@ -410,7 +411,7 @@ def _read_requests(
     sample = _access_log.Sample(
         early.access_log_size,
         late.access_log_size,
-        _access_log.Spent(*(after - before for before, after in zip(early.spent, late.spent))),
+        _access_log.Spent(*(_difference(before, after) for before, after in zip(early.spent, late.spent))),
     )
     life = (subject.started, time.time())
     try:
@@ -434,6 +435,11 @@ def _read_requests(
 
 def _told(requests: _requests.Requests, source: str) -> dict[str, t.Any]:
     return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": source}
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    """Return what was spent in the sample; not known where a worker ended, and what it had spent is gone with it."""
+    return after - before if before is not None and after is not None and after >= before else None
 
 
 def _spent_in_life(spent: _access_log.Spent, processes: list[dict[str, t.Any]]) -> _access_log.Spent:
@@ -462,53 +468,6 @@ def _gunicorn_version(subject: _Subject, root: str) -> str | None:
     if not subject.service.master or subject.started is None:
         return None
     if subject.running and subject.running.gunicorn_version:
-        return subject.running.gunicorn_version
+        return plain(subject.running.gunicorn_version)
     service = subject.service
     return _versions.read_gunicorn((service.arguments, service.exec_start), subject.started, root)
-
-
-def _host(
-    place: _host_readings.Place, before: _host_readings.Moment, after: _host_readings.Moment, root: str
-) -> dict[str, t.Any]:
-    memory = _host_readings.read_memory(place, root)
-    swap = _host_readings.read_swap(place, before, after, root)
-    cpu = _host_readings.read_cpu(place, before, after)
-    load = _host_readings.read_load(root)
-    pressure = _host_readings.read_pressure(place, root)
-    verdicts = {
-        "memory": _host_health.judge_memory(memory, swap),
-        "swap": _host_health.judge_swap(swap),
-        "cpu": _host_health.judge_cpu(cpu),
-    }
-    unseen = []
-    if load:
-        verdicts["load"] = _host_health.judge_load(load)
-    else:
-        unseen.append("load: /proc/loadavg can't be read")
-    if pressure:
-        verdicts["pressure"] = _host_health.judge_pressure(pressure)
-    else:
-        unseen.append("pressure: the kernel does not tell it (PSI)")
-    readings: dict[str, t.Any] = {
-        "memory": {**memory._asdict(), "cache_share": memory.cache_share},
-        "swap": swap._asdict(),
-        "cpu": cpu._asdict(),
-        "load": _load(load) if load else None,
-        "pressure": pressure,
-    }
-    for name, verdict in verdicts.items():
-        readings[name] = {**readings[name], **verdict._asdict()}
-    return {
-        "name": os.uname().nodename,
-        "cpus": place.host.cpus.amount,
-        "cpus_limited_by": place.host.cpus.limited_by,
-        **readings,
-        **_host_health.worst(verdicts.values())._asdict(),
-        "unseen": unseen,
-    }
-
-
-def _load(load: _host_health.Load) -> dict[str, t.Any]:
-    averages = load._asdict()
-    cores = averages.pop("cores")
-    return {**averages, "per_core": {name: value / cores for name, value in averages.items()}}

@@ -52,7 +52,9 @@ _SERVICE = re.compile(r"[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
 _EXEC_START = re.compile(r"^[ \t]*ExecStart[ \t]*=[ \t]*[-@:+!|]*(.*)$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n")
 _COMMENT = re.compile(r"^[ \t]*[#;].*\n?", re.MULTILINE)
-_WORD = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|((?:[^\s"'\\]|\\.)+))(?=\s|\Z)""", re.DOTALL)
+_PIECE = r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\\(.)|([^\s"'\\]+)"""
+_WORD = re.compile(f"(?:{_PIECE})+", re.DOTALL)
+_PIECES = re.compile(_PIECE, re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -216,8 +218,11 @@ def parse_exec_start(text: str) -> tuple[str, ...]:
 def split_words(line: str) -> tuple[str, ...]:
     """Return the arguments in a line of a unit, see systemd.syntax(7)."""
     words = []
-    for double, single, plain in _WORD.findall(line):
-        word = _ESCAPED.sub(r"\1", double or single or plain)
+    for found in _WORD.finditer(line):
+        pieces = _PIECES.findall(found[0])
+        word = "".join(
+            _ESCAPED.sub(r"\1", double or single) + escaped + plain for double, single, escaped, plain in pieces
+        )
         words.append(word.replace("%%", "%").replace("$$", "$"))
     return tuple(words)
 
@@ -264,7 +269,7 @@ def _parse_unit(name: str, values: dict[str, str]) -> Unit:
         restarts=whole(values.get("NRestarts", "")),
         user=values.get("User", "") or "root",
         slice=values.get("Slice", "") or "system.slice",
-        directory=values.get("WorkingDirectory", "").lstrip("!-") or None,
+        directory=_directory(values.get("WorkingDirectory", "")),
         cpu_seconds=None if usage is None or usage >= 1 << 63 else usage / 1e9,
         memory=_accounted(values, "MemoryCurrent"),
         memory_peak=_accounted(values, "MemoryPeak"),
@@ -272,6 +277,12 @@ def _parse_unit(name: str, values: dict[str, str]) -> Unit:
         cpus_max=parse_span(values.get("CPUQuotaPerSecUSec", "")),
         tasks_max=whole(values.get("TasksMax", "")),
     )
+
+
+def _directory(text: str) -> str | None:
+    """Return where the service starts; None for the user's home, which stands there as ~."""
+    path = text.lstrip("!-") or "/"
+    return path if path.startswith("/") else None
 
 
 def _accounted(values: dict[str, str], name: str) -> int | None:

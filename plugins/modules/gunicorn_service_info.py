@@ -163,7 +163,9 @@ services:
           description: What is configured, in Gunicorn's order of the places where that may stand.
           type: int
         running:
-          description: Children of the master that are workers. During a reload the old and the new ones.
+          description:
+            - Children of the master that are workers. During a reload the old and the new ones.
+            - Null if the user may not see the processes of others (C(hidepid)).
           type: int
     processes:
       description: The master, then the workers, as C(/proc/PID) has them. Sizes are in bytes.
@@ -622,7 +624,7 @@ def main() -> None:
     def run(command: list[str]) -> str:
         """Return what a command prints: nothing where the host does not have it, or does not let this user ask."""
         try:
-            return module.run_command(command, handle_exceptions=False)[1]
+            return module.run_command(command, errors="replace", handle_exceptions=False)[1]
         except OSError:
             return ""
 

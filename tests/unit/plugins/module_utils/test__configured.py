@@ -260,6 +260,14 @@ class TestConfigured:
             found = _configured.configured([GUNICORN, "-c", path, "-w", "2", "shop.wsgi"], {}, directory)
             assert (found.workers, found.threads, found.errorlog, found.complete) == (2, None, None, False)
 
+    @pytest.mark.parametrize(
+        ("directory", "path"), [("/srv/shop", "/srv/shop/log/a.log"), (None, None)], ids=["known", "not known"]
+    )
+    def test_a_log_in_the_working_directory(self, directory: str | None, path: str | None) -> None:
+        """Its path is told from the root on."""
+        found = _configured.configured([GUNICORN, "--access-logfile=log/a.log", "--log-file=-"], {}, directory)
+        assert (found.accesslog, found.errorlog) == (path, "-")
+
     def test_a_title_tells_the_application_alone(self) -> None:
         """It stands where the command line was."""
         found = _configured.configured(["gunicorn: master [shop.wsgi]"], {}, "/")

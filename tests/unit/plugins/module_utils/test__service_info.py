@@ -114,6 +114,13 @@ class TestServices:
         assert _service_info._measured({**requests, "count": 99}, {"per_worker": 1}) is None
         assert _service_info._measured(requests, {"per_worker": None}) is None
 
+    def test_what_it_once_had_more_counts(self) -> None:
+        """A worker that is idle now will need it again; a kernel that does not tell is no error."""
+        worker = {"anonymous": 70, "pss_file": 5, "pss_shmem": 1, "rss": 90, "peak_rss": 120}
+        assert _service_info.cost_of(worker) == 106
+        assert _service_info.cost_of({**worker, "peak_rss": None}) == 76
+        assert _service_info.cost_of({**worker, "pss_file": None}) is None
+
     def test_one_with_its_log_in_the_journal(self, root: Path) -> None:
         """And with limits of its own; secrets of its command line are not told."""
         jrn = services_of(root)["jrn"]
@@ -163,6 +170,29 @@ class TestServices:
             "worker exits",
         ]
 
+    def test_a_user_who_sees_no_processes(self, root: Path) -> None:
+        """As with hidepid: the service runs, by what systemd says, and nobody knows with how many workers."""
+        for pid in (833, 835, 836, 993, 1003, 1015):
+            shutil.rmtree(root / f"proc/{pid}")
+        plain = services_of(root)["plain"]
+        assert (plain["state"], plain["workers"]) == ("active", {"configured": 2, "running": None})
+        assert plain["unseen"][0] == "processes: this user may not see those of others"
+
+    def test_what_a_master_says_of_itself(self, root: Path) -> None:
+        """In its runtime directory, which its user may write to: whatever it is, it comes out as plain text."""
+        said = {
+            "pid": 833,
+            "argv": ["/opt/gunicorn", "--workers=9", "\ud800"],
+            "prefix": "/opt",
+            "gunicorn_version": "99\udfff",
+            "configuration_sha256": "",
+        }
+        (root / "run/gunicorn/plain").mkdir(parents=True)
+        (root / "run/gunicorn/plain/running.json").write_text(json.dumps(said), encoding="utf-8")
+        plain = services_of(root)["plain"]
+        assert plain["command"] == ["/opt/gunicorn", "--workers=9", "?"]
+        assert (plain["gunicorn_version"], plain["workers"]["configured"]) == ("99?", 9)
+
     @pytest.mark.parametrize("name", ["plain", "plain.service"])
     def test_one_by_its_name(self, root: Path, name: str) -> None:
         """With or without the ending."""
@@ -180,23 +210,6 @@ def test_a_sample_that_can_not_be_taken(sample: float) -> None:
     """Named in one error."""
     with pytest.raises(InvalidValue, match="sample: .* seconds from 0.1 to 60"):
         _service_info.check_sample(sample)
-
-
-def test_the_host(root: Path) -> None:
-    """Its verdict is the worst of all, with that one's sentence."""
-    host = _service_info.read_all(None, 0.5, run, str(root))["host"]
-    parts = [host[name] for name in ("memory", "swap", "cpu", "load", "pressure")]
-    order = ("healthy", "watch", "short")
-    assert host["verdict"] == max((part["verdict"] for part in parts), key=order.index)
-    assert host["reason"] in [part["reason"] for part in parts if part["verdict"] == host["verdict"]]
-
-
-def test_a_kernel_without_pressure(root: Path) -> None:
-    """Null, and told of."""
-    shutil.rmtree(root / "proc/pressure")
-    host = _service_info.read_all(None, 0.5, run, str(root))["host"]
-    assert host["pressure"] is None
-    assert host["unseen"] == ["pressure: the kernel does not tell it (PSI)"]
 
 
 HOSTILE = (

@@ -189,6 +189,10 @@ class TestExecStart:
             ("  ExecStart = -@/a  b", ("/a", "b")),
             ("ExecStart=/a \\\n  b\nExecStart=", ("/a", "b")),
             ('ExecStart=/a "b c" \'d "e"\' f\\"g', ("/a", "b c", 'd "e"', 'f"g')),
+            (
+                'ExecStart=/a --format="%%(h)s \\"%%(r)s\\"" --x=\'y z\'w \\x',
+                ("/a", '--format=%(h)s "%(r)s"', "--x=y zw", "x"),
+            ),
             ('ExecStart=/a "--format=%%(h)s \\"%%(r)s\\"" $$x', ("/a", '--format=%(h)s "%(r)s"', "$x")),
             ("# ExecStart=/a", ()),
             ("ExecStartPre=/a", ()),

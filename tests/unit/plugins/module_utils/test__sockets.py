@@ -28,6 +28,13 @@ def test_a_process_that_may_not_be_looked_into(tmp_path: Path) -> None:
     assert _sockets.read_listening(833, str(tmp_path)) is None
 
 
+def test_connections_are_no_listening_sockets() -> None:
+    """A master may have some, such as to a database."""
+    line = "   0: 0100007F:1F54 0100007F:1538 {} 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
+    assert _sockets.parse_tcp("sl\n" + line.format("01"), socket.AF_INET, {"1"}) == []
+    assert _sockets.parse_tcp("sl\n" + line.format("0A"), socket.AF_INET, {"1"}) == ["127.0.0.1:8020"]
+
+
 def test_unix_sockets() -> None:
     """Those that listen, with one of the inodes; a path may hold blanks."""
     table = (
