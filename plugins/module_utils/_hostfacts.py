@@ -26,6 +26,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host
 KIB = 1024
 _PID_MAX = 1 << 15  # the kernel's default, see proc_sys_kernel(5)
 
+_CONTROLLERS = frozenset(("cpu", "cpuacct", "cpuset", "memory", "pids"))
 # The alphabet of unit names, without the dash, which separates a slice from its parents.
 _SLICE = re.compile(r"(-|[\w:.\\]+(-[\w:.\\]+)*)\.slice", re.ASCII)
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -164,8 +165,7 @@ def _quotas(groups: list[str]) -> t.Iterator[Resource]:
 def cgroups_of_slice(slice_name: str, root: str = "/") -> list[str]:
     """Return the folders of every cgroup whose limits hold for the slice, the outermost of each hierarchy first.
 
-    A slice that does not exist yet is in the list: its files are missing, which is no limit. So are the files of one
-    v1 controller in the hierarchy of another.
+    A slice that does not exist yet has no limit. Nor has a hierarchy of one v1 controller the files of another.
     """
     folders: list[str] = []
     memberships = _memberships(1, root)
@@ -185,7 +185,14 @@ def cgroups_of(pid: int, root: str = "/") -> list[str]:
 
 
 def _folders(top: str, names: list[str]) -> list[str]:
-    return [os.path.join(top, *names[:depth]) for depth in range(len(names) + 1)]
+    """Return the folders on the way down, as far as they exist: most hierarchies have no cgroup for a slice."""
+    folders = [top]
+    for name in names:
+        folder = os.path.join(folders[-1], name)
+        if not os.path.isdir(folder):
+            break
+        folders.append(folder)
+    return folders
 
 
 def _slice_path(name: str) -> list[str]:
@@ -228,7 +235,7 @@ def _path_below(cgroup: str, mount_root: str) -> list[str]:
 
 
 def _mounts(root: str) -> list[_Mount]:
-    """Return the mounted cgroup hierarchies."""
+    """Return the mounted cgroup hierarchies that count or limit what is asked for here."""
     mounts = []
     for line in read(join(root, "/proc/self/mountinfo")).splitlines():
         fields, _separator, kind = line.partition(" - ")
@@ -236,6 +243,8 @@ def _mounts(root: str) -> list[_Mount]:
         if len(shown) < 5 or len(filesystem) < 3 or filesystem[0] not in ("cgroup", "cgroup2"):
             continue
         controllers = filesystem[2].split(",") if filesystem[0] == "cgroup" else []
+        if controllers and _CONTROLLERS.isdisjoint(controllers):
+            continue
         mounts.append(_Mount(_unescape(shown[3]), _unescape(shown[4]), frozenset(controllers)))
     return mounts
 

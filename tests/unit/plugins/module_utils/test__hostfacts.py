@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import (
     check_slice,
     read_cpus,
     read_host,
+    read_host_of,
     read_memory,
     read_tasks,
 )
@@ -101,6 +103,24 @@ class TestCapturedHosts:
                 "system.slice",
                 Resource(2, "online", "/sys/devices/system/cpu/online"),
                 Resource(24684092 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "derived-container-v2",
+                "system.slice",
+                Resource(1.5, "quota", "/sys/fs/cgroup/cpu.max"),
+                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory.max"),
+            ),
+            (
+                "derived-zram",
+                "system.slice",
+                Resource(4, "online", "/sys/devices/system/cpu/online"),
+                Resource(2025536 * 1024, "total", "/proc/meminfo"),
+            ),
+            (
+                "derived-256-cores",
+                "system.slice",
+                Resource(256, "online", "/sys/devices/system/cpu/online"),
+                Resource(1056563848 * 1024, "total", "/proc/meminfo"),
             ),
             (
                 "container-systemd",
@@ -412,6 +432,34 @@ class TestMounts:
             host = read_host("system.slice", root=write_host(Path(folder), texts, mounts))
         assert 0 < host.cpus.amount <= 8
         assert 0 < host.memory.amount <= 8192 * MIB
+
+
+class TestReadHostOf:
+    """A process's own cgroups and affinity, on a captured host with captured services."""
+
+    @pytest.fixture
+    def root(self, tmp_path: Path) -> str:
+        shutil.copytree(HOSTS / "vm-hybrid", tmp_path, dirs_exist_ok=True)
+        shutil.copytree(HOSTS.parent / "services", tmp_path, symlinks=True, dirs_exist_ok=True)
+        return str(tmp_path)
+
+    def test_the_limit_of_its_own_unit(self, root: str) -> None:
+        """Which is not that of the slice, nor that of another unit in it."""
+        memory = read_host_of(993, root).memory
+        assert (memory.amount, memory.limited_by) == (150 * MIB, "cgroup")
+        assert str(memory.source).endswith("/system.slice/jrn.service/memory.limit_in_bytes")
+        assert read_host_of(833, root).memory == read_memory("system.slice", root)
+
+    def test_its_own_affinity(self, root: str) -> None:
+        """As with CPUAffinity= of its unit; PID 1 has another."""
+        status = Path(root, "proc/993/status")
+        status.write_text(status.read_text(encoding="utf-8").replace("list:\t0-1", "list:\t1"), encoding="utf-8")
+        assert read_host_of(993, root).cpus == Resource(1.0, "affinity", "/proc/993/status")
+        assert read_host_of(833, root).cpus.amount == 2
+
+    def test_one_that_is_gone(self, root: str) -> None:
+        """The host's limits are left."""
+        assert read_host_of(4711, root).memory.limited_by == "total"
 
 
 class TestCheckSlice:

@@ -1,0 +1,287 @@
+"""gunicorn_service_info says of a real host what systemctl, ps, ss and free say of it."""
+
+import base64
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+MODULE = "pyweb.gunicorn.gunicorn_service_info"
+MIB = 1 << 20
+# Waits twenty times as long as it computes, or for ever.
+APPLICATION = """
+import time
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/wait":
+        time.sleep(0.02)
+        sum(range(20000))
+    while environ["PATH_INFO"] == "/hang":
+        time.sleep(1)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+# The book's, by hand: no runtime directory, and an access log that tells how long requests took.
+BY_HAND = """
+[Unit]
+Description=made by hand
+[Service]
+User=shop
+Group=shop
+Environment=PYTHONPATH=/srv/byhand
+MemoryMax=300M
+ExecStart=/opt/shop/venv/bin/gunicorn --workers=2 --timeout=2 --log-file=/var/log/shop/byhand.log \\
+  --access-logfile=/var/log/shop/byhand-access.log --access-logformat="%%(t)s %%(s)s \\"%%(r)s\\" %%(D)s" \\
+  --env=TOKEN=secret --bind=127.0.0.1:8020 --bind=[::1]:8020 byhand:application
+[Install]
+WantedBy=multi-user.target
+"""
+STOPPED = """
+[Service]
+User=shop
+MemoryMax=200M
+ExecStart=/opt/shop/venv/bin/python -m gunicorn -w 3 -b unix:/run/stopped.sock shop.wsgi
+"""
+
+
+def write(host, path, text):
+    encoded = base64.b64encode(text.encode()).decode()
+    assert host.run("mkdir -p $(dirname %s) && echo %s | base64 -d > %s", path, encoded, path).rc == 0
+
+
+def shown(host, unit, name):
+    return host.check_output("systemctl show --property=%s --value %s", name, unit)
+
+
+def main_pid(host, unit):
+    return int(shown(host, unit, "MainPID"))
+
+
+def workers(host, unit):
+    return {process.pid for process in host.process.filter(ppid=main_pid(host, unit))}
+
+
+def wait_for(what):
+    """Wait for a condition, which the tests after it need."""
+    deadline = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def logged(host, text):
+    return host.run("grep --quiet %s /var/log/shop/byhand.log", text).rc == 0
+
+
+def by_name(result):
+    return {service["name"]: service for service in result["services"]}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _services(host):
+    """A service made by hand, one worker of which was killed and one of which hung; and one that is stopped."""
+    write(host, "/srv/byhand/byhand.py", APPLICATION)
+    write(host, "/etc/systemd/system/byhand.service", BY_HAND)
+    write(host, "/etc/systemd/system/stopped.service", STOPPED)
+    assert host.run("systemctl daemon-reload && systemctl start byhand").rc == 0
+    wait_for(lambda: len(workers(host, "byhand")) == 2 and host.run("curl --silent 127.0.0.1:8020").rc == 0)
+    assert host.run("kill -KILL %s", str(min(workers(host, "byhand")))).rc == 0
+    wait_for(lambda: logged(host, "was sent SIGKILL"))
+    host.run("curl --silent --max-time 20 127.0.0.1:8020/hang")
+    wait_for(lambda: logged(host, "WORKER TIMEOUT") and len(workers(host, "byhand")) == 2)
+    yield
+    host.run("systemctl stop byhand; rm -r /srv/byhand /etc/systemd/system/byhand.service")
+    host.run("rm /etc/systemd/system/stopped.service /var/log/shop/byhand*; systemctl daemon-reload")
+
+
+@pytest.fixture(scope="module")
+def told(host, _services):
+    """What the module tells root, an ordinary user, and who misspells a name; all at the same time."""
+    calls = {
+        "root": {"module_args": "sample=3", "become": True},
+        "user": {"module_args": "sample=0.1", "become": False},
+        "misspelt": {"module_args": "name=ssh", "become": True},
+    }
+    load = "curl --silent --parallel --parallel-max 4 --output /dev/null 'http://127.0.0.1:8020/wait?[1-100000]'"
+    assert host.run("systemd-run --quiet --collect --unit=load sh -c %s", load).rc == 0
+    try:
+        with ThreadPoolExecutor() as pool:
+            running = {who: pool.submit(host.ansible, MODULE, check=False, **call) for who, call in calls.items()}
+        return {who: call.result() for who, call in running.items()}
+    finally:
+        host.run("systemctl stop load")
+
+
+@pytest.fixture(scope="module")
+def result(told):
+    """What root is told while requests come in."""
+    assert "host" in told["root"], told["root"]
+    return told["root"]
+
+
+@pytest.fixture(scope="module")
+def seen(told):
+    """What an ordinary user is told."""
+    assert "host" in told["user"], told["user"]
+    return told["user"]
+
+
+def test_all_services_are_there(result):
+    """That of the role, that made by hand, and the stopped one; nothing else of the host is one."""
+    assert list(by_name(result)) == ["byhand", "shop", "stopped"]
+    assert not result["changed"]
+
+
+@pytest.mark.parametrize("name", ["byhand", "shop", "stopped"])
+def test_units_are_as_systemd_says(host, result, name):
+    """State, restarts, user, slice, and what it accounts."""
+    service = by_name(result)[name]
+    assert service["state"] == shown(host, name, "ActiveState")
+    assert service["sub_state"] == shown(host, name, "SubState")
+    assert service["description"] == shown(host, name, "Description")
+    assert service["user"] == shown(host, name, "User")
+    assert service["slice"] == shown(host, name, "Slice")
+    assert service["restarts"] == int(shown(host, name, "NRestarts"))
+
+
+@pytest.mark.parametrize("name", ["byhand", "shop"])
+def test_processes_are_as_ps_says(host, result, name):
+    """The master first, then its workers, with the memory that ps has for them, since the time that it says."""
+    service = by_name(result)[name]
+    processes = service["processes"]
+    assert processes[0]["pid"] == main_pid(host, name)
+    assert {process["pid"] for process in processes[1:]} == workers(host, name)
+    assert service["workers"] == {"configured": len(processes) - 1, "running": len(processes) - 1}
+    pids = ",".join(str(process["pid"]) for process in processes)
+    now, *lines = host.check_output("date +%%s; ps --no-headers -o pid,rss,etimes -p %s", pids).splitlines()
+    listed = {int(pid): (int(rss) * 1024, int(now) - int(elapsed)) for pid, rss, elapsed in map(str.split, lines)}
+    for process in processes:
+        rss, started = listed[process["pid"]]
+        assert process["rss"] == pytest.approx(rss, rel=0.2)
+        assert process["started"] == pytest.approx(started, abs=3)
+        assert process["private"] <= process["pss"] <= process["rss"]
+        assert process["private"] + process["shared"] == pytest.approx(process["rss"], rel=0.05)
+
+
+def test_memory_counts_what_is_shared_once(host, result):
+    """The sum of PSS is below that of RSS, and about what the kernel has for all processes of the unit."""
+    memory = by_name(result)["shop"]["memory"]
+    pids = [str(process["pid"]) for process in by_name(result)["shop"]["processes"]]
+    files = " ".join(f"/proc/{pid}/smaps_rollup" for pid in pids)
+    pss = int(host.check_output(f"awk '/^Pss:/ {{ sum += $2 }} END {{ print sum }}' {files}")) * 1024
+    assert memory["private"] + memory["shared"] == memory["pss"] == pytest.approx(pss, rel=0.1)
+    assert memory["pss"] < memory["rss"]
+    assert memory["pss"] / len(pids) < memory["per_worker"] < memory["rss"]
+
+
+@pytest.mark.parametrize("name", ["byhand", "shop"])
+def test_versions_are_those_that_run(host, result, name):
+    """Of Gunicorn and Python, in the virtual environment that both services run from."""
+    python = "/opt/shop/venv/bin/python"
+    service = by_name(result)[name]
+    assert service["gunicorn_version"] == host.check_output(
+        "%s -c 'import gunicorn; print(gunicorn.__version__)'", python
+    )
+    minor = host.check_output("%s -c 'import sys; print(*sys.version_info[:2], sep=\".\")'", python)
+    assert service["python_version"] == minor
+
+
+@pytest.mark.parametrize(("name", "port", "owner"), [("byhand", 8020, "gunicorn"), ("shop", 8000, "systemd")])
+def test_sockets_are_as_ss_says(host, result, name, port, owner):
+    """Both loopback addresses; who holds them is what ss has beside Gunicorn's workers."""
+    lines = host.check_output(
+        "ss --no-header --listening --tcp --numeric --processes sport = :%s", str(port)
+    ).splitlines()
+    addresses = {line.split()[3] for line in lines}
+    assert {socket["address"] for socket in by_name(result)[name]["sockets"]} == addresses
+    assert {socket["owner"] for socket in by_name(result)[name]["sockets"]} == {owner}
+    assert all(('"systemd",pid=1,' in line) == (owner == "systemd") for line in lines)
+
+
+def test_limits_are_the_tightest(host, result):
+    """Of the unit's own where it has some, else those of the host; of a stopped service by its unit."""
+    services = by_name(result)
+    total = int(host.check_output("free --bytes | awk '/^Mem:/ { print $2 }'"))
+    assert services["byhand"]["limits"]["memory"] == 300 * MIB
+    assert services["byhand"]["limits"]["memory_limited_by"] == "cgroup"
+    assert services["stopped"]["limits"]["memory"] == 200 * MIB
+    assert services["shop"]["limits"]["memory"] == total
+    assert services["shop"]["limits"]["cpus"] == int(host.check_output("nproc"))
+    assert services["shop"]["limits"]["tasks"] == int(shown(host, "shop", "TasksMax"))
+
+
+def test_exits_are_counted(result):
+    """The worker that was killed and the one that hung; the kernel killed none."""
+    exits = by_name(result)["byhand"]["exits"]
+    assert {name: exits[name] for name in ("timeout", "killed", "failed", "out_of_memory")} == {
+        "timeout": 1,
+        "killed": 1,
+        "failed": 0,
+        "out_of_memory": 0,
+    }
+    assert exits["source"] == "/var/log/shop/byhand.log"
+
+
+def test_requests_and_what_they_wait(result):
+    """By the access log: twenty milliseconds of waiting, and one of computing."""
+    requests = by_name(result)["byhand"]["requests"]
+    assert requests["source"] == "access_log"
+    assert requests["count"] >= 50
+    assert 0.02 <= requests["latency"]["p50"] <= requests["latency"]["p99"] <= requests["latency"]["max"]
+    assert requests["wait_ratio"] > 3
+    measured = by_name(result)["byhand"]["measured"]
+    assert measured["wait_ratio"] == requests["wait_ratio"]
+    assert int(measured["memory_per_worker"].rstrip("M")) == pytest.approx(
+        by_name(result)["byhand"]["memory"]["per_worker"] / MIB, abs=1
+    )
+
+
+def test_a_stopped_service(result):
+    """What it would run, and nothing that runs."""
+    stopped = by_name(result)["stopped"]
+    assert (stopped["state"], stopped["started"], stopped["processes"]) == ("inactive", None, [])
+    assert stopped["application"] == "shop.wsgi"
+    assert stopped["workers"] == {"configured": 3, "running": 0}
+
+
+def test_secrets_of_a_command_line_are_not_told(result):
+    """The rest of it is what the master runs."""
+    command = by_name(result)["byhand"]["command"]
+    assert "--env=TOKEN=********" in command
+    assert command[-1] == "byhand:application"
+
+
+def test_the_host_is_as_free_and_uptime_say(host, result):
+    """Memory, swap and load; CPU adds up."""
+    memory, swap = result["host"]["memory"], result["host"]["swap"]
+    total, cache, available = map(int, host.check_output("free --bytes | awk '/^Mem:/ { print $2, $6, $7 }'").split())
+    assert memory["total"] == total
+    # Other hosts on the same machine use it meanwhile.
+    assert memory["buffers_cache"] == pytest.approx(cache, rel=0.2)
+    assert memory["available"] == pytest.approx(available, rel=0.2)
+    assert swap["total"] == int(host.check_output("free --bytes | awk '/^Swap:/ { print $2 }'"))
+    cpu = result["host"]["cpu"]
+    assert sum(cpu[name] for name in ("us", "sy", "ni", "id", "wa", "hi", "si", "st")) == pytest.approx(100, abs=1)
+    assert (
+        result["host"]["load"]["per_core"]["five"] * int(host.check_output("nproc")) == result["host"]["load"]["five"]
+    )
+    assert result["host"]["name"] == host.check_output("uname --nodename")
+
+
+def test_an_ordinary_user_sees_what_it_may(result, seen):
+    """The same services and processes, without the memory that is theirs alone; and is told what is missing."""
+    for name, service in by_name(seen).items():
+        full = by_name(result)[name]
+        same = ("state", "user", "started", "application", "python_version", "workers", "sockets", "slice")
+        assert [service[key] for key in same if key != "started"] == [full[key] for key in same if key != "started"]
+        assert [process["pid"] for process in service["processes"]] == [process["pid"] for process in full["processes"]]
+        assert all(process["pss"] is None and process["rss"] > 0 for process in service["processes"])
+    byhand = by_name(seen)["byhand"]
+    assert byhand["measured"] is None
+    assert "memory of the processes (pss, private, shared): only root and the user shop may read it" in byhand["unseen"]
+    assert seen["host"]["unseen"] == result["host"]["unseen"]
+
+
+def test_a_service_that_is_none(told):
+    """The error names those that there are."""
+    assert "host" not in told["misspelt"]
+    assert "byhand, shop, stopped" in told["misspelt"]["msg"]

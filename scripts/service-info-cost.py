@@ -1,0 +1,43 @@
+"""What scripts/service-info-cost runs on the host; the folder that it is in has Ansible and the collection."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _service_info
+
+PROCESSES = 200
+ROUNDS = 15
+
+
+def run(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def spent() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return 1000 * sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def main() -> None:
+    there = sum(name.isdigit() for name in os.listdir("/proc"))
+    fillers = [subprocess.Popen(["sleep", "600"]) for _number in range(max(0, PROCESSES - there))]
+    try:
+        costs = []
+        for _round in range(ROUNDS):
+            begin = spent()
+            services = _service_info.read_all(None, 0.1, run)["services"]
+            costs.append(spent() - begin)
+    finally:
+        for filler in fillers:
+            filler.kill()
+    reported = sum(len(service["processes"]) for service in services)
+    print(f"{there + len(fillers)} processes, {len(services)} services with {reported} processes of Gunicorn:")
+    print(f"{statistics.median(costs):.0f} ms of CPU, the median of {ROUNDS} ({min(costs):.0f} to {max(costs):.0f})")
+
+
+if __name__ == "__main__":
+    main()
