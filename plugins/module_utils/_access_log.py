@@ -18,6 +18,7 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import read_tail, whole_lines
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._requests import Latency, Requests
 
 # Requests below which the time of a sample, or of a service's life, says more about chance or the start than about them
 ENOUGH_IN_SAMPLE, ENOUGH_IN_LIFE = 50, 1000
@@ -56,27 +57,6 @@ class Entry(t.NamedTuple):
 
     ended: float | None
     seconds: float | None
-
-
-class Latency(t.NamedTuple):
-    """How long requests took, in seconds."""
-
-    mean: float
-    p50: float
-    p95: float
-    p99: float
-    max: float
-
-
-class Requests(t.NamedTuple):
-    """What the log tells of the running service: since is epoch seconds, all others are seconds for each request."""
-
-    count: int
-    since: float
-    per_second: float
-    latency: Latency | None
-    wait_ratio: float | None
-    cpu_per_request: float | None
 
 
 def read_requests(

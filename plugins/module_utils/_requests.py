@@ -40,49 +40,60 @@ class Counters(NamedTuple):
     histogram: tuple[int, ...]
 
 
-class Requests(NamedTuple):
-    """What the requests of a service took since `since` (a time of the clock). All in seconds.
+class Latency(NamedTuple):
+    """How long requests took, in seconds."""
 
-    `wait_ratio` is how long a request waits for each second that it computes. It and `cpu_per_request` are of requests
-    that were alone in their process, and None where these were too few.
-    """
-
-    count: int
-    since: float
     mean: float
     p50: float
     p95: float
     p99: float
     max: float
-    cpu_per_request: float | None
+
+
+class Requests(NamedTuple):
+    """What requests took since `since` (seconds of the clock), as the service's counters or its access log tell.
+
+    `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is not
+    known, or not of enough requests, is None.
+    """
+
+    count: int
+    since: float
+    per_second: float
+    latency: Latency | None
     wait_ratio: float | None
+    cpu_per_request: float | None
 
 
-def read(directory: str) -> Requests | None:
-    """Return what the workers with this runtime directory counted, None if nothing did."""
+def read(directory: str, now: float) -> Requests | None:
+    """Return what the workers with this runtime directory counted until now, None if nothing did."""
     found = [_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*"))]
-    return summarize([counters for counters in found if counters])
+    return summarize([counters for counters in found if counters], now)
 
 
-def summarize(parts: list[Counters]) -> Requests | None:
+def summarize(parts: list[Counters], now: float) -> Requests | None:
     """Return what the counters of several workers come to."""
     count = sum(part.requests for part in parts)
     if not count:
         return None
-    histogram = [sum(column) for column in zip(*(part.histogram for part in parts))]
-    longest = max(part.longest for part in parts) / _NANOSECONDS
+    since = float(min(part.since for part in parts))
     cpu, ratio = _cost(parts)
     return Requests(
         count=count,
-        since=float(min(part.since for part in parts)),
-        mean=sum(part.time for part in parts) / count / _NANOSECONDS,
-        p50=min(quantile(histogram, 0.5), longest),
-        p95=min(quantile(histogram, 0.95), longest),
-        p99=min(quantile(histogram, 0.99), longest),
-        max=longest,
-        cpu_per_request=cpu,
+        since=since,
+        per_second=count / max(1.0, now - since),
+        latency=_latency(parts, count),
         wait_ratio=ratio,
+        cpu_per_request=cpu,
     )
+
+
+def _latency(parts: list[Counters], count: int) -> Latency:
+    histogram = [sum(column) for column in zip(*(part.histogram for part in parts))]
+    longest = max(part.longest for part in parts) / _NANOSECONDS
+    p50, p95, p99 = (min(quantile(histogram, part), longest) for part in (0.5, 0.95, 0.99))
+    mean = sum(part.time for part in parts) / count / _NANOSECONDS
+    return Latency(mean=mean, p50=p50, p95=p95, p99=p99, max=longest)
 
 
 def quantile(histogram: list[int], part: float) -> float:
@@ -111,7 +122,7 @@ def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
         return None, None
     # A request that is ready to compute but has no CPU doesn't wait for anything that more workers would fill.
     waited = sum(part.alone_time - part.alone_cpu - part.alone_delay for part in parts)
-    return cpu / alone / _NANOSECONDS, max(waited, 0) / cpu
+    return cpu / alone / _NANOSECONDS, round(max(waited, 0) / cpu, 3)
 
 
 def _read_counters(path: str) -> Counters | None:

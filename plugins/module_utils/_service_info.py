@@ -21,6 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _hostfacts,
     _hoststate,
     _processes,
+    _requests,
     _running,
     _services,
     _sockets,
@@ -30,17 +31,14 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import Inva
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import join, read_tail, whole_lines
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Host, Resource
 
-try:
-    from ansible_collections.pyweb.gunicorn.plugins.module_utils import _requests
-except ImportError:
-    _requests = None
-
 SAMPLE_LEAST, SAMPLE_MOST = 0.1, 60.0
 MIB = 1 << 20
 # Of the ends of all access logs together, and of one error log
 ACCESS_LOG_BYTES = 1 * MIB
 ERROR_LOG_BYTES = 256 << 10
 JOURNAL_LINES = 1000
+# MiB to which the memory of workers is rounded up
+MEMORY_STEP = 8
 # Where Gunicorn takes commands and no requests, see control_socket in its settings
 CONTROL_SOCKET = "gunicorn.ctl"
 # Workers that are this much younger than their master, or less, are its first ones
@@ -399,10 +397,11 @@ def _read_requests(
     """Return the requests by the service's own counters, else by its access log."""
     if not subject.service.master:
         return None
-    if _requests is not None:
-        found = _requests.read(join(root, f"/run/gunicorn/{subject.service.name}"))
-        if found is not None:
-            return {**found._asdict(), "source": "counters"}
+    counters = _requests.read(join(root, f"/run/gunicorn/{subject.service.name}"), time.time())
+    if counters is not None:
+        if counters.wait_ratio is None:
+            unseen.append(f"wait ratio: it takes {_requests.ENOUGH} requests that are alone in their process")
+        return _told(counters, "counters")
     path, log_format = subject.configured.accesslog, subject.configured.access_log_format
     if not path or not path.startswith("/") or not log_format or subject.started is None:
         unseen.append("requests: no access log in a file, with a format that is known")
@@ -430,7 +429,11 @@ def _read_requests(
             f"wait ratio: it takes {_access_log.ENOUGH_IN_SAMPLE} requests within the sample, or "
             f"{_access_log.ENOUGH_IN_LIFE} in a log since the start whose workers all are still there"
         )
-    return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": "access_log"}
+    return _told(requests, "access_log")
+
+
+def _told(requests: _requests.Requests, source: str) -> dict[str, t.Any]:
+    return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": source}
 
 
 def _spent_in_life(spent: _access_log.Spent, processes: list[dict[str, t.Any]]) -> _access_log.Spent:
@@ -441,14 +444,16 @@ def _spent_in_life(spent: _access_log.Spent, processes: list[dict[str, t.Any]]) 
 
 
 def _measured(requests: dict[str, t.Any] | None, memory: dict[str, int | None]) -> dict[str, t.Any] | None:
-    """Return what gunicorn_sizing_info takes."""
+    """Return what gunicorn_sizing_info takes, rounded so that measuring again gives the same for the same service."""
     per_worker = memory["per_worker"]
-    if per_worker is None:
+    # A worker that has served little has not yet taken what it will.
+    if requests is None or requests["count"] < _requests.ENOUGH or per_worker is None:
         return None
+    ratio = requests["wait_ratio"]
     return {
-        "wait_ratio": requests["wait_ratio"] if requests else None,
-        "memory_per_worker": f"{-(-per_worker // MIB)}M",
-        "requests": requests["count"] if requests else 0,
+        "wait_ratio": None if ratio is None else float(f"{ratio:.2g}"),
+        "memory_per_worker": f"{-(-2 * per_worker // (MEMORY_STEP * MIB)) * MEMORY_STEP}M",
+        "requests": requests["count"],
     }
 
 

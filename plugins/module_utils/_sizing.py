@@ -6,7 +6,8 @@
 
 With C cores, W/C the ratio of waiting to computing in a request, memory M, and T tasks where the service has a limit:
 
-    N_cpu   = max(ceil(C), ceil(C * (1 + W/C) / threads) + 1)
+    N_cpu   = max(ceil(C), ceil((C * (1 + W/C) + S) / threads) + 1)
+    S       = 1.5 * sqrt(C * W/C) where W/C was measured; without, it is taken to be 1, and S to be 0
     N_mem   = floor((M - master) / memory of one worker)
     N_tasks = floor((T - master - reserve) / (2 * tasks of one worker))
     N       = min(clamp(N_cpu, minimum, maximum), N_mem, N_tasks), and never 0
@@ -37,8 +38,13 @@ RESERVE_MINIMUM = 128 * MIB
 THREADS_LEAST, THREADS_MOST = 2, 8
 # Where memory holds too few workers, more threads of each are still better than requests in the queue.
 THREADS_WITHOUT_MEMORY = 32
+# What Gunicorn's 2 x cores + 1 stands for.
+UNMEASURED_WAIT_RATIO = 1
+# Requests don't wait in turns: with workers for the mean alone, at times all of them wait and a core idles. The number
+# that waits varies by its square root; this many of it keep the cores 98% busy (docs/sizing.md has the model).
+STAFFING = Fraction(3, 2)
 # An application that waits less loses more to the interpreter's lock than it gains.
-WAIT_RATIO_FOR_THREADS = 2
+WAIT_RATIO_FOR_THREADS = Fraction(1, 2)
 # The master, and the checks that a reload runs beside it.
 TASKS_RESERVE = 16
 # An event loop resolves names and reads files in threads: those of gevent's pool.
@@ -92,7 +98,7 @@ class Demand(t.NamedTuple):
 
     memory_per_worker: int = 128 * MIB
     memory_reserve: int | None = None
-    wait_ratio: float = 1.0
+    wait_ratio: float | None = None
     worker_class: str = "sync"
     threads: int | None = None
     thread_safe: bool = False
@@ -218,7 +224,8 @@ def read_resources(options: dict) -> tuple[float | None, int | None]:
 
 def check_demand(demand: Demand) -> Demand:
     """Return the demand, or raise InvalidValue for the first option in it that can't be used."""
-    check_number("wait_ratio", demand.wait_ratio, "a number of at least 0", lambda ratio: ratio >= 0)
+    if demand.wait_ratio is not None:
+        check_number("wait_ratio", demand.wait_ratio, "a number of at least 0", lambda ratio: ratio >= 0)
     check_number("share", demand.share, "a number above 0 and at most 1", lambda share: 0 < share <= 1)
     for option in ("threads", "minimum", "maximum"):
         value = getattr(demand, option)
@@ -275,14 +282,15 @@ def _threads(cores: Fraction, held: int, demand: Demand) -> int:
         return 1
     if demand.threads is not None:
         return demand.threads
-    ratio = _exact(demand.wait_ratio)
-    if _is_sync(demand.worker_class) and not (demand.thread_safe and ratio >= WAIT_RATIO_FOR_THREADS):
+    ratio = _wait_ratio(demand)
+    waits = demand.wait_ratio is not None and ratio >= WAIT_RATIO_FOR_THREADS
+    if _is_sync(demand.worker_class) and not (demand.thread_safe and waits):
         return 1
     threads = min(max(_ceil(1 + ratio), THREADS_LEAST), THREADS_MOST)
     if demand.thread_safe and _cpu_bound(cores, threads, demand) > max(held, 1):
         # A worker computes on one core at most: more threads than fill that would only wait.
-        wanted = min(_ceil(cores * (1 + ratio) / max(held, 1)), _ceil(1 + ratio), THREADS_WITHOUT_MEMORY)
-        threads = max(threads, wanted)
+        wanted = _ceil(_busy_workers(cores, 1, demand) / max(held, 1))
+        threads = max(threads, min(wanted, _ceil(_busy_workers(Fraction(1), 1, demand)), THREADS_WITHOUT_MEMORY))
     return threads
 
 
@@ -314,7 +322,19 @@ def _cpu_bound(cores: Fraction, threads: int, demand: Demand) -> int:
 
 
 def _busy_workers(cores: Fraction, threads: int, demand: Demand) -> Fraction:
-    return cores * (1 + _exact(demand.wait_ratio)) / threads
+    return (cores * (1 + _wait_ratio(demand)) + _staffing(cores, demand)) / threads
+
+
+def _wait_ratio(demand: Demand) -> Fraction:
+    return Fraction(UNMEASURED_WAIT_RATIO) if demand.wait_ratio is None else _exact(demand.wait_ratio)
+
+
+def _staffing(cores: Fraction, demand: Demand) -> Fraction:
+    """Return the workers beyond the mean. Who has not measured gets Gunicorn's rule, which has none."""
+    if demand.wait_ratio is None:
+        return Fraction(0)
+    scale = 10**_DECIMALS
+    return STAFFING * Fraction(math.isqrt(int(cores * _wait_ratio(demand) * scale**2)), scale)
 
 
 def _budget(total: int, limit: Limit | None, demand: Demand) -> _Budget:
@@ -420,7 +440,11 @@ def _cpu_sentence(available: str, bound: int, cores: Fraction, threads: int, dem
     busy = _busy_workers(cores, threads, demand)
     if _is_async(demand.worker_class) or _ceil(busy) + 1 < bound:
         return f"{available}, one worker for each = {bound} by CPU"
-    product = f"{available} x (1 + wait ratio {_number(demand.wait_ratio)})"
+    ratio = _number(_wait_ratio(demand))
+    product = f"{available} x (1 + wait ratio {ratio})"
+    if _staffing(cores, demand):
+        product += f" + {_number(STAFFING)} x sqrt({_number(cores)} x {ratio})"
+        product = f"({product})" if threads > 1 else product
     if threads > 1:
         product += f" / {threads} threads"
     if round(busy, _DECIMALS).denominator > 1:
@@ -467,6 +491,6 @@ def _mib(size: float) -> str:
     return f"{_number(round(size / MIB, 1))} MiB"
 
 
-def _number(number: float) -> str:
+def _number(number: float | Fraction) -> str:
     """Write a number in full, without a trailing .0 or the dust of float arithmetic."""
-    return f"{number:.{_DECIMALS}f}".rstrip("0").rstrip(".")
+    return f"{float(number):.{_DECIMALS}f}".rstrip("0").rstrip(".")

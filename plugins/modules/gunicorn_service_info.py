@@ -91,7 +91,7 @@ EXAMPLES = r"""
 - name: Size it by what was measured
   pyweb.gunicorn.gunicorn_sizing_info:
     memory_per_worker: "{{ measured.services[0].measured.memory_per_worker }}"
-    wait_ratio: "{{ measured.services[0].measured.wait_ratio | default(1.0, true) }}"
+    wait_ratio: "{{ measured.services[0].measured.wait_ratio | default(omit) }}"
   when: measured.services[0].measured
 """
 
@@ -352,10 +352,11 @@ services:
               type: float
         wait_ratio:
           description:
-            - Seconds that requests waited for each second that they computed, by the times of the requests against the
-              CPU time of the unit. Taken from the sample, or from the whole life of the service if the access log has
-              it. Having to queue for a CPU is no waiting.
-            - With threads, waiting for the interpreter's lock counts as waiting.
+            - Seconds that requests waited for each second that they computed. Having to queue for a CPU is no waiting.
+            - By the service's counters, it is of requests that were alone in their process, since threads wait for each
+              other. Null if these were fewer than 100.
+            - By the access log, it is the times of the requests against the CPU time of the unit, in the sample, or in
+              the whole life of the service if the log has it. With threads, their waiting for each other is in it.
           type: float
         cpu_per_request:
           description: Seconds of CPU time for each of these requests.
@@ -364,14 +365,18 @@ services:
           description: V(counters) where the service counts by itself, else V(access_log).
           type: str
     measured:
-      description: What M(pyweb.gunicorn.gunicorn_sizing_info) takes. Null if memory may not be seen.
+      description:
+        - What M(pyweb.gunicorn.gunicorn_sizing_info) takes. Null if memory may not be seen, or the service has answered
+          fewer than 100 requests.
       type: dict
       contains:
         wait_ratio:
-          description: RV(services[].requests.wait_ratio), null if it is not known.
+          description: RV(services[].requests.wait_ratio) to two digits, null if it is not known.
           type: float
         memory_per_worker:
-          description: RV(services[].memory.per_worker), rounded up, with its unit.
+          description:
+            - Twice RV(services[].memory.per_worker), as a reload starts the new workers before the old ones have stopped.
+              Rounded up to 8 MiB, with its unit.
           type: str
         requests:
           description: How many requests there were to measure by.

@@ -58,13 +58,12 @@ options:
     type: str
   wait_ratio:
     description:
-      - How long a request waits (for the database, other services, disks) for each second that it computes.
+      - How long a request waits (for the database, other services, disks) for each second that it computes, measured,
+        for example with M(pyweb.gunicorn.gunicorn_service_info).
       - V(0) is for an application that only computes, V(1.0) for one that waits half of its time, V(20) for one that
         asks other services for everything.
-      - The default is for an application that was not measured, and gives the C(2 x cores + 1) of Gunicorn's
-        documentation.
+      - If not given, the application was not measured, and gets the C(2 x cores + 1) of Gunicorn's documentation.
     type: float
-    default: 1.0
   worker_class:
     description:
       - Gunicorn's worker class, one of V(sync), V(gthread), V(gevent), V(gevent_wsgi), V(gevent_pywsgi), V(tornado),
@@ -76,15 +75,15 @@ options:
   threads:
     description:
       - Threads of each worker. More than one turns V(sync) into V(gthread), as Gunicorn itself does.
-      - If not given, 1 for the worker class V(sync), and 1 + O(wait_ratio) for V(gthread), rounded up, but at least 2
-        and at most 8. With O(thread_safe), both may get more.
+      - If not given, 1 for the worker class V(sync), and 1 + O(wait_ratio) (1, if not measured) for V(gthread), rounded
+        up, but at least 2 and at most 8. With O(thread_safe), both may get more.
       - Without a meaning for the other worker classes.
     type: int
   thread_safe:
     description:
       - Whether the application may serve several requests at once in one process. Only who knows its code can say so.
-      - If it may and its requests wait for twice as long as they compute (O(wait_ratio)), it gets threads before more
-        workers. They take less memory.
+      - If it may and its requests wait for at least half as long as they compute (O(wait_ratio)), it gets threads
+        before more workers. They take less memory. Where the memory does not hold enough workers, each has more threads.
     type: bool
     default: false
   minimum:
@@ -359,7 +358,7 @@ def main() -> None:
         argument_spec={
             "memory_per_worker": {"type": "str", "default": "128M"},
             "memory_reserve": {"type": "str"},
-            "wait_ratio": {"type": "float", "default": 1.0},
+            "wait_ratio": {"type": "float"},
             "worker_class": {"type": "str", "default": "sync"},
             "threads": {"type": "int"},
             "thread_safe": {"type": "bool", "default": False},

@@ -9,6 +9,9 @@ The requests are sent at fixed instants, whether the earlier ones were answered 
 from its instant to the last byte of the answer: a server that stalls is seen to stall. They go to the targets in turn.
 A phase is a span of time with results of its own; a request belongs to the phase of its instant.
 
+With --concurrency there is no rate: so many requests are under way at any time, and each is followed by the next. That
+finds out how much a server can do, and hides how it stalls.
+
     load.py run --control /run/load.sock --output load.json v4=127.0.0.1:8000 unix=unix:/run/shop.sock,keepalive=4
     load.py tell /run/load.sock phase "workers changed"     prints the results of the phase before
     load.py tell /run/load.sock stop                        prints all results
@@ -38,6 +41,8 @@ KINDS = ("refused", "reset", "closed", "timeout", "status", "other")
 TIMEOUT = 10.0
 DETAILS = 5
 FIRST_PHASE = "start"
+# A server that refuses is not asked as fast as it can refuse.
+PAUSE_AFTER_FAILURE = 0.05
 CHUNK_SIZE = re.compile(rb"\A([0-9A-Fa-f]+)[^\r\n]*\r\n")
 
 
@@ -402,7 +407,7 @@ def latency(seconds: list[float]) -> dict | None:
 class Load:
     """A constant rate of requests to targets, in phases."""
 
-    def __init__(self, targets: list[Target], rate: float, timeout: float = TIMEOUT) -> None:
+    def __init__(self, targets: list[Target], rate: float | None, timeout: float = TIMEOUT) -> None:
         self.rate = rate
         self._clients = [Client(target, timeout) for target in targets]
         self._stopped = asyncio.Event()
@@ -473,7 +478,8 @@ class Load:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, client: Client, phase: Phase, tally: Tally, instant: float) -> None:
+    async def _ask(self, client: Client, phase: Phase, tally: Tally, instant: float) -> bool:
+        """Ask, and count what came of it; returns whether there was an answer."""
         loop = asyncio.get_running_loop()
         tally.requests += 1
         try:
@@ -484,10 +490,36 @@ class Load:
                 after = round(instant - phase.begun, 3)
                 detail = {"target": tally.target, "after": after, "kind": failure.kind, "detail": failure.detail}
                 tally.details.append(detail)
+            return False
         else:
             tally.seconds.append(loop.time() - instant)
+            return True
         finally:
             phase.settle()
+
+
+class ClosedLoop(Load):
+    """A constant number of requests under way, each followed by the next."""
+
+    def __init__(self, targets: list[Target], concurrency: int, timeout: float = TIMEOUT) -> None:
+        super().__init__(targets, None, timeout)
+        self._concurrency = concurrency
+
+    async def run(self, seconds: float | None = None) -> None:
+        """Send requests until stopped, and wait for the last answer."""
+        if seconds is not None:
+            asyncio.get_running_loop().call_later(seconds, self.stop)
+        await asyncio.gather(*(self._keep_asking(number % len(self._clients)) for number in range(self._concurrency)))
+        for client in self._clients:
+            client.close()
+
+    async def _keep_asking(self, index: int) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._stopped.is_set():
+            phase = self.phases[-1]
+            phase.pending += 1
+            if not await self._ask(self._clients[index], phase, phase.tallies[index], loop.time()):
+                await asyncio.sleep(PAUSE_AFTER_FAILURE)
 
 
 class Control:
@@ -538,7 +570,11 @@ async def run(options: argparse.Namespace) -> None:
     # A server that stalls for long leaves many connections open at once.
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    load = Load([parse_target(text) for text in options.targets], options.rate, options.timeout)
+    targets = [parse_target(text) for text in options.targets]
+    if options.concurrency:
+        load: Load = ClosedLoop(targets, options.concurrency, options.timeout)
+    else:
+        load = Load(targets, options.rate, options.timeout)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, load.stop)
     async with Control(load).listen(options.control) if options.control else contextlib.nullcontext():
@@ -572,7 +608,9 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     running = commands.add_parser("run", help="send requests until told to stop")
-    running.add_argument("--rate", type=float, default=200.0, help="requests a second, of all targets together")
+    pace = running.add_mutually_exclusive_group()
+    pace.add_argument("--rate", type=float, default=200.0, help="requests a second, of all targets together")
+    pace.add_argument("--concurrency", type=int, metavar="COUNT", help="requests under way, instead of a rate")
     running.add_argument("--seconds", type=float, metavar="SECONDS", help="stop after so long")
     running.add_argument("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for a whole answer")
     running.add_argument("--control", type=Path, metavar="SOCKET", help="take commands there")

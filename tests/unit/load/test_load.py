@@ -414,6 +414,58 @@ def test_request_belongs_to_the_phase_of_its_instant() -> None:
     assert first["requests"] == first["failed"] == first["failures"]["closed"] >= 3
 
 
+def test_closed_loop_has_so_many_requests_under_way() -> None:
+    """Never more, and the next one as soon as one was answered or lost."""
+
+    async def ask() -> tuple[list[int], list[dict]]:
+        under_way, seen, released = set(), [], asyncio.Semaphore(0)
+
+        async def wait(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.request(reader)
+            under_way.add(writer)
+            seen.append(len(under_way))
+            await released.acquire()
+            under_way.discard(writer)
+            if len(seen) % 4:
+                writer.write(OK)
+
+        async with serving(wait) as (_server, address):
+            running = load.ClosedLoop([tcp(address)], concurrency=3)
+            task = asyncio.create_task(running.run())
+            while len(seen) < 3:
+                await asyncio.sleep(0.001)
+            first = running.begin("second")
+            released.release()
+            while len(seen) < 4:
+                await asyncio.sleep(0.001)
+            running.stop()
+            for _request in range(3):
+                released.release()
+            await first.done.wait()
+            await task
+            return seen, running.results()["phases"]
+
+    seen, (first, second) = asyncio.run(ask())
+    assert seen == [1, 2, 3, 3]
+    assert (first["requests"], second["requests"]) == (3, 1)
+    assert first["failed"] + second["failed"] == 3
+
+
+def test_closed_loop_ends_after_its_time() -> None:
+    """With what it has counted."""
+
+    async def ask() -> dict:
+        async with serving(answer_all) as (server, address):
+            running = load.ClosedLoop([tcp(address)], concurrency=2)
+            await running.run(seconds=0.1)
+            assert len(server.requests) == running.results()["phases"][0]["requests"]
+            return running.results()
+
+    results = asyncio.run(ask())
+    assert results["rate"] is None
+    assert results["phases"][0]["requests"] > results["phases"][0]["failed"] == 0
+
+
 def test_stall_of_the_generator_itself_is_told() -> None:
     """It is not to be taken for one of the server."""
 

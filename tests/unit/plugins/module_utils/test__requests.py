@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _requests
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._requests import BUCKETS, Counters
 
+NOW = 3000.0
 COUNTERS = Counters(
     since=1000, requests=200, time=8 * 10**9, longest=10**8, alone=150, alone_time=6 * 10**9, alone_cpu=10**9,
     alone_delay=5 * 10**8, histogram=(0,) * 20 + (200,) + (0,) * (BUCKETS - 21),
@@ -23,15 +24,16 @@ def write(path, counters, version=1):
 
 def test_ratio_is_of_what_was_alone():
     """Waited is what neither computed nor stood in the queue for a CPU, for each second of computing."""
-    requests = _requests.summarize([COUNTERS])
+    requests = _requests.summarize([COUNTERS], NOW)
     assert requests.wait_ratio == pytest.approx((6 - 1 - 0.5) / 1)
     assert requests.cpu_per_request == pytest.approx(1 / 150)
-    assert requests.mean == pytest.approx(8 / 200)
+    assert requests.latency.mean == pytest.approx(8 / 200)
+    assert requests.per_second == pytest.approx(0.1)
 
 
 def test_too_few_requests_have_no_ratio():
     """99 requests that were alone are not enough; there is their latency all the same."""
-    requests = _requests.summarize([COUNTERS._replace(alone=99)])
+    requests = _requests.summarize([COUNTERS._replace(alone=99)], NOW)
     assert requests.wait_ratio is None
     assert requests.count == 200
 
@@ -40,8 +42,8 @@ def test_workers_add_up(tmp_path):
     """The longest is the longest of all, and the time since when is the earliest."""
     write(tmp_path / "requests-12", COUNTERS)
     write(tmp_path / "requests-0", COUNTERS._replace(since=500, longest=3 * 10**8))
-    requests = _requests.read(str(tmp_path))
-    assert (requests.count, requests.since, requests.max) == (400, 500, pytest.approx(0.3))
+    requests = _requests.read(str(tmp_path), NOW)
+    assert (requests.count, requests.since, requests.latency.max) == (400, 500, pytest.approx(0.3))
     assert requests.wait_ratio == pytest.approx(4.5)
 
 
@@ -49,7 +51,7 @@ def test_workers_add_up(tmp_path):
 def test_nothing_is_none(tmp_path, directory):
     """A service without counters has no requests."""
     (tmp_path / "empty").mkdir()
-    assert _requests.read(str(tmp_path / directory)) is None
+    assert _requests.read(str(tmp_path / directory), NOW) is None
 
 
 def test_other_files_are_left_out(tmp_path):
@@ -61,7 +63,7 @@ def test_other_files_are_left_out(tmp_path):
     (tmp_path / "requests-4").mkdir()
     (tmp_path / "requests-5").write_text("x" * 5000)
     write(tmp_path / "requests-6", COUNTERS, version=2)
-    assert _requests.read(str(tmp_path)).count == 200
+    assert _requests.read(str(tmp_path), NOW).count == 200
 
 
 @given(st.binary(min_size=_requests._LENGTH, max_size=_requests._LENGTH))
@@ -69,7 +71,7 @@ def test_any_bytes_are_read(tmp_path_factory, content):
     """Whatever stands in the file, there is an answer."""
     path = tmp_path_factory.mktemp("run") / "requests-1"
     path.write_bytes(array.array("Q", [_requests.VERSION]).tobytes() + content[8:])
-    requests = _requests.read(str(path.parent))
+    requests = _requests.read(str(path.parent), NOW)
     assert requests is None or requests.count > 0
 
 

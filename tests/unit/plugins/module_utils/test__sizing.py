@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
     MIB,
     RESERVE_MINIMUM,
     TASKS_RESERVE,
+    THREADS_WITHOUT_MEMORY,
     Demand,
     Host,
     Limit,
@@ -48,9 +49,10 @@ demands = st.builds(
     Demand,
     memory_per_worker=worker_sizes,
     memory_reserve=st.none() | st.integers(0, 8 * GIB),
-    wait_ratio=st.floats(0, 100),
+    wait_ratio=st.none() | st.floats(0, 100),
     worker_class=st.sampled_from(("sync", "gthread", "gevent", "shop.workers.Loop")),
     threads=st.none() | st.integers(1, 64),
+    thread_safe=st.booleans(),
     minimum=st.integers(1, 8),
     maximum=st.none() | st.integers(8, 64),
     share=shares,
@@ -138,7 +140,7 @@ class TestRule:
     @pytest.mark.parametrize("ratio", [1.0000000002, 0.9999999998, 1.0])
     def test_the_dust_of_a_measurement_adds_no_worker(self, ratio: float) -> None:
         """2 x 2.0000000002 is 4 before it is rounded up."""
-        assert size(2, wait_ratio=ratio).workers == 5
+        assert size(2, wait_ratio=ratio).workers == 8
 
     def test_decimal_fractions_mean_what_they_say(self) -> None:
         """0.7 of 1000 MiB are 700, though the float 0.7 is a bit less than seven tenths."""
@@ -216,7 +218,7 @@ class TestThreads:
     def test_sync_has_one_thread(self) -> None:
         """Nobody gets threads who did not ask for them: the application may not be safe for them."""
         sizing = size(worker_class="sync", wait_ratio=20)
-        assert (sizing.threads, sizing.worker_class, sizing.workers) == (1, "sync", 43)
+        assert (sizing.threads, sizing.worker_class, sizing.workers) == (1, "sync", 53)
 
     @pytest.mark.parametrize("worker_class", ["sync", "gunicorn.workers.sync.SyncWorker"])
     def test_sync_with_threads_becomes_gthread(self, worker_class: str) -> None:
@@ -234,8 +236,8 @@ class TestThreads:
         assert size(worker_class="gthread", wait_ratio=ratio).threads == threads
 
     def test_threads_stand_in_for_workers(self) -> None:
-        """The waiting application that needs 43 sync workers needs 7 with 8 threads."""
-        assert size(worker_class="gthread", wait_ratio=20).workers == 7
+        """The waiting application that needs 53 sync workers needs 8 with 8 threads."""
+        assert size(worker_class="gthread", wait_ratio=20).workers == 8
 
     def test_threads_never_leave_a_core_without_a_worker(self) -> None:
         """The interpreter's lock lets one worker use one core, whatever its threads."""
@@ -245,6 +247,84 @@ class TestThreads:
         """The long name gets the same answer as the short one."""
         sizing = size(worker_class="gunicorn.workers.gthread.ThreadWorker")
         assert sizing.threads == size(worker_class="gthread").threads == 2
+
+
+class TestThreadSafe:
+    def test_who_waits_gets_threads_before_workers(self) -> None:
+        """Without them it would be 53 processes."""
+        sizing = size(wait_ratio=20, thread_safe=True)
+        assert (sizing.workers, sizing.threads, sizing.worker_class) == (8, 8, "gthread")
+
+    @pytest.mark.parametrize("ratio", [None, 0, 0.4])
+    def test_who_computes_or_was_not_measured_gets_none(self, ratio: float | None) -> None:
+        """The interpreter's lock costs more than threads bring."""
+        assert size(wait_ratio=ratio, thread_safe=True) == size(wait_ratio=ratio)
+
+    def test_half_a_wait_is_enough(self) -> None:
+        """Two threads fill the core that one leaves idle for a third of the time."""
+        assert size(wait_ratio=0.5, thread_safe=True).threads == 2
+
+    def test_where_memory_holds_few_workers_each_has_more_threads(self) -> None:
+        """Two cores need 52 requests under way: two workers of 26 threads do that in the memory of two."""
+        sizing = size(2, 512 * MIB, wait_ratio=20, thread_safe=True)
+        assert (sizing.workers, sizing.threads, sizing.decided_by) == (2, 26, "memory")
+
+    def test_threads_end_where_a_core_is_full(self) -> None:
+        """One worker computes on one of 16 cores: what fills that one is enough."""
+        sizing = size(16, 330 * MIB, wait_ratio=5, thread_safe=True)
+        assert (sizing.workers, sizing.threads) == (1, 10)
+
+    def test_there_is_an_end_to_threads(self) -> None:
+        """However long the application waits, and however little memory there is."""
+        assert size(2, 330 * MIB, wait_ratio=1000, thread_safe=True).threads == THREADS_WITHOUT_MEMORY
+
+    @given(cpu_counts, memories, demands)
+    def test_it_never_takes_more_workers(self, cpus: float, memory: int, demand: Demand) -> None:
+        """Threads stand in for workers, they don't come on top."""
+        host = a_host(cpus, memory)
+        threaded = size_workers(host, demand._replace(thread_safe=True, maximum=None, minimum=1))
+        assert (
+            threaded.workers <= size_workers(host, demand._replace(thread_safe=False, maximum=None, minimum=1)).workers
+        )
+
+    @given(cpu_counts, memories, demands)
+    def test_what_the_user_says_wins(self, cpus: float, memory: int, demand: Demand) -> None:
+        """Who says how many threads, gets so many."""
+        assume(demand.threads is not None and demand.worker_class in ("sync", "gthread"))
+        assert size_workers(a_host(cpus, memory), demand).threads == demand.threads
+
+
+def busy(workers: int, cores: float, ratio: float) -> float:
+    """The part of the cores that is busy if each worker computes, and then waits for `ratio` times as long on average.
+
+    The machine repair model: so many machines that fail at random, and so many repairmen.
+    """
+    weights = [1.0]
+    for computing in range(1, workers + 1):
+        weights.append(weights[-1] * (workers - computing + 1) / ratio / min(computing, cores))
+    return sum(min(number, cores) * weight for number, weight in enumerate(weights)) / sum(weights) / cores
+
+
+class TestMeasured:
+    @given(st.sampled_from([0.5, 1, 1.5, 2, 3, 4, 8]), st.floats(0.1, 20))
+    def test_the_cores_are_busy(self, cpus: float, ratio: float) -> None:
+        """With as many workers as the rule says, the cores idle for 3% of the time at most."""
+        assert busy(size(cpus, 2048 * GIB, wait_ratio=ratio).workers, cpus, ratio) > 0.97
+
+    @given(st.sampled_from([1, 2, 3, 4, 8, 16]), st.floats(0.1, 20))
+    def test_not_many_more_than_needed(self, cpus: int, ratio: float) -> None:
+        """Memory is dear: three workers and a fifth less would leave more idle."""
+        assert busy(math.floor(size(cpus, 2048 * GIB, wait_ratio=ratio).workers * 0.8) - 3, cpus, ratio) < 0.97
+
+    @given(cpu_counts, memories, demands)
+    def test_connections_are_the_threads(self, cpus: float, memory: int, demand: Demand) -> None:
+        """One for each, and twice as many while the service changes; none is known of event loops."""
+        sizing = size_workers(a_host(cpus, memory), demand)
+        if sizing.worker_class in ("sync", "gthread"):
+            steady = sizing.workers * sizing.threads
+            assert sizing.connections == (steady, 2 * steady)
+        else:
+            assert sizing.connections is None
 
 
 class TestAsync:
@@ -295,9 +375,9 @@ class TestReason:
             ),
             (
                 a_host(1, GIB, "affinity"),
-                Demand(wait_ratio=0.3, minimum=4),
-                "4 workers: affinity of 1 CPU x (1 + wait ratio 0.3), rounded up, + 1 = 3 by CPU; 1024 MiB - 204.8 MiB "
-                "reserve - 32 MiB master holds 6 workers of 128 MiB, so the minimum of 4 decides.",
+                Demand(wait_ratio=0.3, minimum=5),
+                "5 workers: affinity of 1 CPU x (1 + wait ratio 0.3) + 1.5 x sqrt(1 x 0.3), rounded up, + 1 = 4 by CPU; 1024 MiB - 204.8 MiB "
+                "reserve - 32 MiB master holds 6 workers of 128 MiB, so the minimum of 5 decides.",
             ),
             (
                 a_host(4, GIB, "option", "option"),
@@ -308,8 +388,8 @@ class TestReason:
             (
                 a_host(2),
                 Demand(worker_class="gthread", wait_ratio=20, memory_reserve=0),
-                "7 workers: 2 cores x (1 + wait ratio 20) / 8 threads, rounded up, + 1 = 7 by CPU; 16384 MiB - 0 MiB reserve "
-                "- 32 MiB master holds 127 workers of 128 MiB, so CPU decides.",
+                "8 workers: (2 cores x (1 + wait ratio 20) + 1.5 x sqrt(2 x 20)) / 8 threads, rounded up, + 1 = 8 by CPU; "
+                "16384 MiB - 0 MiB reserve - 32 MiB master holds 127 workers of 128 MiB, so CPU decides.",
             ),
             (
                 a_host(16, 16 * GIB, "cpuset"),

@@ -1,0 +1,406 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs on the host that is measured: starts services, puts them under load, and reads what the kernel says of them.
+
+It takes commands from standard input, one JSON object a line, and answers each with a line of JSON. Each service is a
+transient unit of systemd, with the role's own gunicorn.conf.py. What it started ends with it.
+Needs root, Python 3.11, load.py beside it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import load
+
+PREFIX = "sizing-"
+PEER = "127.0.0.1:9000"
+ROOT = Path("/")
+TICKS = os.sysconf("SC_CLK_TCK")
+START_TIMEOUT = 120.0
+RELOAD_TIMEOUT = 60.0
+REQUEST_TIMEOUT = 60.0
+# After a reload, the old workers still finish what they have begun.
+AFTER_RELOAD = 0.5
+QUIET_SAMPLE = 0.5
+
+
+class AgentError(Exception):
+    """What went wrong, in words for the person who called."""
+
+
+# Readings
+
+
+def cgroup_directory(pid: int, controller: str, root: Path = ROOT) -> Path:
+    """Return the directory in which a controller accounts for a process, in cgroup v1 or v2."""
+    unified, mounts = None, root / "sys/fs/cgroup"
+    for line in (root / f"proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return mounts / controllers / path.lstrip("/")
+        if not controllers:
+            unified = mounts / path.lstrip("/")
+    if unified is None:
+        raise AgentError(f"process {pid} has no cgroup with {controller}")
+    return unified
+
+
+def read_values(file: Path) -> dict[str, int]:
+    """Return the numbers of a flat keyed file."""
+    return {name: int(value) for name, value in (line.split() for line in file.read_text().splitlines())}
+
+
+def cpu_seconds(directory: Path) -> float:
+    """Return the CPU time of a cgroup; the directory is that of cpuacct in v1."""
+    usage = directory / "cpuacct.usage"
+    if usage.exists():
+        return int(usage.read_text()) / 1e9
+    return read_values(directory / "cpu.stat")["usage_usec"] / 1e6
+
+
+def throttled_seconds(directory: Path) -> float:
+    """Return how long a cgroup was stopped because it had used up its quota."""
+    values = read_values(directory / "cpu.stat")
+    return values["throttled_time"] / 1e9 if "throttled_time" in values else values.get("throttled_usec", 0) / 1e6
+
+
+def oom_kills(directory: Path) -> int:
+    """Return how many processes of a cgroup the kernel killed for want of memory."""
+    for name in ("memory.oom_control", "memory.events"):
+        if (directory / name).exists():
+            return read_values(directory / name)["oom_kill"]
+    raise AgentError(f"{directory} does not count OOM kills")
+
+
+def memory_peak(directory: Path) -> int:
+    """Return the most memory that a cgroup ever had, in bytes, the page cache included."""
+    for name in ("memory.max_usage_in_bytes", "memory.peak"):
+        if (directory / name).exists():
+            return int((directory / name).read_text())
+    raise AgentError(f"{directory} does not keep its peak")
+
+
+def busy_seconds(root: Path = ROOT) -> float:
+    """Return the CPU time of the whole machine."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, (root / "proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+def own_seconds() -> float:
+    """Return the CPU time of this host, which may be a container of the machine."""
+    directory = cgroup_directory(1, "cpuacct")
+    return cpu_seconds(directory.parent if directory.name == "init.scope" else directory)
+
+
+def proportional_memory(pid: int, root: Path = ROOT) -> int:
+    """Return the memory of a process, what it shares divided among those that share it, in bytes."""
+    for line in (root / f"proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    raise AgentError(f"no Pss of process {pid}")
+
+
+def scheduled(pids: list[int], root: Path = ROOT) -> tuple[float, float]:
+    """Return the CPU time of all threads of processes, and how long they could run but did not; both in seconds.
+
+    That they were stopped by a quota counts as the latter.
+    """
+    running = waiting = 0
+    for pid in pids:
+        for file in (root / f"proc/{pid}/task").glob("*/schedstat"):
+            ran, waited, _ = map(int, file.read_text().split())
+            running, waiting = running + ran, waiting + waited
+    return running / 1e9, waiting / 1e9
+
+
+# Services
+
+
+class Service:
+    """A setting of the sweep as a running service."""
+
+    def __init__(self, name: str, path: str, workers: int, threads: int) -> None:
+        self.unit = PREFIX + name
+        self.workers, self.threads = workers, threads
+        self.runtime = Path("/run/gunicorn", self.unit)
+        # Not TCP: the kernel's work for a connection would be half of what the load costs.
+        self._address = f"unix:{self.runtime}/socket"
+        self.target = load.Target(name, *load.parse_address(self._address), path=path)
+        self.pid = 0
+
+    def start(self, properties: dict[str, str], environment: dict[str, str]) -> None:
+        """Start it, and wait until its workers are ready; a kill for want of memory ends the wait."""
+        properties = {
+            "Type": "notify",
+            "User": "sizing",
+            "WorkingDirectory": "/var/opt/sizing",
+            "RuntimeDirectory": f"gunicorn/{self.unit}",
+            "OOMPolicy": "continue",
+            "KillMode": "mixed",
+            "TimeoutStopSec": "20",
+            "CPUAccounting": "yes",
+            "MemoryAccounting": "yes",
+            "MemorySwapMax": "0",
+            "TasksMax": "infinity",
+            **properties,
+        }
+        environment = {
+            "PYTHONPATH": "/etc/opt/sizing:/opt/sizing",
+            "DJANGO_SETTINGS_MODULE": "settings",
+            "SIZING_PEER": f"http://{PEER}/",
+            **environment,
+        }
+        call(
+            "systemd-run",
+            "--quiet",
+            "--collect",
+            f"--unit={self.unit}",
+            *(f"--property={key}={value}" for key, value in properties.items()),
+            *(f"--setenv={key}={value}" for key, value in environment.items()),
+            "/opt/sizing/venv/bin/gunicorn",
+            "--config=/etc/opt/sizing/gunicorn.conf.py",
+            f"--workers={self.workers}",
+            f"--threads={self.threads}",
+            f"--bind={self._address}",
+            "--log-level=warning",
+            "sizing.wsgi:application",
+        )
+        self.pid = int(call("systemctl", "show", "--value", "--property=MainPID", self.unit))
+        self._memory = cgroup_directory(self.pid, "memory")
+        self._cpu = cgroup_directory(self.pid, "cpu")
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self.is_ready():
+            problem = self.problem()
+            if problem is None and time.monotonic() > deadline:
+                problem = f"not ready within {START_TIMEOUT:.0f} s"
+            if problem:
+                raise AgentError(problem)
+            time.sleep(0.02)
+
+    def is_ready(self) -> bool:
+        """Whether all workers have said so."""
+        return (self.runtime / "ready").exists()
+
+    def problem(self) -> str | None:
+        """Return why the service is no good, if so."""
+        try:
+            if oom_kills(self._memory):
+                return "OOM kill"
+        except FileNotFoundError:
+            return "the service has ended"
+        return None
+
+    def worker_pids(self) -> list[int]:
+        """Return the processes of the workers."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def times(self) -> dict[str, float]:
+        """Return counters in seconds: of the service, of this host, of the machine and of this program."""
+        # Not from the cgroup: in v1 a unit need not have one of its own for cpuacct.
+        running, delayed = scheduled([self.pid, *self.worker_pids()])
+        return {
+            "service": running,
+            "delayed": delayed,
+            "throttled": throttled_seconds(self._cpu),
+            "own": own_seconds(),
+            "busy": busy_seconds(),
+            "generator": time.process_time(),
+            "clock": time.monotonic(),
+        }
+
+    def memory(self) -> dict:
+        """Return what the kernel says of its memory."""
+        workers = [proportional_memory(pid) for pid in self.worker_pids()]
+        return {"pss_per_worker": max(workers, default=0), "pss": sum(workers) + proportional_memory(self.pid)}
+
+    def peak(self) -> int | None:
+        """Return its highest memory so far."""
+        try:
+            return memory_peak(self._memory)
+        except FileNotFoundError:
+            return None
+
+    def reload(self) -> None:
+        """Have new workers in place of the old ones, as the role's ExecReload= does; does not wait for them."""
+        for file in [self.runtime / "ready", *self.runtime.glob("worker-*")]:
+            file.unlink(missing_ok=True)
+        call("systemctl", "kill", "--kill-whom=main", "--signal=HUP", self.unit)
+
+    def stop(self) -> None:
+        """End it, at once."""
+        subprocess.run(["systemctl", "kill", "--signal=KILL", self.unit], capture_output=True, check=False)
+        subprocess.run(["systemctl", "stop", self.unit], capture_output=True, check=False)
+
+
+def call(*command: str) -> str:
+    """Run a command that has to succeed; returns its output."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise AgentError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout.strip()
+
+
+def start_peer() -> subprocess.Popen[bytes]:
+    """Start the slow service, and wait until it takes connections."""
+    host, _, port = PEER.rpartition(":")
+    address = (host, int(port))
+    if is_answered(address):
+        raise SystemExit(f"somebody listens on {PEER}: is another run under way?")
+    process = subprocess.Popen([sys.executable, Path(__file__).with_name("peer.py"), PEER])
+    while not is_answered(address):
+        if process.poll() is not None:
+            raise SystemExit("the slow service has ended")
+        time.sleep(0.05)
+    return process
+
+
+def is_answered(address: tuple[str, int]) -> bool:
+    """Whether somebody takes connections there."""
+    with contextlib.suppress(OSError), socket.create_connection(address):
+        return True
+    return False
+
+
+# Measurements
+
+
+def per_second(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """Return the cores that each had between two readings; foreign is what others on the machine took."""
+    seconds = after["clock"] - before["clock"]
+    rates = {name: (after[name] - before[name]) / seconds for name in before if name != "clock"}
+    rates["foreign"] = rates["busy"] - rates.pop("own")
+    return {name: round(rate, 4) for name, rate in rates.items()}
+
+
+async def measure(service: Service, concurrency: int, warmup: float, seconds: float, reload: bool) -> dict:
+    """Put a service under load, and after that, if asked for, reload it under the same load."""
+    closed = load.ClosedLoop([service.target], concurrency, REQUEST_TIMEOUT)
+    running = asyncio.create_task(closed.run())
+    await asyncio.sleep(warmup)
+    warm = closed.begin("measured")
+    before = service.times()
+    await asyncio.sleep(seconds)
+    after = service.times()
+    measured = closed.begin("reload")
+    memory = service.memory() if not service.problem() else None
+    result: dict = {"memory": memory}
+    if reload:
+        result["reload_seconds"] = await reload_under_load(service)
+    closed.stop()
+    await running
+    phases = [phase.as_dict() for phase in (warm, measured, closed.phases[-1])]
+    times = [second for tally in measured.tallies for second in tally.seconds]
+    span = measured.ended - measured.begun
+    result["round"] = {
+        "throughput": round((len(times)) / span, 2),
+        "p50": phases[1]["latency"] and phases[1]["latency"]["median"],
+        "p99": phases[1]["latency"] and phases[1]["latency"]["p99"],
+        "mean": round(sum(times) / len(times), 5) if times else None,
+        "failed": sum(phase["failed"] for phase in phases),
+        "cores": per_second(before, after),
+    }
+    result["failures"] = [detail for phase in phases for detail in phase["details"]][: load.DETAILS]
+    result["reload_longest"] = phases[2]["latency"] and phases[2]["latency"]["max"]
+    result["memory_peak"] = service.peak()
+    result["problem"] = service.problem()
+    return result
+
+
+async def reload_under_load(service: Service) -> float | None:
+    """Reload, and return how long it took until all new workers were ready; None if they never were."""
+    begun = time.monotonic()
+    service.reload()
+    while not service.is_ready():
+        if service.problem() or time.monotonic() - begun > RELOAD_TIMEOUT:
+            return None
+        await asyncio.sleep(0.02)
+    seconds = time.monotonic() - begun
+    await asyncio.sleep(AFTER_RELOAD)
+    return round(seconds, 2)
+
+
+# Commands
+
+
+class Agent:
+    """Takes commands, and knows the services that it started."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, Service] = {}
+        self._peer = start_peer()
+
+    def obey(self, command: str, options: dict) -> dict:
+        """Run a command; a problem of a service is an answer, too."""
+        try:
+            return getattr(self, f"do_{command}")(**options)
+        except AgentError as error:
+            return {"problem": str(error)}
+
+    def do_start(self, name: str, path: str, workers: int, threads: int, properties: dict, environment: dict) -> dict:
+        service = self._services[name] = Service(name, path, workers, threads)
+        service.start(properties, environment)
+        return {"problem": None}
+
+    def do_measure(self, name: str, concurrency: int, warmup: float, seconds: float, reload: bool) -> dict:
+        return asyncio.run(measure(self._services[name], concurrency, warmup, seconds, reload))
+
+    def do_stop(self, names: list[str]) -> dict:
+        for name in names:
+            self._services.pop(name).stop()
+        return {}
+
+    def do_quiet(self, cores: float, seconds: float) -> dict:
+        """Wait until others take fewer cores of the machine, but not for ever."""
+        deadline = time.monotonic() + seconds
+        while True:
+            before = busy_seconds() - own_seconds()
+            time.sleep(QUIET_SAMPLE)
+            foreign = (busy_seconds() - own_seconds() - before) / QUIET_SAMPLE
+            if foreign <= cores or time.monotonic() > deadline:
+                return {"foreign": round(foreign, 3)}
+
+    def do_facts(self) -> dict:
+        python = "/opt/sizing/venv/bin/python"
+        return {
+            "nproc": int(call("nproc")),
+            "kernel": os.uname().release,
+            "python": call(python, "-c", "import platform; print(platform.python_version())"),
+            "gunicorn": call(python, "-c", "import gunicorn; print(gunicorn.__version__)"),
+            "django": call(python, "-c", "import django; print(django.__version__)"),
+        }
+
+    def close(self) -> None:
+        """End what was started."""
+        self.do_stop(list(self._services))
+        self._peer.terminate()
+
+
+def main() -> None:
+    """Answer commands until there are no more."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    agent = Agent()
+    try:
+        for line in sys.stdin:
+            request = json.loads(line)
+            print(json.dumps(agent.obey(request.pop("command"), request)), flush=True)
+    finally:
+        agent.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The host that is measured: deployment by Ansible, and the agent that runs there, over SSH."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+REPOSITORY = FOLDER.parents[1]
+AGENT = "/usr/local/lib/sizing/agent.py"
+
+
+class HostError(Exception):
+    """What went wrong, in words for the person who called."""
+
+
+def boot(inventory: Path, host: str) -> None:
+    """Have a test host running."""
+    run(str(REPOSITORY / "tests/hosts/testhosts.py"), "up", "--inventory", str(inventory), f"{host}=bookworm")
+
+
+def remove(inventory: Path, host: str) -> None:
+    """Remove a test host."""
+    run(str(REPOSITORY / "tests/hosts/testhosts.py"), "down", "--inventory", str(inventory), host)
+
+
+def deploy(inventory: Path) -> None:
+    """Put the benchmark's project on the host with the role."""
+    run("ansible-playbook", "--inventory", str(inventory), str(FOLDER / "deploy.yml"))
+
+
+def call_module(inventory: Path, module: str, arguments: dict) -> dict:
+    """Call a module of this collection on the host, as root, and return its result."""
+    output = run(
+        "ansible",
+        "--inventory",
+        str(inventory),
+        "--become",
+        "all",
+        "--module-name",
+        f"pyweb.gunicorn.{module}",
+        # "{}" would be taken for free text.
+        *(["--args", json.dumps(arguments)] if arguments else []),
+    )
+    # HOST | SUCCESS => {...}
+    result: dict = json.loads(output.partition("=> ")[2])
+    return result
+
+
+def run(*command: str) -> str:
+    """Run a command that has to succeed, and return its output."""
+    variables = {**os.environ, "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORCE_COLOR": "false"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise HostError(f"{' '.join(command[:3])} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Agent:
+    """The program that measures on the host."""
+
+    def __init__(self, inventory: Path, host: str) -> None:
+        variables = json.loads(inventory.read_text(encoding="utf-8"))["all"]["hosts"][host]
+        command = [
+            "ssh",
+            *shlex.split(variables["ansible_ssh_common_args"]),
+            "-i",
+            variables["ansible_ssh_private_key_file"],
+            "-p",
+            str(variables["ansible_port"]),
+            f"{variables['ansible_user']}@{variables['ansible_host']}",
+            f"sudo -n python3 -u {AGENT}",
+        ]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, command: str, **options: object) -> dict:
+        """Give the agent a command and return its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            print(json.dumps({"command": command, **options}), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise HostError(f"the agent ended at the command {command}")
+        answer: dict = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        """Let the agent end what it started."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            print("sizing: the agent did not end", file=sys.stderr)

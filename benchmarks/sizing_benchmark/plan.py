@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which settings are measured: a walk over workers and threads that leaves out what can only be worse."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Generator, Mapping, Sequence
+
+from sizing_benchmark.cases import Setting
+
+# A setting that is not admissible (it does not outlive load and a reload) has None.
+Throughput = t.Optional[float]
+Walk = Generator[Setting, Throughput, float]
+
+
+class Ladders(t.NamedTuple):
+    """The numbers of workers to try for each number of threads, both upwards."""
+
+    sync: Sequence[int]
+    gthread: Sequence[int]
+    threads: Sequence[int]
+
+
+FULL = Ladders((*range(1, 13), 16, 24, 32, 48), (1, 2, 3, 4, 5, 6, 8, 12, 16, 24), (2, 4, 8, 16, 32))
+QUICK = Ladders((1, 2, 3, 5, 8, 12, 24, 48), (1, 2, 3, 5, 8), (2, 4, 8, 16))
+
+# What is less is noise.
+GAIN = 1.03
+# So many settings in a row that gain nothing end a ladder; so many ladders that gain nothing end the walk.
+FALLS = 2
+
+
+def sweep(ladders: Ladders) -> Generator[Setting, Throughput, None]:
+    """Yield one setting after the other, and be sent the throughput of each."""
+    yield from climb([Setting(workers) for workers in ladders.sync])
+    best, falls = 0.0, 0
+    for threads in ladders.threads:
+        top = yield from climb([Setting(workers, threads) for workers in ladders.gthread])
+        falls = 0 if top > GAIN * best else falls + 1
+        best = max(best, top)
+        if falls == FALLS:
+            return
+
+
+def climb(ladder: Sequence[Setting]) -> Walk:
+    """Yield settings upwards until throughput gains nothing any more; returns the best."""
+    best, falls = 0.0, 0
+    for setting in ladder:
+        throughput = yield setting
+        if throughput is None:
+            # What does not fit with so many does not fit with more.
+            break
+        falls = 0 if throughput > GAIN * best else falls + 1
+        best = max(best, throughput)
+        if falls == FALLS:
+            break
+    return best
+
+
+def finalists(measured: Mapping[Setting, Throughput], share: float, most: int) -> list[Setting]:
+    """Return the settings that may be the best: they are measured more than once."""
+    admissible = {setting: throughput for setting, throughput in measured.items() if throughput is not None}
+    bound = share * max(admissible.values(), default=0)
+    near = [setting for setting, throughput in admissible.items() if throughput >= bound]
+    return sorted(near, key=lambda setting: -admissible[setting])[:most]

@@ -1,0 +1,12 @@
+"""A path for each application of the benchmark, and one for the role's health request."""
+
+from django.urls import path
+
+from sizing import views
+
+urlpatterns = [
+    path("", views.home),
+    path("work", views.work),
+    path("articles", views.articles),
+    path("ask", views.ask),
+]

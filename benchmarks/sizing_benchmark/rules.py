@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rules for the number of workers: pure functions of what each of them looks at."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from collections.abc import Callable
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._limits import Whole, service_limits
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Demand, Host, Resource, size_workers
+from sizing_benchmark.cases import MIB, Application, Limit, Setting
+
+
+class Measured(t.NamedTuple):
+    """What was measured of an application under one limit: wait per computing, and bytes of one worker at its peak."""
+
+    wait_ratio: float
+    worker_memory: int
+
+
+class Facts(t.NamedTuple):
+    """What a rule may look at. The CPUs are those that nproc says: a quota does not change them."""
+
+    nproc: int
+    cpus: float
+    memory: int
+    application: Application
+    limit: Limit
+    measured: Measured | None = None
+
+
+def gunicorn(facts: Facts) -> Setting:
+    """Gunicorn's documentation: 2 x cores + 1."""
+    return Setting(2 * facts.nproc + 1)
+
+
+def heroku(facts: Facts) -> Setting:
+    """Heroku's: the same, as far as each worker has 256 MB."""
+    return Setting(max(1, min(2 * facts.nproc + 1, _memory(facts) // (256 * MIB))))
+
+
+def tiangolo(facts: Facts) -> Setting:
+    """The images of tiangolo: a worker for each core, and at least two."""
+    return Setting(max(2, facts.nproc))
+
+
+def passenger(facts: Facts) -> Setting | None:
+    """Passenger's: as many processes as fit into three quarters of the memory; one for each core if they don't wait."""
+    if facts.measured is None:
+        return None
+    fitting = max(1, math.floor(0.75 * _memory(facts) / facts.measured.worker_memory))
+    return Setting(fitting if facts.application.waits else min(fitting, facts.nproc))
+
+
+def ours_unmeasured(facts: Facts) -> Setting:
+    """gunicorn_sizing_info of this collection, with nothing but the limits of the service."""
+    return _ours(facts, Demand())
+
+
+def ours_measured(facts: Facts) -> Setting | None:
+    """gunicorn_sizing_info of this collection, with what was measured of the running service."""
+    if facts.measured is None:
+        return None
+    demand = Demand(wait_ratio=facts.measured.wait_ratio, memory_per_worker=2 * facts.measured.worker_memory)
+    if "thread_safe" in Demand._fields:
+        return _ours(facts, demand._replace(thread_safe=True))
+    return _ours(facts, demand._replace(worker_class="gthread" if demand.wait_ratio >= 1 else "sync"))
+
+
+RULES: dict[str, Callable[[Facts], Setting | None]] = {
+    "Gunicorn, 2n+1": gunicorn,
+    "Heroku": heroku,
+    "tiangolo": tiangolo,
+    "Passenger": passenger,
+    "ours": ours_unmeasured,
+    "ours, measured": ours_measured,
+}
+
+
+def named(facts: Facts) -> dict[str, Setting | None]:
+    """Return the setting of each rule."""
+    return {name: rule(facts) for name, rule in RULES.items()}
+
+
+def _ours(facts: Facts, demand: Demand) -> Setting:
+    host = Host(Resource(facts.cpus, "online"), Resource(facts.memory, "total"))
+    whole = Whole(memory=facts.memory, tasks=0)
+    sizing = size_workers(host, demand, service_limits("limits", dict(facts.limit.directives), whole))
+    return Setting(sizing.workers, sizing.threads)
+
+
+def _memory(facts: Facts) -> int:
+    """Return what a person takes for the memory: that of the host, or the limit that was set for the service."""
+    limits = service_limits("limits", dict(facts.limit.directives), Whole(memory=facts.memory, tasks=0))
+    return int(min(facts.memory, limits.memory.amount if limits.memory else math.inf))

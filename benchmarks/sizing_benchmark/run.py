@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The run: what is measured when, and where its results go."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import typing as t
+from collections.abc import Iterable
+from pathlib import Path
+
+from sizing_benchmark import host, plan, rules
+from sizing_benchmark.cases import Application, Limit, Setting
+from sizing_benchmark.results import FOREIGN, Record, Results, is_disturbed
+
+CONCURRENCY = 64
+# More workers than this are not started: they would take the machine's memory, and never be in use at once.
+MOST_WORKERS = 96
+# Settings that come so near to the best are measured again, at most so many.
+FINAL_SHARE, FINALISTS = 0.9, 8
+
+
+class Options(t.NamedTuple):
+    """How long and how often is measured, and how long is waited for others on the machine; in seconds."""
+
+    ladders: plan.Ladders = plan.FULL
+    rounds: int = 3
+    warmup: float = 0.4
+    seconds: float = 1.2
+    patience: float = 5.0
+
+
+class Run:
+    """A run on a host, with the results so far in a file."""
+
+    def __init__(self, agent: host.Agent, results: Results, output: Path, options: Options) -> None:
+        self._agent, self._results, self._output, self._options = agent, results, output, options
+        self._numbers = itertools.count()
+        self._running: dict[Setting, str] = {}
+
+    def measure_case(self, application: Application, limit: Limit) -> None:
+        """Sweep one application under one limit, and measure what the rules name."""
+        say(f"{application.name}, {limit.name}")
+        try:
+            self._sweep(application, limit)
+            self._measure_application(application, limit)
+            facts = self._results.facts(application, limit)
+            wanted = {setting for setting in rules.named(facts).values() if setting}
+            for setting in sorted(wanted):
+                if setting.workers <= MOST_WORKERS and self._results.find(application, limit, setting) is None:
+                    self._first_round(application, limit, setting)
+            self._further_rounds(application, limit, wanted)
+            self._results.finished.append((application.name, limit.name))
+            self._save()
+        finally:
+            self._stop(list(self._running))
+
+    def measure_settings(self, application: Application, limit: Limit, settings: Iterable[Setting]) -> None:
+        """Measure some settings, and the best of the earlier ones beside them: the machine may have changed."""
+        try:
+            for setting in settings:
+                self._first_round(application, limit, setting)
+            self._further_rounds(application, limit, set(settings))
+        finally:
+            self._stop(list(self._running))
+
+    def _sweep(self, application: Application, limit: Limit) -> None:
+        walk = plan.sweep(self._options.ladders)
+        throughput: float | None = None
+        while True:
+            try:
+                setting = walk.send(throughput)
+            except StopIteration:
+                return
+            record = self._first_round(application, limit, setting)
+            throughput = record.median if record.admissible else None
+            self._keep_only(application, limit)
+
+    def _first_round(self, application: Application, limit: Limit, setting: Setting) -> Record:
+        """Start a setting, measure it, and where that may be too much for the memory, reload it under load."""
+        record = Record(application.name, limit.name, setting.workers, setting.threads)
+        problem = self._start(application, limit, setting)
+        if problem is None:
+            # Without a limit of the memory a reload is only tried with those that are measured again.
+            problem = self._measure(record, reload="MemoryMax" in limit.directives)
+        record.judge(problem)
+        if problem:
+            self._stop([setting])
+        self._results.add(record)
+        self._save()
+        say(f"  {setting}: {record.median or 0:.0f}/s{'' if record.admissible else ', ' + str(record.problem)}")
+        return record
+
+    def _keep_only(self, application: Application, limit: Limit) -> None:
+        """Stop what can't be among the finalists any more."""
+        wanted = {setting for setting in rules.named(self._results.facts(application, limit)).values() if setting}
+        near = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, FINALISTS)
+        self._stop([setting for setting in self._running if setting not in {*near, *wanted}])
+
+    def _further_rounds(self, application: Application, limit: Limit, wanted: set[Setting]) -> None:
+        near = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, FINALISTS)
+        chosen = [record for setting in {*near, *wanted} if (record := self._results.find(application, limit, setting))]
+        for record in chosen:
+            if record.admissible and record.setting not in self._running:
+                self._start(application, limit, record.setting)
+        # More rounds than wanted, if others disturbed some
+        for _ in range(2 * self._options.rounds):
+            for record in chosen:
+                if record.setting in self._running and record.quiet < self._options.rounds:
+                    record.judge(self._measure(record, reload=record.reload_seconds is None))
+                    self._save()
+
+    def _measure_application(self, application: Application, limit: Limit) -> None:
+        """Measure wait ratio and memory of a worker with the setting that a host has before anybody measured."""
+        setting = rules.ours_unmeasured(self._results.facts(application, limit))
+        if self._results.find(application, limit, setting) is None:
+            self._first_round(application, limit, setting)
+        if setting not in self._running and self._start(application, limit, setting):
+            return
+        measured = measure_service(self._agent, self._running[setting], setting, self._options)
+        self._results.set_measured(application, limit, measured)
+        self._save()
+        say(f"  measured: wait ratio {measured.wait_ratio:.2f}, worker {measured.worker_memory / (1 << 20):.0f} MiB")
+
+    def _start(self, application: Application, limit: Limit, setting: Setting) -> str | None:
+        name = self._running[setting] = f"s{next(self._numbers)}"
+        answer = self._agent.ask(
+            "start",
+            name=name,
+            path=application.path,
+            workers=setting.workers,
+            threads=setting.threads,
+            properties=dict(limit.directives),
+            environment=dict(application.environment),
+        )
+        problem: str | None = answer["problem"]
+        if problem:
+            self._stop([setting])
+        return problem
+
+    def _measure(self, record: Record, reload: bool) -> str | None:
+        """Add a round to a record. If others disturb it, wait for them, but not for ever, and try once more."""
+        trouble = self._measure_once(record, reload)
+        if trouble is None and record.rounds[-1]["disturbed"] and self._options.patience:
+            self._agent.ask("quiet", cores=FOREIGN, seconds=self._options.patience)
+            disturbed = record.rounds.pop()
+            trouble = self._measure_once(record, reload=False)
+            if record.rounds[-1]["disturbed"]:
+                record.rounds[-1] = min(disturbed, record.rounds[-1], key=lambda one: one["cores"]["foreign"])
+        return trouble
+
+    def _measure_once(self, record: Record, reload: bool) -> str | None:
+        options = self._options
+        answer = self._agent.ask(
+            "measure",
+            name=self._running[record.setting],
+            concurrency=CONCURRENCY,
+            warmup=options.warmup,
+            seconds=options.seconds,
+            reload=reload,
+        )
+        if "round" not in answer:
+            return str(answer["problem"])
+        record.note(answer)
+        one = answer["round"]
+        record.rounds.append({**one, "disturbed": is_disturbed(one["cores"], self._results.host["nproc"])})
+        return record.trouble(answer)
+
+    def _stop(self, settings: list[Setting]) -> None:
+        names = [self._running.pop(setting) for setting in settings if setting in self._running]
+        if names:
+            self._agent.ask("stop", names=names)
+
+    def _save(self) -> None:
+        partial = self._output.with_name(self._output.name + ".partial")
+        partial.write_text(json.dumps(self._results.as_dict(), indent=1) + "\n", encoding="utf-8")
+        partial.rename(self._output)
+
+
+def measure_service(agent: host.Agent, name: str, setting: Setting, options: Options) -> rules.Measured:
+    """Return what an application needs, from the service that runs it under about half of the load that it can take."""
+    concurrency = max(1, setting.workers * setting.threads // 2)
+    answer = agent.ask(
+        "measure", name=name, concurrency=concurrency, warmup=options.warmup, seconds=2 * options.seconds, reload=False
+    )
+    cores = answer["round"]["cores"]
+    waited = answer["round"]["throughput"] * answer["round"]["mean"] - cores["service"] - cores["delayed"]
+    return rules.Measured(round(max(0.0, waited / cores["service"]), 3), answer["memory"]["pss_per_worker"])
+
+
+def say(text: str) -> None:
+    """Report progress, away from what a caller may read on standard output."""
+    print(text, file=sys.stderr, flush=True)

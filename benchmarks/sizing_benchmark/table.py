@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table: what each rule reaches of the best that the sweep found."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import typing as t
+from collections.abc import Callable
+from pathlib import Path
+
+from sizing_benchmark import rules
+from sizing_benchmark.cases import APPLICATIONS, LIMITS, MIB, Setting
+from sizing_benchmark.results import Record, Results
+
+BEGIN, END = "<!-- sizing-benchmark: made by benchmarks/sizing -->\n", "<!-- end of sizing-benchmark -->"
+
+
+class TableError(Exception):
+    """What went wrong, in words for the person who called."""
+
+
+def best(records: list[Record]) -> Record | None:
+    """Return the admissible record with the most requests a second."""
+    admissible = [record for record in records if record.admissible and record.median]
+    return max(admissible, key=lambda record: record.median or 0, default=None)
+
+
+def missing(results: Results) -> dict[tuple[str, str], list[Setting]]:
+    """Return the settings that rules name and that were not measured, by application and limit."""
+    found: dict[tuple[str, str], list[Setting]] = {}
+    for application, limit in measured_cases(results):
+        facts = results.facts(APPLICATIONS[application], LIMITS[limit])
+        named = {setting for setting in rules.named(facts).values() if setting}
+        lacking = [one for one in sorted(named) if not results.find(facts.application, facts.limit, one)]
+        if lacking:
+            found[application, limit] = lacking
+    return found
+
+
+def measured_cases(results: Results) -> list[tuple[str, str]]:
+    """Return the applications and limits of which there are records, in the order of the run."""
+    return list(dict.fromkeys((record.application, record.limit) for record in results.records))
+
+
+class Row(t.NamedTuple):
+    """An application under a limit: the best of the sweep, and what each rule names, if it was measured."""
+
+    application: str
+    limit: str
+    top: Record | None
+    cells: list[tuple[Setting | None, Record | None]]
+
+
+def rows_of(results: Results) -> list[Row]:
+    """Return a row for each application and limit."""
+    rows = []
+    for application, limit in measured_cases(results):
+        facts = results.facts(APPLICATIONS[application], LIMITS[limit])
+        find = functools.partial(results.find, facts.application, facts.limit)
+        cells = [(setting, setting and find(setting)) for setting in rules.named(facts).values()]
+        rows.append(Row(application, limit, best(results.of(facts.application, facts.limit)), cells))
+    return rows
+
+
+def table(results: Results) -> str:
+    """Return the tables in Markdown: what each rule reaches, what it takes, and how far that repeats."""
+    rows = rows_of(results)
+    return "\n".join(
+        [
+            "Workers, or workers x threads, and the share of the best setting's throughput:\n",
+            *markdown(rows, lambda row: f"{row.top.setting}: {row.top.median:.0f}/s" if row.top else "none", share),
+            f"| least | | | {' | '.join(least(rows, column) for column in range(len(rules.RULES)))} |",
+            "\nThe most memory that the service had, page cache and a reload included, and the 99th percentile of the "
+            "answers' times:\n",
+            *markdown(rows, lambda row: figures(row.top) if row.top else "", lambda row, _s, record: figures(record)),
+            "",
+            repeatability(results),
+            "",
+        ]
+    )
+
+
+def markdown(rows: list[Row], top: Callable[[Row], str], cell: Callable[..., str]) -> list[str]:
+    """Return the lines of a table with a column for each rule."""
+    lines = [("application", "limit", "best", *rules.RULES), ("---", "---") + ("---:",) * (1 + len(rules.RULES))]
+    for row in rows:
+        cells = [cell(row, setting, record) if record else lacking(setting) for setting, record in row.cells]
+        lines.append((row.application, row.limit, top(row), *cells))
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def lacking(setting: Setting | None) -> str:
+    return f"{setting}: not measured" if setting else "not measured"
+
+
+def share(row: Row, setting: Setting, record: Record) -> str:
+    """Return how much of the best a rule's setting reaches."""
+    part = reached(row, record)
+    return f"{setting}: {record.problem}" if part is None else f"{setting}: {part:.0%}"
+
+
+def reached(row: Row, record: Record | None) -> float | None:
+    """Return the share of the best; None for what did not last."""
+    if not (row.top and row.top.median and record and record.admissible and record.median):
+        return None
+    return record.median / row.top.median
+
+
+def least(rows: list[Row], column: int) -> str:
+    """Return the least that a rule reaches of what was measured, and how often its setting did not last."""
+    records = [row.cells[column][1] for row in rows]
+    shares = [reached(row, record) for row, record in zip(rows, records) if record]
+    failed = shares.count(None)
+    part = min((part for part in shares if part is not None), default=None)
+    return ("" if part is None else f"**{part:.0%}**") + (f", fails {failed} x" if failed else "")
+
+
+def figures(record: Record) -> str:
+    return f"{(record.memory_peak or 0) / MIB:.0f} MiB, {1000 * (record.middle('p99') or 0):.0f} ms"
+
+
+def repeatability(results: Results) -> str:
+    """Say how far the rounds of one setting differ, and what was measured."""
+    spreads = sorted(
+        (max(values) - min(values)) / statistics.median(values)
+        for record in results.records
+        if len(values := [one["throughput"] for one in record.rounds]) > 1 and record.admissible
+    )
+    host = results.host
+    told = f"Gunicorn {host['gunicorn']}, Django {host['django']}, Python {host['python']}, {host['nproc']} cores."
+    if not spreads:
+        return f"{told} One round."
+    nine = spreads[min(len(spreads) - 1, int(0.9 * len(spreads)))]
+    return (
+        f"{told} The rounds of {len(spreads)} settings that were measured more than once differ by "
+        f"{statistics.median(spreads):.0%} of their median, and nine settings of ten by at most {nine:.0%}."
+    )
+
+
+def write(path: Path, made: str) -> None:
+    """Put the table between the comments of a file."""
+    text = path.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise TableError(f"{path}: there are no lines {BEGIN.strip()} and {END}")
+    before, begin, rest = text.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    path.write_text(before + begin + made + end + after, encoding="utf-8")

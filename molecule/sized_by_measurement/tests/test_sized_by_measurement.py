@@ -1,0 +1,165 @@
+"""A service is measured under load, sized by what was measured, and then does what was promised."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import testinfra
+from playbook_run import PlaybookRun
+
+PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
+WAITING, MEMORY = "sized-waiting", "sized-memory"
+LIMIT = 512 << 20
+# More requests at once than any of the services can have under way.
+LOAD = "load.py run --concurrency %d --seconds %d --timeout 60 measured=127.0.0.1:8000"
+MANY = 64
+
+
+@dataclass
+class Observed:
+    """A service under load: answers a second, memory of its workers, processes that the kernel killed for memory."""
+
+    per_second: float
+    worker_memory: int
+    killed_at_reload: int
+    failed: int
+
+
+@dataclass
+class Fleet:
+    """The two hosts, and what was found out about them before and after they were sized by a measurement."""
+
+    directory: Path
+    before: dict[str, Observed] = field(default_factory=dict)
+    after: dict[str, Observed] = field(default_factory=dict)
+    report: dict[str, dict] = field(default_factory=dict)
+    changed: list[str] = field(default_factory=list)
+    changed_again: list[str] = field(default_factory=list)
+
+    def run(self, playbook: str, *arguments: str) -> PlaybookRun:
+        """Run a playbook of the collection; host_vars beside the second inventory go over those of the scenario."""
+        inventory = f"{os.environ['ANSIBLE_INVENTORY']},{self.directory / 'inventory'}"
+        run = PlaybookRun(PLAYBOOKS / playbook, *arguments, environment={"ANSIBLE_INVENTORY": inventory})
+        assert run.code == 0, run.output
+        return run
+
+    def measure(self, directory: Path) -> dict[str, dict]:
+        """Write the capacity report; returns its service of each host."""
+        variables = json.dumps({"capacity_report_dir": str(directory)})
+        self.run("capacity_report.yml", "--become", "--extra-vars", variables)
+        report = json.loads((directory / "capacity_report.json").read_text())
+        return {host["name"]: host["services"][0] for host in report["hosts"]}
+
+
+def connect(name: str):
+    return testinfra.get_host(f"ansible://{name}?sudo=True")
+
+
+def about(host) -> dict:
+    """What gunicorn_service_info says of the service."""
+    return host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=measured", check=False, become=True)["services"][
+        0
+    ]
+
+
+def ask(host, requests_at_once: int, seconds: int) -> dict:
+    return json.loads(host.check_output(LOAD % (requests_at_once, seconds)))["phases"][-1]
+
+
+def observe(host) -> Observed:
+    """Put the service under load, and then reload it."""
+    asked = ask(host, MANY, 5)
+    service = about(host)
+    host.run("systemctl reload measured")
+    return Observed(
+        per_second=(asked["requests"] - asked["failed"]) / asked["seconds"],
+        worker_memory=sum(process["pss"] for process in service["processes"] if process["role"] == "worker"),
+        killed_at_reload=about(host)["exits"]["out_of_memory"] - service["exits"]["out_of_memory"],
+        failed=asked["failed"],
+    )
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory) -> Fleet:
+    """Deploy, put under load, measure, deploy what the report recommends, and put that under the same load."""
+    fleet = Fleet(tmp_path_factory.mktemp("fleet"))
+    own = fleet.directory / "inventory"
+    (own / "host_vars").mkdir(parents=True)
+    (own / "hosts.yml").write_text("all: {}\n")
+    fleet.run("site.yml")
+    for name in (WAITING, MEMORY):
+        # A load that the service can bear: what is measured is the application, not the queue before it.
+        assert ask(connect(name), 2, 5)["failed"] == 0
+    fleet.report = fleet.measure(fleet.directory)
+    for name in (WAITING, MEMORY):
+        fleet.before[name] = observe(connect(name))
+    for snippet in (fleet.directory / "capacity_report_host_vars").iterdir():
+        shutil.copy(snippet, own / "host_vars")
+    fleet.changed = fleet.run("site.yml").changed()
+    fleet.changed_again = fleet.run("site.yml").changed()
+    for name in (WAITING, MEMORY):
+        fleet.after[name] = observe(connect(name))
+    return fleet
+
+
+def test_waiting_is_measured(fleet):
+    """The application waits 40 ms for each 2 ms that it computes; Gunicorn's own computing is not counted."""
+    assert 10 < fleet.report[WAITING]["measured"]["wait_ratio"] < 25
+
+
+def test_computing_is_measured(fleet):
+    """The other one only computes, and its requests have waited for nothing but the CPU, of which it has one."""
+    assert fleet.report[MEMORY]["measured"]["wait_ratio"] < 0.5
+
+
+def test_memory_is_measured(fleet):
+    """A worker holds 130 MiB and the interpreter; what is recommended leaves room for a second one in a reload."""
+    assert 135 << 20 < fleet.report[MEMORY]["memory"]["per_worker"] < 170 << 20
+    assert fleet.report[MEMORY]["recommended"]["decided_by"] == "memory"
+
+
+def test_waiting_application_answers_more(fleet):
+    """Threads, since it may have them: the one CPU is busy now, where three workers only waited."""
+    recommended = fleet.report[WAITING]["recommended"]
+    assert recommended["threads"] > 1
+    # On a quiet machine it is five times as much.
+    assert fleet.after[WAITING].per_second > 2 * fleet.before[WAITING].per_second
+    assert fleet.after[WAITING].failed == 0
+
+
+def test_memory_of_the_other_one_falls(fleet):
+    """Fewer workers: before, a reload was over the limit; now nothing is killed, and as much is answered."""
+    before, after = fleet.before[MEMORY], fleet.after[MEMORY]
+    assert after.worker_memory < before.worker_memory
+    assert before.killed_at_reload > 0
+    assert after.killed_at_reload == 0
+    assert after.per_second > 0.7 * before.per_second
+    assert after.failed == 0
+
+
+@pytest.mark.parametrize("name", [WAITING, MEMORY])
+def test_what_is_recommended_runs(fleet, name):
+    """The role comes to the numbers of the report."""
+    recommended, service = fleet.report[name]["recommended"], about(connect(name))
+    assert service["workers"] == {"configured": recommended["workers"], "running": recommended["workers"]}
+    assert (service["threads"], service["worker_class"]) == (recommended["threads"], recommended["worker_class"])
+    assert recommended["workers"] * service["memory"]["per_worker"] * 2 < LIMIT
+
+
+def test_second_run_changes_nothing(fleet):
+    """What was measured stands in the inventory: the load that moved since then changes no count."""
+    assert fleet.changed
+    assert fleet.changed_again == []
+
+
+def test_measuring_changes_nothing(fleet):
+    """The report again, after another load: the same recommendation."""
+    directory = fleet.directory / "again"
+    for name, service in fleet.measure(directory).items():
+        recommended, before = service["recommended"], fleet.report[name]["recommended"]
+        assert (recommended["workers"], recommended["threads"]) == (before["workers"], before["threads"])
