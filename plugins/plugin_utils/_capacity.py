@@ -44,7 +44,7 @@ IDLE = 30
 RUNNING = ("active", "running", "reloading", "refreshing")
 _ANSIBLES_OWN = re.compile(r"^(Task failed: |Action failed: )+")
 _SIZE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?[KMGT](i?B)?", re.ASCII)
-_NUMBERS = re.compile(r"([0-9]+)")
+_NUMBERS = re.compile(r"([0-9]{1,18})")
 
 
 class Judgement(t.NamedTuple):
@@ -127,7 +127,7 @@ def _directives(limits: dict) -> dict:
     if limits["memory_limited_by"] == "cgroup" and limits["memory"]:
         directives["MemoryMax"] = str(int(limits["memory"]))
     if limits["cpus_limited_by"] == "quota" and limits["cpus"]:
-        directives["CPUQuota"] = f"{round(limits['cpus'] * 100, 2):g}%"
+        directives["CPUQuota"] = f"{round(limits['cpus'] * 100, 2):.12g}%"
     if limits["tasks"]:
         directives["TasksMax"] = str(int(limits["tasks"]))
     return directives
@@ -182,10 +182,11 @@ def _results(sizing: dict) -> dict[str, dict]:
 
 def _service(host: dict, service: dict, result: dict | None, failed: str | None) -> dict:
     recommended = None
-    if result is not None and not result.get("failed") and isinstance(result.get("workers"), int):
+    sized = conform(result, RECOMMENDED)
+    if result is not None and not result.get("failed") and sized["workers"] is not None:
         demand = result["item"]
         recommended = {
-            **{key: value for key, value in conform(result, RECOMMENDED).items() if key in RECOMMENDED},
+            **{key: sized[key] for key in RECOMMENDED},
             "measured": bool(demand["measured"]),
             "sizing": demand["sizing"],
             "sizing_measured": demand["measured"],
@@ -399,7 +400,7 @@ def available_share(host: dict) -> float | None:
 
 def natural(name: str) -> list:
     """Return what sorts names as people do: web2 before web10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in _NUMBERS.split(name)]
+    return [(int(part), "") if _NUMBERS.fullmatch(part) else (-1, part.casefold()) for part in _NUMBERS.split(name)]
 
 
 def verdicts(hosts: list[dict]) -> dict[str, int]:

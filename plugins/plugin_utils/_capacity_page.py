@@ -9,6 +9,7 @@ capacity_report.html.j2 has the page's text and order; here is what it counts, a
 
 from __future__ import annotations
 
+import functools
 import time
 import typing as t
 from pathlib import Path
@@ -54,14 +55,10 @@ class Bar(t.NamedTuple):
 
 def page(report: dict) -> str:
     """Return the report as HTML. Every text in it is escaped, and made printable before."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
-    )
-    environment.filters.update(size=size, percent=percent, number=number, seconds=seconds, moment=moment)
     hosts = report["hosts"]
     rows = _capacity.rows(hosts)
     services = [service for host in hosts for service in host["services"]]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return _template().render(
         report=report,
         rows=rows,
         # A section for each host, in the order in which the table names them first.
@@ -77,6 +74,15 @@ def page(report: dict) -> str:
         worker_bars=worker_bars,
         latency_bars=latency_bars,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
+    environment.filters.update(size=size, percent=percent, number=number, seconds=seconds, moment=moment)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
 def totals(services: list[dict]) -> dict[str, float]:

@@ -40,9 +40,9 @@ HOSTILE = (
 )
 
 
-def info() -> dict:
-    """Return what gunicorn_service_info answers on a healthy host with one service."""
-    return json.loads((FIXTURES / "service_info.json").read_text(encoding="utf-8"))
+def info(name: str = "service_info.json") -> dict:
+    """Return what gunicorn_service_info answers on a host with one service, a healthy one unless told."""
+    return json.loads((FIXTURES / name).read_text(encoding="utf-8"))
 
 
 def sized(info: dict, sizing: dict | None = None, **changes: object) -> dict:

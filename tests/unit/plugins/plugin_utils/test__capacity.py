@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import json
 import re
 from fractions import Fraction
 
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity, _capacity_page, _capacity_text
 
 OUT_OF_MEMORY = {"service.exits.out_of_memory": 2}
 GTHREAD = {"service.worker_class": "gthread", "recommended.worker_class": "gthread"}
@@ -201,6 +203,48 @@ def test_a_sizing_that_failed_leaves_the_rest_of_the_host() -> None:
         assert host["services"][0]["recommended"] is None
         assert host["services"][0]["unseen"] == ["how many workers would be right: memory_reserve: 'x' can't be used"]
         assert host["services"][0]["advice"] == "Nothing to do, as far as can be seen."
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+anything = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+
+
+def places(value: object, path: tuple = ()) -> list[tuple]:
+    """Return the way to each part of an answer."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = [place for key, part in parts for place in places(part, (*path, key))]
+    return [path, *found] if path else found
+
+
+ANSWER = {"info": fleet.info(), "sizing": fleet.sized(fleet.info())}
+# What the host says in it; the results themselves, and the items of the loop, are made by the controller.
+SAID = [place for place in places(ANSWER) if len(place) > {"info": 1, "sizing": 3}[place[0]] and "item" not in place]
+changes_of_an_answer = st.lists(st.tuples(st.sampled_from(SAID), anything), max_size=5)
+
+
+@given(changes_of_an_answer)
+def test_whatever_a_host_answers_the_report_is_made(changes: list) -> None:
+    """A host that was broken into can spoil what is said of it, and not the report."""
+    answer = copy.deepcopy(ANSWER)
+    for path, value in changes:
+        part = answer
+        with contextlib.suppress(KeyError, IndexError, TypeError):
+            for key in path[:-1]:
+                part = part[key]
+            part[path[-1]] = value
+    report = fleet.report(_capacity.report_host("web1", answer["info"], answer["sizing"]), fleet.host("web2"))
+    json.dumps(report, allow_nan=False)
+    assert "web2" in _capacity_page.page(report)
+    assert _capacity_text.table(report["hosts"])
+    assert "web2.yml" in _capacity_text.snippets(report)
+
+
+@pytest.mark.parametrize("name", ["²", "٣", "1" * 19, pytest.param("9" * 5000, id="very long")])
+def test_odd_digits_can_be_sorted(name: str) -> None:
+    """Python makes no number of some of them."""
+    assert len(_capacity.rows([fleet.unreachable(name), fleet.unreachable("web1")])) == 2
 
 
 def test_the_worst_come_first() -> None:

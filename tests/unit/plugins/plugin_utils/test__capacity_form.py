@@ -29,9 +29,10 @@ class OwnString(str):
     """As Ansible has its own classes of strings."""
 
 
-def test_the_answer_of_a_host_stays_as_it_is() -> None:
+@pytest.mark.parametrize("name", ["service_info.json", "service_info-bookworm.json"])
+def test_the_answer_of_a_host_stays_as_it_is(name: str) -> None:
     """The form is that of the module: nothing of a real answer is lost."""
-    read = fleet.info()
+    read = fleet.info(name)
     assert conform(read["host"], HOST) == read["host"]
     assert conform(read["services"], [SERVICE]) == read["services"]
 
@@ -53,7 +54,7 @@ def test_plain_has_no_classes_of_ansible() -> None:
         (None, float, None),
         ("5", float, None),
         (True, float, None),
-        (10**400, float, None),
+        (1 << 70, float, None),
         (5, float, 5),
         (5, str, None),
         ({}, {"a": float, "b": {"c": str}}, {"a": None, "b": {"c": None}}),
