@@ -31,6 +31,8 @@ QUICK = Ladders((1, 2, 3, 5, 8, 12, 24, 48), (1, 2, 3, 5, 8), (2, 4, 8, 16))
 GAIN = 1.03
 # So many settings in a row that gain nothing end a ladder; so many ladders that gain nothing end the walk.
 FALLS = 2
+# More workers than these would take the machine's memory, and there are not so many requests at once.
+MOST_WORKERS = 96
 
 
 def sweep(ladders: Ladders) -> Generator[Setting, Throughput, None]:
@@ -58,6 +60,11 @@ def climb(ladder: Sequence[Setting]) -> Walk:
         if falls == FALLS:
             break
     return best
+
+
+def is_measurable(setting: Setting) -> bool:
+    """Whether a setting that a rule names is one to start."""
+    return setting.workers <= MOST_WORKERS
 
 
 def finalists(measured: Mapping[Setting, Throughput], share: float, most: int) -> list[Setting]:

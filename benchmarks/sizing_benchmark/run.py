@@ -18,10 +18,10 @@ from sizing_benchmark.cases import Application, Limit, Setting
 from sizing_benchmark.results import FOREIGN, Record, Results, is_disturbed
 
 CONCURRENCY = 64
-# More workers than this are not started: they would take the machine's memory, and never be in use at once.
-MOST_WORKERS = 96
 # Settings that come so near to the best are measured again, at most so many.
 FINAL_SHARE, FINALISTS = 0.9, 8
+# So many of these are measured anew beside settings that were left out.
+COMPARED = 3
 
 
 class Options(t.NamedTuple):
@@ -51,20 +51,24 @@ class Run:
             facts = self._results.facts(application, limit)
             wanted = {setting for setting in rules.named(facts).values() if setting}
             for setting in sorted(wanted):
-                if setting.workers <= MOST_WORKERS and self._results.find(application, limit, setting) is None:
+                if plan.is_measurable(setting) and self._results.find(application, limit, setting) is None:
                     self._first_round(application, limit, setting)
-            self._further_rounds(application, limit, wanted)
+            near = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, FINALISTS)
+            self._further_rounds(application, limit, {*near, *wanted})
             self._results.finished.append((application.name, limit.name))
             self._save()
         finally:
             self._stop(list(self._running))
 
     def measure_settings(self, application: Application, limit: Limit, settings: Iterable[Setting]) -> None:
-        """Measure some settings, and the best of the earlier ones beside them: the machine may have changed."""
+        """Measure some settings, and the best of the earlier ones anew: the machine may be another now."""
+        say(f"{application.name}, {limit.name}")
+        best = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, COMPARED)
+        chosen = {*settings, *best}
         try:
-            for setting in settings:
+            for setting in sorted(chosen):
                 self._first_round(application, limit, setting)
-            self._further_rounds(application, limit, set(settings))
+            self._further_rounds(application, limit, chosen)
         finally:
             self._stop(list(self._running))
 
@@ -101,17 +105,18 @@ class Run:
         near = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, FINALISTS)
         self._stop([setting for setting in self._running if setting not in {*near, *wanted}])
 
-    def _further_rounds(self, application: Application, limit: Limit, wanted: set[Setting]) -> None:
-        near = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, FINALISTS)
-        chosen = [record for setting in {*near, *wanted} if (record := self._results.find(application, limit, setting))]
+    def _further_rounds(self, application: Application, limit: Limit, settings: set[Setting]) -> None:
+        """Measure settings in turn, so that what changes on the machine changes it for all."""
+        chosen = [one for setting in sorted(settings) if (one := self._results.find(application, limit, setting))]
         for record in chosen:
             if record.admissible and record.setting not in self._running:
-                self._start(application, limit, record.setting)
+                record.judge(self._start(application, limit, record.setting))
         # More rounds than wanted, if others disturbed some
         for _ in range(2 * self._options.rounds):
             for record in chosen:
-                if record.setting in self._running and record.quiet < self._options.rounds:
-                    record.judge(self._measure(record, reload=record.reload_seconds is None))
+                reload = record.reload_seconds is None
+                if record.admissible and (reload or record.quiet < self._options.rounds):
+                    record.judge(self._measure(record, reload))
                     self._save()
 
     def _measure_application(self, application: Application, limit: Limit) -> None:

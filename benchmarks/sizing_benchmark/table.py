@@ -12,7 +12,7 @@ import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
-from sizing_benchmark import rules
+from sizing_benchmark import plan, rules
 from sizing_benchmark.cases import APPLICATIONS, LIMITS, MIB, Setting
 from sizing_benchmark.results import Record, Results
 
@@ -34,7 +34,7 @@ def missing(results: Results) -> dict[tuple[str, str], list[Setting]]:
     found: dict[tuple[str, str], list[Setting]] = {}
     for application, limit in measured_cases(results):
         facts = results.facts(APPLICATIONS[application], LIMITS[limit])
-        named = {setting for setting in rules.named(facts).values() if setting}
+        named = {setting for setting in rules.named(facts).values() if setting and plan.is_measurable(setting)}
         lacking = [one for one in sorted(named) if not results.find(facts.application, facts.limit, one)]
         if lacking:
             found[application, limit] = lacking
@@ -94,7 +94,11 @@ def markdown(rows: list[Row], top: Callable[[Row], str], cell: Callable[..., str
 
 
 def lacking(setting: Setting | None) -> str:
-    return f"{setting}: not measured" if setting else "not measured"
+    """Say that a setting was not measured, and why if it never is."""
+    if setting is None:
+        return "not measured"
+    reason = "" if plan.is_measurable(setting) else f", more than {plan.MOST_WORKERS}"
+    return f"{setting}: not measured{reason}"
 
 
 def share(row: Row, setting: Setting, record: Record) -> str:

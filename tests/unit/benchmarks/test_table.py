@@ -154,6 +154,13 @@ def test_missing_settings_are_those_that_rules_name() -> None:
     assert table.missing(results(record(5), record(2), record(3))) == {}
 
 
+def test_hundreds_of_workers_are_not_missing() -> None:
+    """Passenger's rule fills the memory with an application that waits."""
+    kept = Results(HOST, [Record("wait", "none", 5, 1)], {("wait", "none"): Measured(0.0, 40 * MIB)})
+    assert table.missing(kept) == {("wait", "none"): [Setting(2), Setting(3)]}
+    assert "307: not measured, more than 96" in table.table(kept)
+
+
 def test_facts_come_from_the_records() -> None:
     """The rules look at the host that was measured, not at this one."""
     facts = results(record(5)).facts(APPLICATIONS["cpu"], LIMITS["none"])
