@@ -17,7 +17,7 @@ import re
 import typing as t
 
 _LINE = re.compile(
-    r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\] \[\d{1,10}\] "
+    r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\] \[(\d{1,10})\] "
     r"\[(?:INFO|WARNING|ERROR|CRITICAL)\] "
     r"(WORKER TIMEOUT|Worker|Booting worker with pid:) ?\(?(?:pid:)?(\d{1,10})\)?"
     r"(?: (was sent SIGKILL!.*|exited with code \d+\.?))?",
@@ -36,8 +36,11 @@ class Exits(t.NamedTuple):
     since: float | None = None
 
 
-def count_exits(lines: t.Iterable[str]) -> Exits:
-    """Count workers that ended by no wish of the master; each of them once, for the first reason that is told."""
+def count_exits(lines: t.Iterable[str], master: int | None = None) -> Exits:
+    """Count workers that ended by no wish of the master; each of them once, for the first reason that is told.
+
+    Of the master with this process id alone, if it is given: those before it ran with another configuration, maybe.
+    """
     ended: set[str] = set()
     counts = {"timeout": 0, "killed": 0, "failed": 0}
     since = None
@@ -50,9 +53,11 @@ def count_exits(lines: t.Iterable[str]) -> Exits:
         found = _LINE.fullmatch(line)
         if not found:
             continue
-        _time, what, pid, how = found.groups()
+        _time, writer, what, pid, how = found.groups()
         if what.startswith("Booting"):
             ended.discard(pid)  # the number of one that ended, used again
+            continue
+        if master is not None and int(writer) != master:
             continue
         reason = "timeout" if what == "WORKER TIMEOUT" else _reason(how)
         # A worker that took too long is then ended by the master, or exits with 1.

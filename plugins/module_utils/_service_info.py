@@ -370,7 +370,9 @@ def _read_exits(
             exits = exits._replace(since=subject.started)
     elif path and path.startswith("/"):
         try:
-            exits, source = _exits.count_exits(whole_lines(*read_tail(join(root, path), ERROR_LOG_BYTES))), path
+            lines = whole_lines(*read_tail(join(root, path), ERROR_LOG_BYTES))
+            exits, source = _exits.count_exits(lines, subject.service.master), path
+            exits = exits._replace(since=max(exits.since or 0.0, subject.started or 0.0) or None)
         except (OSError, ValueError) as error:
             unseen.append(f"worker exits: {path} can't be read ({_strerror(error)})")
     elif subject.service.master:

@@ -181,7 +181,8 @@ def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizi
             bounds,
             _cpu_sentence(_available(host.cpus, quota, demand), bounds.cpu, cores, threads, demand),
             _memory_sentence(host.memory, bounds.memory, budget, demand),
-            _tasks_sentence(limits.tasks, bounds.tasks, threads, demand),
+            # Each service has some limit of tasks; it is worth a word where it matters.
+            _tasks_sentence(limits.tasks, bounds.tasks, threads, demand) if decided_by == "tasks" else "",
         ),
         warnings=_warnings(bounds, budget, limits.tasks, demand),
     )

@@ -296,8 +296,8 @@ services:
           type: str
     exits:
       description:
-        - Workers that ended by no wish of the master. Counted from the end of the error log, or of what the master
-          wrote to the journal. Applications write into the log, too, so that these numbers are a hint.
+        - Workers that ended by no wish of the running master. Counted from what it wrote to the end of the error log,
+          or to the journal. Applications write into the log, too, so that these numbers are a hint.
       type: dict
       contains:
         timeout:
@@ -313,7 +313,7 @@ services:
           description: Processes of the unit that the kernel killed for want of memory, as its cgroup counts them.
           type: int
         since:
-          description: The time of the first line that was read, in epoch seconds.
+          description: The start of the master, or the time of the first line that was read, in epoch seconds.
           type: float
         source:
           description: The log, or V(journal).

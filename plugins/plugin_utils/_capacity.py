@@ -200,8 +200,18 @@ def _service(host: dict, service: dict, result: dict | None, failed: str | None)
     return {**service, "recommended": recommended, "verdict": verdict, "advice": advice}
 
 
+def is_guess(recommended: dict) -> bool:
+    """Return whether the number stands for an application that nobody measured: no reason to change what runs."""
+    return recommended["decided_by"] == "cpu" and recommended["sizing"].get("wait_ratio") is None
+
+
 def change(service: dict, recommended: dict | None) -> Change:
     """Return what leads from the configured workers to the recommended ones."""
+    change = _difference(service, recommended)
+    return change._replace(clear=change.clear and not is_guess(recommended)) if recommended else change
+
+
+def _difference(service: dict, recommended: dict | None) -> Change:
     configured = service["workers"]["configured"]
     if recommended is None or configured is None or recommended["workers"] is None:
         return Change("unknown", 0, False)
@@ -342,6 +352,8 @@ def _nothing_to_do(service: dict, recommended: dict | None) -> str:
     workers = _workers(recommended["workers"])
     if way.kind == "keep":
         return f"Nothing to do: {workers} {'is' if recommended['workers'] == 1 else 'are'} right."
+    if is_guess(recommended):
+        return f"Measure it first: {workers} would be right for an application that nobody knows."
     return f"Nothing to do: {workers} would be right, and that is close to what runs."
 
 

@@ -35,6 +35,13 @@ def test_a_log_of_gunicorn_27() -> None:
     assert _exits.count_exits(LOG) == _exits.Exits(timeout=1, killed=1, failed=1, since=START)
 
 
+def test_masters_before_this_one_do_not_count() -> None:
+    """What befell their workers may be what the restart mended."""
+    later = [line.replace("993", "2993") for line in LOG]
+    assert _exits.count_exits([*LOG, *later], master=2993)[:3] == (1, 1, 1)
+    assert _exits.count_exits(LOG, master=2993)[:3] == (0, 0, 0)
+
+
 def test_a_log_of_gunicorn_23() -> None:
     """It tells an exit twice, and a worker that took too long is killed by the master."""
     lines = [

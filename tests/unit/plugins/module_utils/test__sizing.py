@@ -209,8 +209,15 @@ class TestLimitsOfTheService:
         )
         assert size_workers(a_host(), Demand(), limits).reason == (
             "3 workers: 1.5 CPUs (CPUQuota=150% of the service) x (1 + wait ratio 1) + 1 = 4 by CPU; 512 MiB "
-            "(MemoryHigh=512M of the service) - 32 MiB master holds 3 workers of 128 MiB; 22 tasks (TasksMax=22 of the "
-            "service) - 16 for master and reload hold 3 workers of 2 x 1 task, so memory decides."
+            "(MemoryHigh=512M of the service) - 32 MiB master holds 3 workers of 128 MiB, so memory decides."
+        )
+
+    def test_tasks_are_in_the_sentence_where_they_decide(self) -> None:
+        """Every service has some limit of them."""
+        assert size_workers(a_host(), Demand(), Limits(tasks=Limit(18, "TasksMax=18"))).reason == (
+            "1 worker: 2 cores x (1 + wait ratio 1) + 1 = 5 by CPU; 16384 MiB - 3276.8 MiB reserve - 32 MiB master holds "
+            "102 workers of 128 MiB; 18 tasks (TasksMax=18 of the service) - 16 for master and reload hold 1 worker of "
+            "2 x 1 task, so TasksMax decides."
         )
 
 
