@@ -53,9 +53,9 @@ GTHREAD = {"service.worker_class": "gthread", "recommended.worker_class": "gthre
         ({"host.verdict": "short", "host.reason": "st is high.", "recommended.workers": 9}, "short", "9 workers would be right, but look at the host first: st is high."),
         ({"host.verdict": "short", "host.reason": None, "recommended.workers": 5}, "short", "Leave the workers as they are, and look at the host."),
         ({"service.workers.configured": None}, "healthy", "7 workers would be right; how many are configured can't be seen."),
-        ({"recommended.workers": 9, "recommended.sizing": {}}, "healthy", "Measure it first: 9 workers would be right for an application that nobody knows."),
-        ({"recommended.workers": 3, "recommended.sizing": {}, "recommended.decided_by": "memory"}, "watch", "RAM does not hold so many workers at their peak: take 2 workers away, which leaves 3."),
-        ({"recommended.workers": 9, "recommended.sizing": {}, "host.verdict": "short", "host.reason": "st is high."}, "short", "Leave the workers as they are, and look at the host: st is high."),
+        ({"recommended.workers": 9, "service.measured.wait_ratio": None}, "healthy", "Measure it first: 9 workers would be right for an application that nobody knows."),
+        ({"recommended.workers": 3, "service.measured.wait_ratio": None, "recommended.decided_by": "memory"}, "watch", "RAM does not hold so many workers at their peak: take 2 workers away, which leaves 3."),
+        ({"recommended.workers": 9, "service.measured.wait_ratio": None, "host.verdict": "short", "host.reason": "st is high."}, "short", "Leave the workers as they are, and look at the host: st is high."),
         ({"host.verdict": "nonsense", "host.memory.verdict": None, "recommended.workers": 5}, "healthy", "Nothing to do: 5 workers are right."),
     ],
 )  # fmt: skip
