@@ -119,7 +119,7 @@ def show_units(
     names: list[str], properties: tuple[str, ...], run: Callable[[list[str]], str]
 ) -> list[dict[str, list[str]]]:
     """Ask systemd for properties of units, in the order asked; a value for each time that it prints one."""
-    printed = run(["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", "--", *names])
+    printed = run(["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", *names])
     # a block a unit, parted by an empty line; Listen= stands in a block once per address
     return [_parse_block(block) for block in printed.strip("\n").split("\n\n")]
 

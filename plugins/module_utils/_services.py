@@ -47,8 +47,9 @@ _PROPERTIES = (
     "Listen",
 )
 _GENERATIONS = 5
-# The alphabet of unit names; a template without an instance is not a unit that can run.
-_SERVICE = re.compile(r"[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
+# The alphabet of unit names; a template without an instance is not a unit that can run, and
+# systemctl would take a dash at the beginning for an option.
+_SERVICE = re.compile(r"(?!-)[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
 _EXEC_START = re.compile(r"^[ \t]*ExecStart[ \t]*=[ \t]*[-@:+!|]*(.*)$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n")
 _COMMENT = re.compile(r"^[ \t]*[#;].*\n?", re.MULTILINE)

@@ -46,8 +46,7 @@ class TestCapturedServices:
         """About all units and their sockets together."""
         commands = []
         _services.read_services(lambda command: commands.append(command) or shown(command), str(SERVICES))
-        ((*_options, end, one, two, three, four, five, six),) = commands
-        assert end == "--"
+        ((*_options, one, two, three, four, five, six),) = commands
         assert [one, two, three] == ["idle.service", "jrn.service", "plain.service"]
         assert [four, five, six] == ["idle.socket", "jrn.socket", "plain.socket"]
 
@@ -168,7 +167,8 @@ class TestInstalled:
         assert list(_services.read_installed(str(tmp_path))) == ["one.service"]
 
     @pytest.mark.parametrize(
-        "name", ["-x y.service", "a\nb.service", "*.service", "\ud800.service", "x" * 245 + ".service"]
+        "name",
+        ["--force.service", "a b.service", "a\nb.service", "*.service", "\ud800.service", "x" * 245 + ".service"],
     )
     def test_names_that_no_unit_has(self, tmp_path: Path, name: str) -> None:
         """systemctl would take them for something else."""
