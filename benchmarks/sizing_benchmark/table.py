@@ -42,8 +42,9 @@ def missing(results: Results) -> dict[tuple[str, str], list[Setting]]:
 
 
 def measured_cases(results: Results) -> list[tuple[str, str]]:
-    """Return the applications and limits of which there are records, in the order of the run."""
-    return list(dict.fromkeys((record.application, record.limit) for record in results.records))
+    """Return the applications and limits of which there are records."""
+    there = {(record.application, record.limit) for record in results.records}
+    return [(application, limit) for limit in LIMITS for application in APPLICATIONS if (application, limit) in there]
 
 
 class Row(t.NamedTuple):
@@ -76,7 +77,9 @@ def table(results: Results) -> str:
             f"| least | | | {' | '.join(least(rows, column) for column in range(len(rules.RULES)))} |",
             "\nThe most memory that the service had, page cache and a reload included, and the 99th percentile of the "
             "answers' times:\n",
-            *markdown(rows, lambda row: figures(row.top) if row.top else "", lambda row, _s, record: figures(record)),
+            *markdown(
+                rows, lambda row: figures(row.top) if row.top else "", lambda row, setting, record: figures(record)
+            ),
             "",
             repeatability(results),
             "",
@@ -124,6 +127,9 @@ def least(rows: list[Row], column: int) -> str:
 
 
 def figures(record: Record) -> str:
+    """Return the memory and the 99th percentile of a setting that lasted."""
+    if not record.admissible:
+        return str(record.problem)
     return f"{(record.memory_peak or 0) / MIB:.0f} MiB, {1000 * (record.middle('p99') or 0):.0f} ms"
 
 
@@ -132,7 +138,7 @@ def repeatability(results: Results) -> str:
     spreads = sorted(
         (max(values) - min(values)) / statistics.median(values)
         for record in results.records
-        if len(values := [one["throughput"] for one in record.rounds]) > 1 and record.admissible
+        if len(values := [one["throughput"] for one in record.rounds if not one["disturbed"]]) > 1 and record.admissible
     )
     host = results.host
     told = f"Gunicorn {host['gunicorn']}, Django {host['django']}, Python {host['python']}, {host['nproc']} cores."
@@ -140,7 +146,7 @@ def repeatability(results: Results) -> str:
         return f"{told} One round."
     nine = spreads[min(len(spreads) - 1, int(0.9 * len(spreads)))]
     return (
-        f"{told} The rounds of {len(spreads)} settings that were measured more than once differ by "
+        f"{told} The undisturbed rounds of {len(spreads)} settings that have more than one differ by "
         f"{statistics.median(spreads):.0%} of their median, and nine settings of ten by at most {nine:.0%}."
     )
 
