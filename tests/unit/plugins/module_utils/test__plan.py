@@ -530,12 +530,7 @@ class TestMakePlan:
         known = {name: block for block in blocks for name in [block.split("Id=")[1].splitlines()[0]]}
 
         def run(command: list[str]) -> str:
-            return (
-                "\n\n".join(
-                    known.get(name, known["nosuch.service"]).strip("\n") for name in command[command.index("--") + 1 :]
-                )
-                + "\n"
-            )
+            return "\n\n".join(known.get(name, known["nosuch.service"]).strip("\n") for name in command[4:]) + "\n"
 
         for name in ("ssh", "syslog"):
             with pytest.raises(
