@@ -175,7 +175,7 @@ class Results:
     def from_dict(cls, values: dict) -> Results:
         """Read what as_dict wrote."""
         measured = {
-            (one["app"], one["limit"]): rules.Measured(one["wait_ratio"], one["worker_memory"])
+            (one["app"], one["limit"]): rules.Measured(*(one[name] for name in rules.Measured._fields))
             for one in values["measured"]
         }
         results = cls(values["host"], [Record.from_dict(one) for one in values["records"]], measured)

@@ -16,10 +16,15 @@ from sizing_benchmark.cases import MIB, Application, Limit, Setting
 
 
 class Measured(t.NamedTuple):
-    """What was measured of an application under one limit: wait per computing, and bytes of one worker at its peak."""
+    """What gunicorn_service_info measured of an application under one limit.
 
-    wait_ratio: float
+    The wait for each second of computing (none if it could not be told), the bytes of one worker at its peak, and those
+    that it hands to gunicorn_sizing_info.
+    """
+
+    wait_ratio: float | None
     worker_memory: int
+    memory_per_worker: int
 
 
 class Facts(t.NamedTuple):
@@ -65,10 +70,8 @@ def ours_measured(facts: Facts) -> Setting | None:
     """gunicorn_sizing_info of this collection, with what was measured of the running service."""
     if facts.measured is None:
         return None
-    demand = Demand(wait_ratio=facts.measured.wait_ratio, memory_per_worker=2 * facts.measured.worker_memory)
-    if "thread_safe" in Demand._fields:
-        return _ours(facts, demand._replace(thread_safe=True))
-    return _ours(facts, demand._replace(worker_class="gthread" if demand.wait_ratio >= 1 else "sync"))
+    wait_ratio, _worker, memory = facts.measured
+    return _ours(facts, Demand(wait_ratio=wait_ratio, memory_per_worker=memory, thread_safe=True))
 
 
 RULES: dict[str, Callable[[Facts], Setting | None]] = {

@@ -14,14 +14,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sizing_benchmark import host, plan, rules
-from sizing_benchmark.cases import Application, Limit, Setting
+from sizing_benchmark.cases import MIB, Application, Limit, Setting
 from sizing_benchmark.results import FOREIGN, Record, Results, is_disturbed
 
 CONCURRENCY = 64
+# Enough for the slowest to answer the requests that gunicorn_service_info wants to see
+MEASURED_SECONDS = 7.0
+# Of the units that the agent starts
+UNIT_PREFIX = "sizing-"
 # Settings that come so near to the best are measured again, at most so many.
 FINAL_SHARE, FINALISTS = 0.9, 8
 # So many of these are measured anew beside settings that were left out.
 COMPARED = 3
+
+
+# Calls a module of the collection on the host
+CallModule = t.Callable[[str, dict], dict]
 
 
 class Options(t.NamedTuple):
@@ -37,8 +45,8 @@ class Options(t.NamedTuple):
 class Run:
     """A run on a host, with the results so far in a file."""
 
-    def __init__(self, agent: host.Agent, results: Results, output: Path, options: Options) -> None:
-        self._agent, self._results, self._output, self._options = agent, results, output, options
+    def __init__(self, agent: host.Agent, call: CallModule, results: Results, output: Path, options: Options) -> None:
+        self._agent, self._call, self._results, self._output, self._options = agent, call, results, output, options
         self._numbers = itertools.count()
         self._running: dict[Setting, str] = {}
 
@@ -126,10 +134,14 @@ class Run:
             self._first_round(application, limit, setting)
         if setting not in self._running and self._start(application, limit, setting):
             return
-        measured = measure_service(self._agent, self._running[setting], setting, self._options)
+        name = self._running[setting]
+        measured = measure_service(self._agent, self._call, name, setting, MEASURED_SECONDS)
+        if measured is None:
+            say("  could not be measured")
+            return
         self._results.set_measured(application, limit, measured)
         self._save()
-        say(f"  measured: wait ratio {measured.wait_ratio:.2f}, worker {measured.worker_memory / (1 << 20):.0f} MiB")
+        say(f"  measured: wait ratio {measured.wait_ratio}, worker {measured.worker_memory / MIB:.0f} MiB")
 
     def _start(self, application: Application, limit: Limit, setting: Setting) -> str | None:
         name = self._running[setting] = f"s{next(self._numbers)}"
@@ -186,15 +198,18 @@ class Run:
         partial.rename(self._output)
 
 
-def measure_service(agent: host.Agent, name: str, setting: Setting, options: Options) -> rules.Measured:
-    """Return what an application needs, from the service that runs it under about half of the load that it can take."""
+def measure_service(
+    agent: host.Agent, call: CallModule, name: str, setting: Setting, seconds: float
+) -> rules.Measured | None:
+    """Return what gunicorn_service_info says of a service that was under about half of the load that it can take."""
     concurrency = max(1, setting.workers * setting.threads // 2)
-    answer = agent.ask(
-        "measure", name=name, concurrency=concurrency, warmup=options.warmup, seconds=2 * options.seconds, reload=False
-    )
-    cores = answer["round"]["cores"]
-    waited = answer["round"]["throughput"] * answer["round"]["mean"] - cores["service"] - cores["delayed"]
-    return rules.Measured(round(max(0.0, waited / cores["service"]), 3), answer["memory"]["pss_per_worker"])
+    agent.ask("measure", name=name, concurrency=concurrency, warmup=0.0, seconds=seconds, reload=False)
+    service = call("gunicorn_service_info", {"name": UNIT_PREFIX + name})["services"][0]
+    measured = service["measured"]
+    if measured is None:
+        return None
+    memory = int(measured["memory_per_worker"].rstrip("M")) * MIB
+    return rules.Measured(measured["wait_ratio"], service["memory"]["per_worker"], memory)
 
 
 def say(text: str) -> None:

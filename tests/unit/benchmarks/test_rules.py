@@ -11,7 +11,7 @@ from sizing_benchmark import rules
 from sizing_benchmark.cases import APPLICATIONS, LIMITS, MIB, Setting
 
 GIB = 1024 * MIB
-MEASURED = rules.Measured(wait_ratio=0.0, worker_memory=100 * MIB)
+MEASURED = rules.Measured(wait_ratio=0.0, worker_memory=100 * MIB, memory_per_worker=200 * MIB)
 
 
 def facts(application: str = "cpu", limit: str = "none", **changes: object) -> rules.Facts:
@@ -59,9 +59,9 @@ def test_ours_takes_the_limits_of_the_service() -> None:
 def test_ours_takes_what_was_measured() -> None:
     """Only waiting is a reason for threads, and a worker is counted twice for a reload."""
     assert rules.ours_measured(facts()).threads == 1
-    waiting = facts("wait", measured=rules.Measured(20.0, 50 * MIB))
+    waiting = facts("wait", measured=rules.Measured(20.0, 50 * MIB, 100 * MIB))
     assert rules.ours_measured(waiting).threads > 1
-    assert rules.ours_measured(facts(limit="150%", measured=rules.Measured(0.0, 112 * MIB))) == Setting(1)
+    assert rules.ours_measured(facts(limit="150%", measured=rules.Measured(0.0, 112 * MIB, 224 * MIB))) == Setting(1)
 
 
 def test_rules_that_need_a_measurement_say_nothing_without() -> None:

@@ -29,7 +29,7 @@ def record(workers: int, threads: int = 1, throughput: float = 100.0, problem: s
 
 def results(*records: Record, worker_memory: int = 40 * MIB) -> Results:
     """Return records with what was measured of the application."""
-    return Results(HOST, list(records), {("cpu", "none"): Measured(0.0, worker_memory)})
+    return Results(HOST, list(records), {("cpu", "none"): Measured(0.0, worker_memory, 2 * worker_memory)})
 
 
 def test_record_is_kept_as_it_is() -> None:
@@ -156,7 +156,7 @@ def test_missing_settings_are_those_that_rules_name() -> None:
 
 def test_hundreds_of_workers_are_not_missing() -> None:
     """Passenger's rule fills the memory with an application that waits."""
-    kept = Results(HOST, [Record("wait", "none", 5, 1)], {("wait", "none"): Measured(0.0, 40 * MIB)})
+    kept = Results(HOST, [Record("wait", "none", 5, 1)], {("wait", "none"): Measured(0.0, 40 * MIB, 80 * MIB)})
     assert table.missing(kept) == {("wait", "none"): [Setting(2), Setting(3)]}
     assert "307: not measured, more than 96" in table.table(kept)
 
@@ -164,7 +164,7 @@ def test_hundreds_of_workers_are_not_missing() -> None:
 def test_facts_come_from_the_records() -> None:
     """The rules look at the host that was measured, not at this one."""
     facts = results(record(5)).facts(APPLICATIONS["cpu"], LIMITS["none"])
-    assert (facts.nproc, facts.memory, facts.measured) == (2, 16 << 30, Measured(0.0, 40 * MIB))
+    assert (facts.nproc, facts.memory, facts.measured) == (2, 16 << 30, Measured(0.0, 40 * MIB, 80 * MIB))
     assert results().facts(APPLICATIONS["wait"], LIMITS["50%"]).measured is None
 
 

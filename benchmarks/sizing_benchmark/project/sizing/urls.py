@@ -1,4 +1,4 @@
-"""A path for each application of the benchmark, and one for the role's health request."""
+"""A path for each application of the benchmark, one for requests in flight, and one for the role's health request."""
 
 from django.urls import path
 
@@ -7,6 +7,7 @@ from sizing import views
 urlpatterns = [
     path("", views.home),
     path("work", views.work),
+    path("hold", views.hold),
     path("articles", views.articles),
     path("ask", views.ask),
 ]
