@@ -123,7 +123,7 @@ def least(rows: list[Row], column: int) -> str:
     shares = [reached(row, record) for row, record in zip(rows, records) if record]
     failed = shares.count(None)
     part = min((part for part in shares if part is not None), default=None)
-    return ("" if part is None else f"**{part:.0%}**") + (f", fails {failed} x" if failed else "")
+    return ", ".join([f"**{part:.0%}**"] * (part is not None) + [f"fails {failed} x"] * (failed > 0))
 
 
 def figures(record: Record) -> str:
