@@ -122,9 +122,10 @@ class Run:
         # More rounds than wanted, if others disturbed some
         for _ in range(2 * self._options.rounds):
             for record in chosen:
-                reload = record.reload_seconds is None
-                if record.admissible and (reload or record.quiet < self._options.rounds):
-                    record.judge(self._measure(record, reload))
+                unreloaded = record.reload_seconds is None
+                if record.admissible and (unreloaded or record.quiet < self._options.rounds):
+                    # Where memory is short, whether a reload fits depends on the moment, too.
+                    record.judge(self._measure(record, unreloaded or "MemoryMax" in limit.directives))
                     self._save()
 
     def _measure_application(self, application: Application, limit: Limit) -> None:

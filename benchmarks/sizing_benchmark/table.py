@@ -122,8 +122,9 @@ def least(rows: list[Row], column: int) -> str:
     records = [row.cells[column][1] for row in rows]
     shares = [reached(row, record) for row, record in zip(rows, records) if record]
     failed = shares.count(None)
-    part = min((part for part in shares if part is not None), default=None)
-    return ("" if part is None else f"**{part:.0%}**") + (f", fails {failed} x" if failed else "")
+    lasting = [part for part in shares if part is not None]
+    told = [f"**{min(lasting):.0%}**"] if lasting else []
+    return ", ".join([*told, *([f"fails {failed} x"] if failed else [])])
 
 
 def figures(record: Record) -> str:
