@@ -34,10 +34,8 @@ MASTER_MEMORY = 32 * MIB
 # What the rest of the host (system, proxy, database, page cache) keeps unless the user says otherwise.
 RESERVE_FRACTION = Fraction(1, 5)
 RESERVE_MINIMUM = 128 * MIB
-# gthread pays for each thread with the interpreter's lock: beyond eight, processes gain more.
-THREADS_LEAST, THREADS_MOST = 2, 8
-# Where memory holds too few workers, more threads of each are still better than requests in the queue.
-THREADS_WITHOUT_MEMORY = 32
+# Beyond this, a worker's threads stand in each other's way more than another worker costs.
+THREADS_LEAST, THREADS_MOST = 2, 32
 # What Gunicorn's 2 x cores + 1 stands for.
 UNMEASURED_WAIT_RATIO = 1
 # Requests don't wait in turns: with workers for the mean alone, at times all of them wait and a core idles. The number
@@ -157,11 +155,10 @@ def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizi
     """Size the workers of one project to its host, and to the limits of its service."""
     cores, quota = _cores(host.cpus, limits.cpus, demand)
     budget = _budget(int(host.memory.amount), limits.memory, demand)
-    held = max(0, math.floor(budget.for_workers / demand.memory_per_worker))
-    threads = _threads(cores, held, demand)
+    threads = _threads(cores, demand)
     bounds = Bounds(
         cpu=_cpu_bound(cores, threads, demand),
-        memory=held,
+        memory=max(0, math.floor(budget.for_workers / demand.memory_per_worker)),
         tasks=_tasks_bound(limits.tasks, threads, demand),
         minimum=demand.minimum,
         maximum=demand.maximum,
@@ -274,25 +271,20 @@ def _is_async(worker_class: str) -> bool:
     return not (_is_sync(worker_class) or _is_gthread(worker_class))
 
 
-def _threads(cores: Fraction, held: int, demand: Demand) -> int:
-    """Return the threads of one worker, if nobody says: as many as keep a core busy while the others wait.
+def _threads(cores: Fraction, demand: Demand) -> int:
+    """Return the threads of one worker, if nobody says: so many that one worker for each core carries all.
 
-    Where the memory holds fewer workers (`held`) than that takes, those have more threads.
+    More workers with fewer threads do less: a worker accepts connections for which it has no thread free, while
+    another one has.
     """
     if _is_async(demand.worker_class):
         return 1
     if demand.threads is not None:
         return demand.threads
-    ratio = _wait_ratio(demand)
-    waits = demand.wait_ratio is not None and ratio >= WAIT_RATIO_FOR_THREADS
+    waits = demand.wait_ratio is not None and _wait_ratio(demand) >= WAIT_RATIO_FOR_THREADS
     if _is_sync(demand.worker_class) and not (demand.thread_safe and waits):
         return 1
-    threads = min(max(_ceil(1 + ratio), THREADS_LEAST), THREADS_MOST)
-    if demand.thread_safe and _cpu_bound(cores, threads, demand) > max(held, 1):
-        # A worker computes on one core at most: more threads than fill that would only wait.
-        wanted = _ceil(_busy_workers(cores, 1, demand) / max(held, 1))
-        threads = max(threads, min(wanted, _ceil(_busy_workers(Fraction(1), 1, demand)), THREADS_WITHOUT_MEMORY))
-    return threads
+    return min(max(_ceil(_busy_workers(cores, 1, demand) / max(1, _ceil(cores))), THREADS_LEAST), THREADS_MOST)
 
 
 def _connections(workers: int, threads: int, demand: Demand) -> Connections | None:

@@ -75,16 +75,15 @@ options:
   threads:
     description:
       - Threads of each worker. More than one turns V(sync) into V(gthread), as Gunicorn itself does.
-      - If not given, 1 for the worker class V(sync), and 1 + O(wait_ratio) (1, if not measured) for V(gthread), rounded
-        up, but at least 2 and at most 8. With O(thread_safe), both may get more.
+      - If not given, 1 for the worker class V(sync). V(gthread), and V(sync) with O(thread_safe), get so many that one
+        worker for each core carries all, but at least 2 and at most 32.
       - Without a meaning for the other worker classes.
     type: int
   thread_safe:
     description:
       - Whether the application may serve several requests at once in one process. Only who knows its code can say so.
       - If it may and its requests wait for at least half as long as they compute (O(wait_ratio)), it gets threads
-        before more workers. They take less memory. Where the memory does not hold enough workers, each has more
-        threads.
+        before more workers. They take less memory.
     type: bool
     default: false
   minimum:

@@ -18,7 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
     MIB,
     RESERVE_MINIMUM,
     TASKS_RESERVE,
-    THREADS_WITHOUT_MEMORY,
+    THREADS_MOST,
     Demand,
     Host,
     Limit,
@@ -237,14 +237,15 @@ class TestThreads:
         """One thread is what a sync worker has."""
         assert size(worker_class="sync", threads=1).worker_class == "sync"
 
-    @pytest.mark.parametrize(("ratio", "threads"), [(0, 2), (0.2, 2), (1, 2), (1.5, 3), (6, 7), (7, 8), (20, 8)])
-    def test_gthread_gets_as_many_threads_as_fill_a_core(self, ratio: float, threads: int) -> None:
-        """1 + W/C rounded up, from 2 to 8."""
+    @pytest.mark.parametrize(("ratio", "threads"), [(None, 2), (0, 2), (0.2, 2), (1, 4), (6, 10), (20, 26), (1000, 32)])
+    def test_gthread_gets_as_many_threads_as_fill_a_core(self, ratio: float | None, threads: int) -> None:
+        """So that two workers carry what two cores can do, from 2 to 32."""
         assert size(worker_class="gthread", wait_ratio=ratio).threads == threads
 
     def test_threads_stand_in_for_workers(self) -> None:
-        """The waiting application that needs 53 sync workers needs 8 with 8 threads."""
-        assert size(worker_class="gthread", wait_ratio=20).workers == 8
+        """The waiting application that needs 53 sync workers needs one for each core and one in reserve with threads."""
+        assert size(worker_class="gthread", wait_ratio=20).workers == 3
+        assert size(worker_class="gthread", wait_ratio=20, threads=8).workers == 8
 
     def test_threads_never_leave_a_core_without_a_worker(self) -> None:
         """The interpreter's lock lets one worker use one core, whatever its threads."""
@@ -260,7 +261,7 @@ class TestThreadSafe:
     def test_who_waits_gets_threads_before_workers(self) -> None:
         """Without them it would be 53 processes."""
         sizing = size(wait_ratio=20, thread_safe=True)
-        assert (sizing.workers, sizing.threads, sizing.worker_class) == (8, 8, "gthread")
+        assert (sizing.workers, sizing.threads, sizing.worker_class) == (3, 26, "gthread")
 
     @pytest.mark.parametrize("ratio", [None, 0, 0.4])
     def test_who_computes_or_was_not_measured_gets_none(self, ratio: float | None) -> None:
@@ -269,21 +270,18 @@ class TestThreadSafe:
 
     def test_half_a_wait_is_enough(self) -> None:
         """Two threads fill the core that one leaves idle for a third of the time."""
-        assert size(wait_ratio=0.5, thread_safe=True).threads == 2
-
-    def test_where_memory_holds_few_workers_each_has_more_threads(self) -> None:
-        """Two cores need 52 requests under way: two workers of 26 threads do that in the memory of two."""
-        sizing = size(2, 512 * MIB, wait_ratio=20, thread_safe=True)
-        assert (sizing.workers, sizing.threads, sizing.decided_by) == (2, 26, "memory")
-
-    def test_threads_end_where_a_core_is_full(self) -> None:
-        """One worker computes on one of 16 cores: what fills that one is enough."""
-        sizing = size(16, 330 * MIB, wait_ratio=5, thread_safe=True)
-        assert (sizing.workers, sizing.threads) == (1, 10)
+        assert size(1, wait_ratio=0.4, thread_safe=True).threads == 1
+        assert size(1, wait_ratio=0.5, thread_safe=True).threads == 3
 
     def test_there_is_an_end_to_threads(self) -> None:
-        """However long the application waits, and however little memory there is."""
-        assert size(2, 330 * MIB, wait_ratio=1000, thread_safe=True).threads == THREADS_WITHOUT_MEMORY
+        """However long the application waits, others are needed beside a worker of so many."""
+        sizing = size(2, wait_ratio=1000, thread_safe=True)
+        assert (sizing.threads, sizing.workers) == (THREADS_MOST, 66)
+
+    def test_memory_takes_the_one_in_reserve_first(self) -> None:
+        """Two workers carry what two cores can do: where memory holds two, nothing is lost but the reserve."""
+        sizing = size(2, 512 * MIB, wait_ratio=20, thread_safe=True)
+        assert (sizing.workers, sizing.threads, sizing.decided_by) == (2, 26, "memory")
 
     @given(cpu_counts, memories, demands)
     def test_it_never_takes_more_workers(self, cpus: float, memory: int, demand: Demand) -> None:
@@ -395,7 +393,7 @@ class TestReason:
             (
                 a_host(2),
                 Demand(worker_class="gthread", wait_ratio=20, memory_reserve=0),
-                "8 workers: (2 cores x (1 + wait ratio 20) + 1.5 x sqrt(2 x 20)) / 8 threads, rounded up, + 1 = 8 by CPU; "
+                "3 workers: (2 cores x (1 + wait ratio 20) + 1.5 x sqrt(2 x 20)) / 26 threads, rounded up, + 1 = 3 by CPU; "
                 "16384 MiB - 0 MiB reserve - 32 MiB master holds 127 workers of 128 MiB, so CPU decides.",
             ),
             (

@@ -79,7 +79,7 @@ def test_every_option_reaches_the_rule(run: t.Callable[..., Answer]) -> None:
     assert workers(memory_reserve="0", memory_per_worker="3992M") == 4
     assert workers(wait_ratio=0) == 3
     assert workers(worker_class="gevent") == 2
-    assert workers(worker_class="gthread", wait_ratio=20) == 8
+    assert workers(worker_class="gthread", wait_ratio=20) == 3
     assert workers(threads=4) == 2
     assert workers(minimum=9) == 9
     assert workers(maximum=4) == 4
