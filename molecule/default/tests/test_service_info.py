@@ -237,10 +237,10 @@ def test_requests_and_what_they_wait(result):
     assert 0.02 <= requests["latency"]["p50"] <= requests["latency"]["p99"] <= requests["latency"]["max"]
     assert requests["wait_ratio"] > 3
     measured = by_name(result)["byhand"]["measured"]
-    assert measured["wait_ratio"] == requests["wait_ratio"]
-    assert int(measured["memory_per_worker"].rstrip("M")) == pytest.approx(
-        by_name(result)["byhand"]["memory"]["per_worker"] / MIB, abs=1
-    )
+    assert measured["wait_ratio"] == pytest.approx(requests["wait_ratio"], rel=0.05)
+    # twice a worker, for a reload, rounded up
+    twice = 2 * by_name(result)["byhand"]["memory"]["per_worker"] / MIB
+    assert twice <= int(measured["memory_per_worker"].rstrip("M")) < twice + 8
 
 
 def test_a_stopped_service(result):
