@@ -6,8 +6,8 @@
 
 With C cores, W/C the ratio of waiting to computing in a request, memory M, and T tasks where the service has a limit:
 
-    N_cpu   = max(ceil(C), ceil((C * (1 + W/C) + S) / threads) + 1)
-    S       = 1.5 * sqrt(C * W/C) where W/C was measured; without, it is taken to be 1, and S to be 0
+    N_cpu   = max(ceil(C) + 1, ceil((C * (1 + W/C) + 1.25 * sqrt(C * W/C)) / threads)), where W/C was measured
+    N_cpu   = max(ceil(C), ceil(C * 2 / threads) + 1), where it was not
     N_mem   = floor((M - master) / memory of one worker)
     N_tasks = floor((T - master - reserve) / (2 * tasks of one worker))
     N       = min(clamp(N_cpu, minimum, maximum), N_mem, N_tasks), and never 0
@@ -39,8 +39,8 @@ THREADS_LEAST, THREADS_MOST = 2, 32
 # What Gunicorn's 2 x cores + 1 stands for.
 UNMEASURED_WAIT_RATIO = 1
 # Requests don't wait in turns: with workers for the mean alone, at times all of them wait and a core idles. The number
-# that waits varies by its square root; this many of it keep the cores 98% busy (docs/sizing.md has the model).
-STAFFING = Fraction(3, 2)
+# that waits varies by its square root; this many of it keep the cores 95% busy or more (docs/sizing.md has the model).
+STAFFING = Fraction(5, 4)
 # An application that waits less loses more to the interpreter's lock than it gains.
 WAIT_RATIO_FOR_THREADS = Fraction(1, 2)
 # The master, and the checks that a reload runs beside it.
@@ -284,7 +284,7 @@ def _threads(cores: Fraction, demand: Demand) -> int:
     waits = demand.wait_ratio is not None and _wait_ratio(demand) >= WAIT_RATIO_FOR_THREADS
     if _is_sync(demand.worker_class) and not (demand.thread_safe and waits):
         return 1
-    return min(max(_ceil(_busy_workers(cores, 1, demand) / max(1, _ceil(cores))), THREADS_LEAST), THREADS_MOST)
+    return min(max(math.floor(_busy_workers(cores, 1, demand) / max(1, _ceil(cores))), THREADS_LEAST), THREADS_MOST)
 
 
 def _connections(workers: int, threads: int, demand: Demand) -> Connections | None:
@@ -311,7 +311,10 @@ def _cpu_bound(cores: Fraction, threads: int, demand: Demand) -> int:
     per_core = max(1, _ceil(cores))
     if _is_async(demand.worker_class):
         return per_core
-    return max(per_core, _ceil(_busy_workers(cores, threads, demand)) + 1)
+    busy = _ceil(_busy_workers(cores, threads, demand))
+    # One in reserve, for when another is restarted or stuck. Who has measured has it only if it is needed: a worker too
+    # many costs throughput.
+    return max(per_core, busy + 1) if demand.wait_ratio is None else max(per_core + 1, busy)
 
 
 def _busy_workers(cores: Fraction, threads: int, demand: Demand) -> Fraction:
@@ -431,18 +434,21 @@ def _available(cpus: Resource, quota: Limit | None, demand: Demand) -> str:
 def _cpu_sentence(available: str, bound: int, cores: Fraction, threads: int, demand: Demand) -> str:
     """Say how the CPU bound comes about, as one would type it into a calculator."""
     busy = _busy_workers(cores, threads, demand)
-    if _is_async(demand.worker_class) or _ceil(busy) + 1 < bound:
+    measured = demand.wait_ratio is not None
+    if _is_async(demand.worker_class) or (not measured and _ceil(busy) + 1 < bound):
         return f"{available}, one worker for each = {bound} by CPU"
+    if measured and _ceil(busy) < bound:
+        return f"{available}, one worker for each and one in reserve = {bound} by CPU"
     ratio = _number(_wait_ratio(demand))
     product = f"{available} x (1 + wait ratio {ratio})"
-    if _staffing(cores, demand):
+    if measured:
         product += f" + {_number(STAFFING)} x sqrt({_number(cores)} x {ratio})"
         product = f"({product})" if threads > 1 else product
     if threads > 1:
         product += f" / {threads} threads"
     if round(busy, _DECIMALS).denominator > 1:
         product += ", rounded up,"
-    return f"{product} + 1 = {bound} by CPU"
+    return f"{product} = {bound} by CPU" if measured else f"{product} + 1 = {bound} by CPU"
 
 
 def _memory_sentence(memory: Resource, bound: int, budget: _Budget, demand: Demand) -> str:
