@@ -121,7 +121,8 @@ def _rates(before: Moment, after: Moment) -> tuple[float, float] | None:
     seconds = after.time - before.time
     if before.paged is None or after.paged is None or seconds <= 0:
         return None
-    return tuple(max(0, late - early) / seconds for early, late in zip(before.paged, after.paged))  # type: ignore
+    moved_in, moved_out = (max(0, late - early) / seconds for early, late in zip(before.paged, after.paged))
+    return moved_in, moved_out
 
 
 def _is_compressed(swaps: str) -> bool:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import array
 import glob
 import os
-import stat
 from typing import NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import read_tail
 
 VERSION = 1
 BUCKETS = 96
@@ -128,9 +129,7 @@ def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
 def _read_counters(path: str) -> Counters | None:
     """The service's user may write this file: whatever it is must not hold up or end the caller."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb") as file:
-            text = file.read(_LENGTH + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        text, _begin = read_tail(path, _LENGTH + 1)
     except OSError:
         return None
     if len(text) != _LENGTH:

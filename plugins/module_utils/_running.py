@@ -9,10 +9,10 @@ from __future__ import annotations
 import glob
 import json
 import os
-import stat
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files import read_tail
 
 # Names of the environment variables with which a service tells what it was started with.
 CONFIGURATION = "GUNICORN_CONFIGURATION"
@@ -58,9 +58,9 @@ def read(service: str, pid: int, root: str = "/") -> Running:
 def _read_said(path: str) -> dict:
     """The service's user may write this file: whatever it is must not hold up or end the caller."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, encoding="utf-8") as file:
-            said = json.loads(file.read(_LONGEST)) if stat.S_ISREG(os.fstat(descriptor).st_mode) else {}
+        text, begin = read_tail(path, _LONGEST)
+        # One that is longer is not what the master wrote.
+        said = {} if begin else json.loads(text.decode())
     except (OSError, ValueError, RecursionError):
         return {}
     fit = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _SAID.items())
