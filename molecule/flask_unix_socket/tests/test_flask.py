@@ -45,6 +45,8 @@ def test_socket_outlives_a_restart_and_a_stop(host):
         assert host.run("systemctl %s notes-web.service", command).rc == 0
         assert host.file(SOCKET).is_socket
     assert ask_as(host, "www-data").rc == 0
+    # The first worker answers while the start still waits for the second one.
+    host.run("timeout 30 sh -c 'while systemctl is-active notes-web | grep --quiet activating; do sleep 0.1; done'")
     assert host.service("notes-web").is_running
 
 
