@@ -10,17 +10,12 @@ import functools
 import statistics
 import typing as t
 from collections.abc import Callable
-from pathlib import Path
 
 from sizing_benchmark import plan, rules
 from sizing_benchmark.cases import APPLICATIONS, LIMITS, MIB, Setting
 from sizing_benchmark.results import Record, Results
 
 BEGIN, END = "<!-- sizing-benchmark: made by benchmarks/sizing -->\n", "<!-- end of sizing-benchmark -->"
-
-
-class TableError(Exception):
-    """What went wrong, in words for the person who called."""
 
 
 def best(records: list[Record]) -> Record | None:
@@ -150,13 +145,3 @@ def repeatability(results: Results) -> str:
         f"{told} The undisturbed rounds of {len(spreads)} settings that have more than one differ by "
         f"{statistics.median(spreads):.0%} of their median, and nine settings of ten by at most {nine:.0%}."
     )
-
-
-def write(path: Path, made: str) -> None:
-    """Put the table between the comments of a file."""
-    text = path.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise TableError(f"{path}: there are no lines {BEGIN.strip()} and {END}")
-    before, begin, rest = text.partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    path.write_text(before + begin + made + end + after, encoding="utf-8")

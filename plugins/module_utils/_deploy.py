@@ -68,7 +68,7 @@ def observe(wanted: Wanted, run: Run) -> Observed:
         socket=sockets,
         standin=standin,
         running=_read_running(wanted, service.main_pid) if service.main_pid else None,
-        differing=tuple(file.path for file in wanted.files if _files.differs(file)),
+        differing=tuple(file.path for file in wanted.all_files if _files.differs(file)),
         addresses=_switch.socket_addresses(_files.read(wanted.socket.path)),
         closed=tuple(bind.listen_stream for bind in wanted.binds if not _is_open(bind)) if sockets.active else (),
         venv_directory=os.path.realpath(wanted.venv),
@@ -371,6 +371,7 @@ class Deployment:
             # To enable what is enabled in part enables it whole.
             self._systemctl("enable" if wanted.enabled else "disable", self.service, self.socket)
         self._remove_gone_socket_files()
+        _files.put(wanted.logrotate)
         _files.unstage(wanted.files)
         _files.commit(self.journal)
         for leftover in _venv_layout.leftovers(wanted.venv):

@@ -78,7 +78,10 @@ def _write(path: str, file: WantedFile) -> None:
 
 
 def put(file: WantedFile) -> None:
-    """Write a single file, whole or not at all."""
+    """Write a single file, whole or not at all, or remove it."""
+    if file.content is None:
+        remove(file.path)
+        return
     stage([file])
     os.replace(beside(file.path, CANDIDATE), file.path)
 

@@ -17,6 +17,8 @@ import shutil
 import socket
 from typing import Callable, NamedTuple
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _binds,
     _hostfacts,
@@ -25,6 +27,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _quoting,
     _settings,
     _sizing,
+    _sizing_info,
     _validation,
     _venv,
 )
@@ -74,6 +77,7 @@ class Wanted(NamedTuple):
     config_directory: str
     data_directory: str
     log_files: dict[str, str]
+    sizing: dict  # the options of gunicorn_sizing_info
 
 
 def check_parameters(given: dict, ipv6: bool) -> Wanted:
@@ -102,7 +106,7 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
     _validation.check_text("gunicorn_description", given["description"])
     _validation.check_path("gunicorn_code_directory", given["code_directory"])
     _check_directives(given["service_directives"])
-    _check_sizing(given["sizing"])
+    sizing = sizing_options(given["sizing"])
     _settings.check_settings(given["settings"])
     return Wanted(
         project=project,
@@ -118,6 +122,13 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
         config_directory=_validation.check_path("gunicorn_config_directory", given["config_directory"]),
         data_directory=_validation.check_path("gunicorn_data_directory", given["data_directory"]),
         log_files=_check_log_files(given["log_file"], given["access_log_file"]),
+        sizing={
+            **sizing,
+            "worker_class": given["worker_class"],
+            "threads": None if given["threads"] == "auto" else int(given["threads"]),
+            "slice": given["service_directives"].get("Slice") or _sizing_info.DEFAULTS["slice"],
+            "service_directives": given["service_directives"],
+        },
     )
 
 
@@ -158,18 +169,29 @@ def _check_directives(directives: dict) -> None:
         ) from None
 
 
-def _check_sizing(given: dict) -> None:
-    """Check what gunicorn_sizing_info will get, where the message can still name the role's variable."""
-    options = dict.fromkeys(("memory_reserve", "cpus", "memory"))
-    options.update(_sizing.Demand()._asdict(), memory_per_worker="128M")
+def sizing_options(given: dict) -> dict:
+    """The options of gunicorn_sizing_info, checked where the message can still name the role's variable."""
+    options = dict(_sizing_info.DEFAULTS)
     for name, value in given.items():
         if value is not None:
-            options[name] = _number(name, value) if name in _SIZING_NUMBERS else str(value)
+            options[name] = _sizing_value(name, value)
     try:
         _sizing.read_demand(options)
         _sizing.read_resources(options)
     except InvalidValue as error:
         raise InvalidValue(f"gunicorn_sizing['{error.variable}']", error.value, error.expected) from None
+    return options
+
+
+def _sizing_value(name: str, value: object) -> object:
+    if name in _SIZING_NUMBERS:
+        return _number(name, value)
+    if name != "thread_safe":
+        return str(value)
+    try:
+        return boolean(value)
+    except TypeError:
+        raise InvalidValue("gunicorn_sizing['thread_safe']", value, "true or false") from None
 
 
 def _number(name: str, value: object) -> float:
@@ -187,6 +209,22 @@ def _check_log_files(log_file: str, access_log_file: str | None) -> dict[str, st
     """The log files that are files: "-" sends a log to the journal, and an access log may be off."""
     named = {"gunicorn_log_file": log_file, "gunicorn_access_log_file": access_log_file or "-"}
     return {name: _validation.check_path(name, path) for name, path in named.items() if path != "-"}
+
+
+def wanted_venv(given: dict) -> _venv.Wanted:
+    """What gunicorn_venv will be asked for; raises InvalidValue where the requirements can't be read."""
+    return _venv.Wanted(
+        path=os.path.abspath(given["venv"]),
+        python=given["python"],
+        version=given["version"],
+        requirements=_venv.read_requirements(given["requirements"]),
+        pip_extra_args=given["pip_extra_args"],
+        upgrade=given["upgrade"],
+        rebuild=given["venv_rebuild"],
+        activate=False,
+        settings=given["settings"],
+        worker_class=given["worker_class"],
+    )
 
 
 def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:

@@ -35,6 +35,7 @@ class Wanted(NamedTuple):
     configuration: WantedFile
     unit: WantedFile
     socket: WantedFile
+    logrotate: WantedFile
     secret_files: tuple[WantedFile, ...]
     standin_unit: str
     binds: tuple[Bind, ...]
@@ -54,6 +55,16 @@ class Wanted(NamedTuple):
     def files(self) -> list[WantedFile]:
         """What is replaced together, the units last: they name the others."""
         return [self.configuration, *self.secret_files, self.socket, self.unit]
+
+    @property
+    def all_files(self) -> list[WantedFile]:
+        """What the host shall have; the rotation of the logs comes last, after a change that worked."""
+        return [*self.files, self.logrotate]
+
+    @property
+    def idle_paths(self) -> tuple[str, str]:
+        """The files that a running process does not read, and need not be started anew for."""
+        return self.logrotate.path, self.socket.path
 
 
 class Observed(NamedTuple):
@@ -131,7 +142,7 @@ def decide(wanted: Wanted, observed: Observed) -> Decision:
 def _idle_reasons(wanted: Wanted, observed: Observed) -> list[str]:
     """What can be put right without starting anything."""
     service, socket = observed.service, observed.socket
-    reasons = [_unlike(path) for path in observed.differing if not wanted.started or path == wanted.socket.path]
+    reasons = [_unlike(path) for path in observed.differing if not wanted.started or path in wanted.idle_paths]
     if service.enabled != wanted.enabled or socket.enabled != wanted.enabled:
         reasons.append(f"the service shall {'' if wanted.enabled else 'not '}start at boot")
     if service.stale or socket.stale:
@@ -155,7 +166,7 @@ def _reasons_to_switch(wanted: Wanted, observed: Observed) -> list[str]:
         reasons.append("the last change was interrupted")
     if _has_new_venv(wanted, observed):
         reasons.append("the virtual environment was changed")
-    reasons += [_unlike(path) for path in observed.differing if path != wanted.socket.path]
+    reasons += [_unlike(path) for path in observed.differing if path not in wanted.idle_paths]
     if not observed.service.active or observed.running is None:
         reasons.append("the service does not run")
     else:

@@ -13,7 +13,8 @@ author:
   - The pyweb.gunicorn authors (@pyweb)
 description:
   - Checks the variables of the role P(pyweb.gunicorn.gunicorn#role) beyond their types, reads what the host has, and
-    returns what the deployment needs and the host lacks.
+    returns what the deployment needs and the host lacks, and how many workers the host can have. All at once, since
+    each module that runs on a host costs it a start of Python.
   - This is the first step of the role. It changes nothing, and a value that can't be used ends here, with one error
     that names the variable, the value, and what was expected.
 attributes:
@@ -68,6 +69,13 @@ options:
     description: V(newest), a version or version specifiers of Gunicorn.
     type: str
     default: newest
+  requirements:
+    description: What else shall be in the virtual environment, a list or the path of a file of the host.
+    type: raw
+  upgrade:
+    description: Whether newer versions are asked for.
+    type: bool
+    default: false
   workers:
     description: V(auto) or a number.
     type: str
@@ -122,7 +130,7 @@ options:
     type: dict
     default: {}
   sizing:
-    description: Options of M(pyweb.gunicorn.gunicorn_sizing_info) that the role will hand to it.
+    description: Options of M(pyweb.gunicorn.gunicorn_sizing_info).
     type: dict
     default: {}
   pip_extra_args:
@@ -211,15 +219,26 @@ plan:
       description: Directories that are missing or that the user can't write; with owner, group and mode.
       type: list
       elements: dict
+sizing:
+  description: >-
+    What M(pyweb.gunicorn.gunicorn_sizing_info) says of the host; null where both O(workers) and O(threads) are numbers.
+  returned: success
+  type: dict
+venv:
+  description: >-
+    What M(pyweb.gunicorn.gunicorn_venv) says in check mode. If C(changed) in it is false, the virtual environment has
+    what it shall have.
+  returned: success
+  type: dict
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan, _sizing_info, _venv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
@@ -232,6 +251,8 @@ ARGUMENTS = {
     "python": {"type": "str", "default": "python3"},
     "venv_rebuild": {"type": "bool", "default": False},
     "version": {"type": "str", "default": "newest"},
+    "requirements": {"type": "raw"},
+    "upgrade": {"type": "bool", "default": False},
     "workers": {"type": "str", "default": "auto"},
     "threads": {"type": "str", "default": "auto"},
     "worker_class": {"type": "str", "default": "sync"},
@@ -264,14 +285,25 @@ def main() -> None:
     def run(command: list) -> str:
         return module.run_command(command, check_rc=True)[1]
 
+    def run_in_venv(command: list, data: str) -> tuple:
+        return module.run_command(command, data=data, binary_data=True, cwd="/")
+
+    given = module.params
+    sizing, warnings = None, []
     try:
-        wanted = _plan.check_parameters(module.params, _hoststate.has_ipv6_loopback())
+        wanted = _plan.check_parameters(given, _hoststate.has_ipv6_loopback())
         plan = _plan.make_plan(wanted, run)
+        if "auto" in (given["workers"], given["threads"]):
+            sizing, warnings = _sizing_info.size(wanted.sizing)
+        venv = _venv.ensure(_plan.wanted_venv(given), run_in_venv, check_mode=True)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
-    except VenvError as error:
+    except (_venv.VenvError, HostFactsError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, plan=plan)
+    for warning in warnings:
+        module.warn(warning)
+    del venv["diff"]
+    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,10 @@ options:
     description: Names and contents of the credentials, as JSON in Base64.
     type: str
     default: e30=
+  logrotate:
+    description: The text of the rotation of its logs for C(/etc/logrotate.d). Empty for none.
+    type: str
+    default: ""
   log_file:
     description: Gunicorn's error log, of which errors show the end; V(-) for the journal.
     type: str
@@ -224,6 +228,7 @@ ARGUMENTS = {
     "config_directory": {"type": "path", "required": True},
     "secrets": {"type": "str", "default": "", "no_log": True},
     "credentials": {"type": "str", "default": "e30=", "no_log": True},
+    "logrotate": {"type": "str", "default": ""},
     "log_file": {"type": "str", "default": "-"},
     "binds": {"type": "list", "elements": "str", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
@@ -268,6 +273,7 @@ def wanted_from(given: dict) -> _switch.Wanted:
         ),
         unit=_files.WantedFile(unit, _switch.fill_in(given["unit"], "CONFIGURATION", configuration_hash)),
         socket=_files.WantedFile(socket, given["socket_unit"]),
+        logrotate=_files.WantedFile(f"/etc/logrotate.d/gunicorn-{name}", given["logrotate"] or None),
         secret_files=tuple(secret_files),
         standin_unit=_switch.fill_in(given["standin_unit"], "CONFIGURATION", configuration_hash),
         binds=tuple(_binds.parse_binds(given["binds"], given["user"], given["group"])),
@@ -327,7 +333,7 @@ def differences(wanted: _switch.Wanted) -> list:
             "before": _files.read(file.path) or "",
             "after": file.content or "",
         }
-        for file in wanted.files
+        for file in wanted.all_files
         if not file.secret and _files.differs(file)
     ]
 

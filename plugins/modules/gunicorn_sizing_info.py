@@ -295,62 +295,11 @@ host:
     memory_source: /proc/meminfo
 """
 
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _sizing_info
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import (
-    HostFactsError,
-    check_slice,
-    read_host,
-    read_memory,
-    read_tasks,
-)
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._limits import Whole, service_limits
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import (
-    Host,
-    Limits,
-    Sizing,
-    parse_size,
-    read_demand,
-    read_resources,
-    size_workers,
-)
-
-
-def find_host(params: dict[str, t.Any]) -> Host:
-    """Return the host that the module's options describe, or else the one it runs on."""
-    cpus, memory = read_resources(params)
-    return read_host(check_slice(params["slice"]), cpus=cpus, memory=memory)
-
-
-def find_limits(params: dict[str, t.Any]) -> Limits:
-    """Return the limits of the service; what percentages are of is read where there is a limit."""
-    directives = params["service_directives"]
-    if not directives:
-        return Limits()
-    # systemd takes a percentage of what it was given itself, whatever the slice is.
-    memory = read_memory("-.slice").amount if params["memory"] is None else parse_size("memory", params["memory"])
-    return service_limits("service_directives", directives, Whole(memory=int(memory), tasks=read_tasks()))
-
-
-def describe(sizing: Sizing, host: Host) -> dict[str, t.Any]:
-    """Return the module's result without the warnings, which go by module.warn: Ansible returns and shows those."""
-    result = sizing._asdict()
-    del result["warnings"]
-    result["bounds"] = sizing.bounds._asdict()
-    result["connections"] = sizing.connections._asdict() if sizing.connections else None
-    result["host"] = {}
-    for name, resource in host._asdict().items():
-        result["host"].update(
-            {
-                name: resource.amount,
-                f"{name}_limited_by": resource.limited_by,
-                f"{name}_source": resource.source,
-            }
-        )
-    return result
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
 
 
 def main() -> None:
@@ -373,15 +322,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        demand = read_demand(module.params)
-        host = find_host(module.params)
-        limits = find_limits(module.params)
+        result, warnings = _sizing_info.size(module.params)
     except (InvalidValue, HostFactsError) as error:
         module.fail_json(msg=str(error))
-    sizing = size_workers(host, demand, limits)
-    for warning in sizing.warnings:
+    for warning in warnings:
         module.warn(warning)
-    module.exit_json(changed=False, **describe(sizing, host))
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 from sizing_benchmark import table
@@ -166,15 +165,3 @@ def test_facts_come_from_the_records() -> None:
     facts = results(record(5)).facts(APPLICATIONS["cpu"], LIMITS["none"])
     assert (facts.nproc, facts.memory, facts.measured) == (2, 16 << 30, Measured(0.0, 40 * MIB, 80 * MIB))
     assert results().facts(APPLICATIONS["wait"], LIMITS["50%"]).measured is None
-
-
-def test_table_is_put_between_its_comments(tmp_path: Path) -> None:
-    """And what stands around them stays."""
-    page = tmp_path / "sizing.md"
-    page.write_text(f"before\n{table.BEGIN}old\n{table.END}\nafter\n")
-    for made in ("| new |\n", "| newer |\n"):
-        table.write(page, made)
-        assert page.read_text() == f"before\n{table.BEGIN}{made}{table.END}\nafter\n"
-    page.write_text("without")
-    with pytest.raises(table.TableError, match=r"sizing\.md"):
-        table.write(page, "| new |\n")

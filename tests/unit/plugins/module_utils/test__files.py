@@ -97,6 +97,17 @@ class TestDiffers:
         assert _files.differs(wanted(etc / "dangling", None))
 
 
+def test_a_single_file_is_put_or_removed(etc: Path) -> None:
+    """It is whole, with its mode, and nothing else is left; one that shall not be there goes, and may be gone."""
+    before = contents(etc)
+    _files.put(wanted(etc / "single", "text", 0o600))
+    assert contents(etc) == {**before, "single": "text"}
+    assert (etc / "single").stat().st_mode & 0o7777 == 0o600
+    for _time in range(2):
+        _files.put(wanted(etc / "single", None))
+        assert contents(etc) == before
+
+
 class TestChange:
     def test_all_files_are_new_and_nothing_else_is_left(self, etc: Path) -> None:
         """Candidates, predecessors and journal are gone when the change has ended."""

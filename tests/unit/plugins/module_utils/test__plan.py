@@ -13,7 +13,7 @@ from typing import Callable
 import pytest
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan, _sizing_info
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "systemctl"
@@ -36,6 +36,8 @@ def parameters(**changes: object) -> dict:
         "python": "python3",
         "venv_rebuild": False,
         "version": "newest",
+        "requirements": [],
+        "upgrade": False,
         "workers": "auto",
         "threads": "auto",
         "worker_class": "sync",
@@ -66,6 +68,45 @@ def check(**changes: object) -> _plan.Wanted:
     return _plan.check_parameters(parameters(**changes), ipv6=True)
 
 
+class TestSizing:
+    """What gunicorn_sizing_info would be asked is made of the role's variables."""
+
+    def test_without_variables_its_own_defaults_count(self) -> None:
+        """The role's defaults and those of the module are the same."""
+        assert check().sizing == _sizing_info.DEFAULTS
+
+    def test_each_variable_reaches_it(self) -> None:
+        """Text, as command lines give it, counts as what it says."""
+        given = {"wait_ratio": "2", "thread_safe": "no", "maximum": "7", "memory": "1G", "minimum": None}
+        directives = {"Slice": "web.slice", "CPUQuota": "50%"}
+        assert check(sizing=given, worker_class="gthread", threads="4", service_directives=directives).sizing == {
+            **_sizing_info.DEFAULTS,
+            "wait_ratio": 2.0,
+            "thread_safe": False,
+            "maximum": 7,
+            "memory": "1G",
+            "worker_class": "gthread",
+            "threads": 4,
+            "slice": "web.slice",
+            "service_directives": directives,
+        }
+
+
+class TestVirtualEnvironment:
+    def test_what_gunicorn_venv_would_be_asked(self, tmp_path: Path) -> None:
+        """The requirements are read from the host, as that module does."""
+        (tmp_path / "requirements.txt").write_text("Django~=5.2\n", encoding="utf-8")
+        given = parameters(requirements=str(tmp_path / "requirements.txt"), version="27.0.1", venv="/opt/shop/venv/")
+        wanted = _plan.wanted_venv(given)
+        assert wanted.requirements == ["Django~=5.2"]
+        assert (wanted.path, wanted.version, wanted.activate) == ("/opt/shop/venv", "27.0.1", False)
+
+    def test_requirements_that_can_not_be_read(self, tmp_path: Path) -> None:
+        """One error that names the variable and the file."""
+        with pytest.raises(InvalidValue, match="gunicorn_requirements"):
+            _plan.wanted_venv(parameters(requirements=str(tmp_path / "gone.txt")))
+
+
 class TestGoodParameters:
     def test_the_defaults(self) -> None:
         """What the role gives without any variable but the project is good, and means the book's layout."""
@@ -83,6 +124,7 @@ class TestGoodParameters:
             config_directory="/etc/opt/shop",
             data_directory="/var/opt/shop",
             log_files={"gunicorn_log_file": "/var/log/shop/gunicorn.log"},
+            sizing=_sizing_info.DEFAULTS,
         )
 
     @pytest.mark.parametrize(
@@ -286,6 +328,7 @@ HOSTILE: list[tuple] = [
             ("minimum", 0),
             ("cpus", -1.0),
             ("maximum", "x"),
+            ("thread_safe", "perhaps"),
         )
     ],
     ("service_directives", {"Slice": "a/b"}, "gunicorn_service_directives['Slice']", "a/b"),

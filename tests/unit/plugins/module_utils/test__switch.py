@@ -41,6 +41,7 @@ WANTED = Wanted(
     configuration=CONFIGURATION,
     unit=WantedFile("/etc/systemd/system/shop.service", "[Service]\n"),
     socket=WantedFile("/etc/systemd/system/shop.socket", SOCKET_TEXT),
+    logrotate=WantedFile("/etc/logrotate.d/gunicorn-shop", "/var/log/shop/gunicorn.log {\n}\n"),
     secret_files=(WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True),),
     standin_unit="[Service]\n",
     binds=(Bind("127.0.0.1", 8000), Bind("::1", 8000)),
@@ -110,6 +111,7 @@ FINDINGS = [
     ({"standin": UNIT}, False),
     ({"standin": UNIT._replace(active=False, starting=True)}, False),
     ({"differing": (WANTED.socket.path,)}, False),
+    ({"differing": (WANTED.logrotate.path,)}, False),
 ]
 
 

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The hosts: booted, made ready, read, and brought back to where they were before a deployment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import typing as t
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+REPOSITORY = FOLDER.parents[1]
+CACHE = REPOSITORY / ".cache/converge"
+WHEELS = CACHE / "wheels"
+HOSTS = REPOSITORY / "tests/hosts/testhosts.py"
+# Their paths have to stay under 108 characters, and other runs of Ansible keep their own.
+CONNECTIONS = Path(tempfile.gettempdir()) / f"converge-{os.getuid()}"
+REQUIREMENTS = ("Django~=5.2", "whitenoise", "gunicorn")
+ENVIRONMENT = {
+    **os.environ,
+    "ANSIBLE_PIPELINING": "true",
+    "ANSIBLE_GATHERING": "explicit",
+    "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60s",
+    "ANSIBLE_SSH_CONTROL_PATH_DIR": str(CONNECTIONS),
+    "ANSIBLE_FORCE_COLOR": "false",
+}
+
+
+class FleetError(Exception):
+    """What went wrong, in words for the person who called."""
+
+
+class Host(t.NamedTuple):
+    """A host, and how it is reached."""
+
+    name: str
+    container: str
+    ssh: tuple[str, ...]
+
+
+class Usage(t.NamedTuple):
+    """What hosts have used since they were started."""
+
+    cpu: float  # seconds
+    network: int  # bytes, in and out
+
+
+def command(*argv: str, text: str = "", timeout: float | None = None) -> str:
+    """Run a command that has to succeed, and return its output."""
+    done = subprocess.run(
+        argv, input=text, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=timeout
+    )
+    if done.returncode:
+        raise FleetError(f"{' '.join(argv[:3])} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def inventory(number: int) -> Path:
+    """The inventory of the first hosts."""
+    return CACHE / f"hosts-{number}.json"
+
+
+def boot(number: int) -> list[Host]:
+    """Have hosts running, with an inventory of them, that lack nothing but the deployment."""
+    names = [f"converge-{index}" for index in range(1, number + 1)]
+    path = inventory(number)
+    command(str(HOSTS), "up", "--inventory", str(path), *(f"{name}=bookworm" for name in names))
+    if not WHEELS.is_dir():
+        command(sys.executable, "-m", "pip", "download", "--quiet", f"--dest={WHEELS}", *REQUIREMENTS)
+    playbook = ["ansible-playbook", "--inventory", str(path), "--forks=4", str(FOLDER / "prepare.yml")]
+    command(*playbook, f"--extra-vars=converge_wheels={WHEELS} project_workspace={CACHE}/projects")
+    return [read_host(path, name) for name in names]
+
+
+def read_host(path: Path, name: str) -> Host:
+    """Read a host of an inventory."""
+    values = json.loads(path.read_text(encoding="utf-8"))["all"]["hosts"][name]
+    options = [*shlex.split(values["ansible_ssh_common_args"]), "-i", values["ansible_ssh_private_key_file"]]
+    ssh = ("ssh", *options, "-p", str(values["ansible_port"]), f"{values['ansible_user']}@{values['ansible_host']}")
+    return Host(name, values["testhost_container"], ssh)
+
+
+def write_inventory(hosts: Sequence[Host], largest: Path) -> None:
+    """Write the inventory of some of the hosts."""
+    known = json.loads(largest.read_text(encoding="utf-8"))["all"]["hosts"]
+    chosen = {host.name: known[host.name] for host in hosts}
+    inventory(len(hosts)).write_text(json.dumps({"all": {"hosts": chosen}}), encoding="utf-8")
+
+
+def remove() -> None:
+    """Remove the hosts, whose names stand in the largest inventory."""
+    names = {name for path in CACHE.glob("hosts-*.json") for name in json.loads(path.read_text())["all"]["hosts"]}
+    command(str(HOSTS), "down", *sorted(names))
+    for path in CACHE.glob("hosts-*.json"):
+        path.unlink()
+
+
+def reset(hosts: Sequence[Host]) -> None:
+    """Bring hosts back to where they were before a deployment."""
+    script = (FOLDER / "reset.sh").read_text(encoding="utf-8")
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda host: command(*host.ssh, "sudo sh -s", text=script), hosts))
+
+
+def disconnect(hosts: Sequence[Host]) -> None:
+    """End the connections that Ansible keeps open, so that each run has to make its own."""
+    for socket in CONNECTIONS.iterdir() if CONNECTIONS.is_dir() else ():
+        subprocess.run(["ssh", "-O", "exit", "-S", str(socket), hosts[0].ssh[-1]], capture_output=True, check=False)
+
+
+def usage(hosts: Sequence[Host]) -> Usage:
+    """Read what hosts have used."""
+    form = "--format={{.CPUNano}} {{.NetInput}} {{.NetOutput}}"
+    lines = command("podman", "stats", "--no-stream", form, *(host.container for host in hosts)).splitlines()
+    values = [[int(value) for value in line.split()] for line in lines]
+    return Usage(sum(cpu for cpu, *_net in values) / 1e9, sum(sum(net) for _cpu, *net in values))
+
+
+def fetch(host: Host, path: str) -> str:
+    """Read a file of a host."""
+    return command(*host.ssh, f"sudo cat {shlex.quote(path)}")

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table: medians, and what the role takes for each second of the others."""
+
+from __future__ import annotations
+
+import statistics
+
+from documents import markdown
+
+CASES = {"first": "a first deployment", "nothing": "a run that changes nothing", "workers": "another number of workers"}
+WAYS = {"floor": "an empty module", "script": "the shell script", "role": "the role"}
+
+
+def table(results: dict) -> str:
+    """Return the tables in Markdown."""
+    runs = results["runs"]
+    numbers = sorted({run["hosts"] for run in runs})
+    heads = ("case", "hosts", "empty module", "script", "role", "role / module", "role / script", "role, a host")
+    lines = [heads, ("---", "---:") + ("---:",) * (len(heads) - 2)]
+    lines += [row(runs, case, number) for case in CASES for number in numbers]
+    heads = ("case", "hosts", "way", "CPU of the controller", "CPU of a host", "tasks of a host", "bytes of a host")
+    costs = [heads, ("---", "---:", "---") + ("---:",) * (len(heads) - 3)]
+    costs += [
+        cost
+        for case in CASES
+        for number in (numbers[0], numbers[-1])
+        for way in WAYS
+        if (cost := costs_of(runs, case, number, way))
+    ]
+    rounds = max(len(of(runs, "nothing", "role", number)) for number in numbers)
+    told = f"Medians of {rounds} rounds, {results['forks']} forks; controller and hosts share {results['cores']} cores."
+    return f"{markdown(lines)}\n{told}\n\n{markdown(costs)}"
+
+
+def of(runs: list[dict], case: str, way: str, number: int) -> list[dict]:
+    """The runs of a case in one way on so many hosts."""
+    return [run for run in runs if (run["case"], run["way"], run["hosts"]) == (case, way, number)]
+
+
+def median(runs: list[dict], key: str) -> float:
+    """The median of a value; nan where there is none."""
+    return statistics.median(run[key] for run in runs) if runs else float("nan")
+
+
+def row(runs: list[dict], case: str, number: int) -> tuple[str, ...]:
+    """The times of a case, and their ratios."""
+    floor = median(of(runs, "nothing", "floor", number), "seconds")
+    script, role = (median(of(runs, case, way, number), "seconds") for way in ("script", "role"))
+    times = (f"{floor:.2f} s", f"{script:.2f} s", f"{role:.2f} s")
+    return (CASES[case], str(number), *times, f"{role / floor:.2f}", f"{role / script:.2f}", f"{role / number:.2f} s")
+
+
+def costs_of(runs: list[dict], case: str, number: int, way: str) -> tuple[str, ...] | None:
+    """What a case costs beside time."""
+    found = of(runs, case, way, number)
+    if not found:
+        return None
+    controller, host = median(found, "controller_cpu"), median(found, "host_cpu") / number
+    tasks, sent = median(found, "tasks") / number, median(found, "bytes") / number
+    return (
+        CASES[case],
+        str(number),
+        WAYS[way],
+        f"{controller:.2f} s",
+        f"{host:.2f} s",
+        f"{tasks:.0f}",
+        f"{sent / 1000:.0f} kB",
+    )

@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tables of the documentation that programs make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+class DocumentError(Exception):
+    """What is wrong with a document, in words for the person who called."""
+
+
+def markdown(rows: Iterable[Sequence[str]]) -> str:
+    """Return the rows of a Markdown table."""
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def replace_part(path: Path, begin: str, end: str, made: str) -> None:
+    """Put a text between two lines of a file."""
+    text = path.read_text(encoding="utf-8")
+    if begin not in text or end not in text:
+        raise DocumentError(f"{path}: there are no lines {begin.strip()} and {end.strip()}")
+    before, _begin, rest = text.partition(begin)
+    _old, _end, after = rest.partition(end)
+    path.write_text(before + begin + made + end + after, encoding="utf-8")

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from converge_benchmark import run, table
+
+
+def runs(case: str, way: str, hosts: int, *seconds: float) -> list[dict]:
+    """Runs that took so long, with costs that can be told apart."""
+    return [
+        run.Run(case, way, hosts, one, one / 2, one / 4 * hosts, 3 * hosts, 5000 * hosts)._asdict() for one in seconds
+    ]
+
+
+RESULTS = {
+    "forks": 10,
+    "cores": 2,
+    "runs": [
+        *runs("nothing", "floor", 1, 1.0, 9.0, 1.2),
+        *runs("nothing", "role", 1, 3.0, 2.4, 2.0),
+        *runs("nothing", "script", 1, 0.5, 0.6, 0.6),
+        *runs("first", "role", 1, 10.0, 12.0, 11.0),
+        *runs("first", "script", 1, 10.0, 10.0, 10.0),
+    ],
+}
+
+
+def test_the_middle_of_the_rounds_is_compared() -> None:
+    """One run that others disturbed decides nothing."""
+    assert "| a run that changes nothing | 1 | 1.20 s | 0.60 s | 2.40 s | 2.00 | 4.00 | 2.40 s |" in table.table(
+        RESULTS
+    )
+    assert "| a first deployment | 1 | 1.20 s | 10.00 s | 11.00 s | 9.17 | 1.10 | 11.00 s |" in table.table(RESULTS)
+
+
+def test_costs_are_those_of_one_host() -> None:
+    """The controller's are those of the run."""
+    results = {**RESULTS, "runs": runs("nothing", "role", 4, 8.0)}
+    assert "| a run that changes nothing | 4 | the role | 4.00 s | 2.00 s | 3 | 5 kB |" in table.table(results)
+
+
+def test_the_script_writes_the_files_as_they_are(tmp_path: Path) -> None:
+    """What stands in them is not taken for shell; only the number of workers changes."""
+    files = {"a.conf": "$HOME `id` \\ 'x' \"y\"\nend\n", "b": "gunicorn --workers=2 $$MAINPID\n"}
+    text = run.script(files, 5).partition("#!/bin/sh")[0]
+    subprocess.run(["sh", "-c", text + f"write_files {tmp_path}"], check=True)
+    written = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert written == {**files, "b": "gunicorn --workers=5 $$MAINPID\n"}
