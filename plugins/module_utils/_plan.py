@@ -108,6 +108,7 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
     _check_directives(given["service_directives"])
     sizing = sizing_options(given["sizing"])
     _settings.check_settings(given["settings"])
+    _check_secrets(given["unfit_secrets"])
     return Wanted(
         project=project,
         service=_validation.check_service_name("gunicorn_service_name", given["service_name"]),
@@ -130,6 +131,13 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
             "service_directives": given["service_directives"],
         },
     )
+
+
+def _check_secrets(unfit: list[str]) -> None:
+    if unfit:
+        expected = "names of letters, digits and underscores which systemd, Gunicorn and the role don't use"
+        expected += ", and strings without NUL characters"
+        raise InvalidValue("gunicorn_secrets, gunicorn_credentials", ", ".join(unfit), expected)
 
 
 def _check_count(variable: str, value: str) -> None:
@@ -246,6 +254,17 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
         "create_group": not _hoststate.has_group(wanted.group),
         "directories": wanted_directories(wanted, account, service.active),
     }
+
+
+def lacking(plan: dict, venv: dict) -> list[str]:
+    """What the host lacks of a plan, and whether its virtual environment is to be changed, in a few words each."""
+    return [
+        *(f"the package {name}" for name in plan["packages"]),
+        *(["the group"] if plan["create_group"] else []),
+        *(["the user"] if plan["create_user"] else []),
+        *(f"the directory {directory['path']}" for directory in plan["directories"]),
+        *(["what shall be in the virtual environment"] if venv["changed"] else []),
+    ]
 
 
 def socket_directives(binds: list[_binds.Bind]) -> dict:

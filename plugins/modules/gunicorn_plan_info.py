@@ -133,6 +133,11 @@ options:
     description: Options of M(pyweb.gunicorn.gunicorn_sizing_info).
     type: dict
     default: {}
+  unfit_secrets:
+    description: Names of secrets that can't be handed to a process, from P(pyweb.gunicorn.unfit_secrets#filter).
+    type: list
+    elements: str
+    default: []
   pip_extra_args:
     description: Further arguments of C(pip install).
     type: list
@@ -219,6 +224,12 @@ plan:
       description: Directories that are missing or that the user can't write; with owner, group and mode.
       type: list
       elements: dict
+lacking:
+  description: What the host lacks, a few words each. Empty where nothing is to be installed or made.
+  returned: success
+  type: list
+  elements: str
+  sample: ["the package logrotate", "the user"]
 sizing:
   description: >-
     What M(pyweb.gunicorn.gunicorn_sizing_info) says of the host; null where both O(workers) and O(threads) are numbers.
@@ -266,6 +277,7 @@ ARGUMENTS = {
     "description": {"type": "str", "default": ""},
     "service_directives": {"type": "dict", "default": {}},
     "sizing": {"type": "dict", "default": {}},
+    "unfit_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "pip_extra_args": {"type": "list", "elements": "str", "default": []},
     "pip_environment": {"type": "list", "elements": "str", "default": []},
     "code_directory": {"type": "str", "required": True},
@@ -303,7 +315,7 @@ def main() -> None:
     for warning in warnings:
         module.warn(warning)
     del venv["diff"]
-    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv)
+    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv, lacking=_plan.lacking(plan, venv))
 
 
 if __name__ == "__main__":

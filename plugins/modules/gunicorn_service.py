@@ -189,6 +189,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: The service's name.
+  returned: success
+  type: str
+  sample: mysite
 reasons:
   description: What was not as wanted, a sentence each; empty where nothing was changed.
   returned: success
@@ -350,7 +355,7 @@ def main() -> None:
             decision = _deploy.deploy(wanted, module.run_command)
     except _deploy.DeployError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)
+    module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)
 
 
 if __name__ == "__main__":

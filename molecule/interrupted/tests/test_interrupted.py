@@ -26,15 +26,9 @@ PLAYBOOK = SCENARIO / "converge.yml"
 Run = functools.partial(PlaybookRun, PLAYBOOK)
 NAMES = ("cut-bookworm", "cut-trixie-1", "cut-trixie-2")
 COMPARE = "Compare what runs with what is wanted"
+PLAN = "Check the variables against the host"
 # The tasks that go to a host when the configuration changes; a run is cut off when each has its result.
-BOUNDARIES = (
-    "Check the variables against the host",
-    "Size the workers to the host",
-    "Install Gunicorn and the requirements into the virtual environment",
-    COMPARE,
-    "Reload systemd, enable the service, and let what is new take over",
-    "Have the logs rotated",
-)
+BOUNDARIES = (PLAN, COMPARE, f"{COMPARE}, and let that take over")
 # Seconds after the comparison, over which a switch goes on
 SWITCH = 5.0
 numbers = itertools.count(1)
@@ -204,7 +198,7 @@ def test_killed_during_the_installation(hosts):
     arguments += ["--extra-vars", "gunicorn_version=26.0.0"]
     with under_load(hosts):
         cut = CutOff(*arguments)
-        cut.wait_for_results("Size the workers to the host")
+        cut.wait_for_results(PLAN)
         time.sleep(random.uniform(2, 6))
         cut.kill()
         everywhere(hosts[:1], "pkill -KILL --full '[v]env.*pip'")

@@ -13,7 +13,7 @@ from playbook_run import PlaybookRun
 SCENARIO = Path(__file__).parent.parent
 WATCHED = "/etc /opt /var/opt /var/log/notes /usr/bin /usr/lib/systemd /var/lib/systemd"
 COMPARE = "Compare what runs with what is wanted"
-SWITCH = "Reload systemd, enable the service, and let what is new take over"
+SWITCH = f"{COMPARE}, and let that take over"
 CODE = SCENARIO.parent.parent / "tests/projects/flask/notes.py"
 
 

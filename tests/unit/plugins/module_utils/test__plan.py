@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import typing
 from pathlib import Path
 from typing import Callable
 
@@ -51,6 +52,7 @@ def parameters(**changes: object) -> dict:
         "description": "shop: Gunicorn",
         "service_directives": {},
         "sizing": {},
+        "unfit_secrets": [],
         "pip_extra_args": [],
         "pip_environment": [],
         "code_directory": "/opt/shop",
@@ -90,6 +92,38 @@ class TestSizing:
             "slice": "web.slice",
             "service_directives": directives,
         }
+
+
+class TestLacking:
+    PLAN: typing.ClassVar = {"packages": [], "create_group": False, "create_user": False, "directories": []}
+
+    def test_a_host_that_has_everything_lacks_nothing(self) -> None:
+        """So that the role skips the installation as a whole."""
+        assert _plan.lacking(self.PLAN, {"changed": False}) == []
+
+    def test_each_thing_is_named(self) -> None:
+        """In the order in which it is made."""
+        plan = {
+            "packages": ["logrotate"],
+            "create_group": True,
+            "create_user": True,
+            "directories": [{"path": "/var/a"}],
+        }
+        assert _plan.lacking(plan, {"changed": True}) == [
+            "the package logrotate",
+            "the group",
+            "the user",
+            "the directory /var/a",
+            "what shall be in the virtual environment",
+        ]
+        for name, value in plan.items():
+            assert len(_plan.lacking({**self.PLAN, name: value}, {"changed": False})) == 1
+
+
+def test_secrets_that_can_not_be_handed_on_are_named() -> None:
+    """The names alone: values do not come here."""
+    with pytest.raises(InvalidValue, match="gunicorn_secrets, gunicorn_credentials: 'A B, NUL' can't be used"):
+        check(unfit_secrets=["A B", "NUL"])
 
 
 class TestVirtualEnvironment:
