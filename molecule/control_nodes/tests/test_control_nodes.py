@@ -1,0 +1,120 @@
+"""What one control node has deployed, every other takes over: it finds nothing to do, and can change it."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import testinfra
+
+SCENARIO = Path(__file__).parent.parent
+CONTROL = SCENARIO.parents[1] / ".cache/control"
+INVENTORIES = [f"--inventory={path}" for path in os.environ["ANSIBLE_INVENTORY"].split(",")]
+REPORT = "pyweb.gunicorn.capacity_report"
+PLAIN = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+RECAP = re.compile(r"managed-bookworm +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)")
+
+
+class Here:
+    """This machine, with a version of ansible-core."""
+
+    def __init__(self, version):
+        self.version = version
+        self.programs = CONTROL / version / "bin"
+
+    def run(self, program, *arguments, folder="."):
+        command = [self.programs / program, *arguments]
+        done = subprocess.run(command, cwd=folder, env=PLAIN, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def play(self, playbook, *arguments, folder="."):
+        path = playbook if playbook == REPORT else SCENARIO / playbook
+        return self.run(
+            "ansible-playbook", *INVENTORIES, "--limit=managed-bookworm", path, *arguments, folder=folder
+        )
+
+
+class There:
+    """The control host, with the newest version."""
+
+    def __init__(self):
+        self.host = testinfra.get_host("ansible://control-trixie", ansible_inventory="")
+
+    def run(self, program, *arguments):
+        quoted = " ".join(f"'{argument}'" for argument in arguments)
+        return self.host.check_output(f"cd /home/ansible && LC_ALL=C.UTF-8 control/bin/{program} {quoted}")
+
+    def play(self, playbook, *arguments, folder=None):
+        return self.run("ansible-playbook", "--inventory=hosts.yml", playbook, *arguments)
+
+
+@pytest.fixture(params=["2.17", "2.18", "newest"])
+def node(request):
+    """A control node."""
+    return There() if request.param == "newest" else Here(request.param)
+
+
+@pytest.fixture
+def managed():
+    """The host that all of them manage."""
+    return testinfra.get_host("ansible://managed-bookworm", ansible_inventory="", sudo=True)
+
+
+def recap(output):
+    """What the run says of the host: tasks that were done, changed, and that went wrong."""
+    found = RECAP.search(output)
+    assert found, output
+    return tuple(int(number) for number in found.groups())
+
+
+def test_it_is_the_version_that_it_should_be(node):
+    """The newest one is newer than that of this machine, and runs on a newer Python."""
+    said = node.run("ansible", "--version")
+    found = re.search(r"core (\d+)\.(\d+)\..*python version = (\d+)\.(\d+)", said, re.DOTALL)
+    core, python = (int(found[1]), int(found[2])), (int(found[3]), int(found[4]))
+    if isinstance(node, There):
+        assert core >= (2, 20)
+        assert python >= (3, 13)
+    else:
+        assert said.startswith(f"ansible [core {node.version}.")
+
+
+def test_it_finds_nothing_to_do(node):
+    """What another version has written is, to the letter, what this one would write."""
+    assert recap(node.play("converge.yml"))[1:] == (0, 0, 0)
+
+
+def test_it_changes_what_runs(node, managed):
+    """There and back, with a check before that promises the change and does nothing."""
+    before = managed.check_output("systemctl show --value --property=MainPID notes")
+    other = "--extra-vars=gunicorn_workers=3"
+    assert recap(node.play("converge.yml", other, "--check", "--diff"))[1] > 0
+    assert managed.check_output("systemctl show --value --property=MainPID notes") == before
+    for arguments, workers in ((other,), 3), ((), 2):
+        assert recap(node.play("converge.yml", *arguments))[1] > 0
+        master = managed.check_output("systemctl show --value --property=MainPID notes")
+        assert managed.check_output(f"pgrep --count --parent {master}") == str(workers)
+        assert managed.check_output("curl --fail --silent http://127.0.0.1:8000/")
+
+
+def test_a_bad_value_is_one_clear_error(node):
+    """The message is the role's own, not that of a template."""
+    with pytest.raises(AssertionError) as failure:
+        node.play("converge.yml", "--extra-vars=gunicorn_port=70000")
+    said = " ".join(str(failure.value).split())
+    assert "gunicorn_port: 70000 can" in said
+    assert "expected a number from 1 to 65535" in said
+    assert "Nothing was changed" in said
+    assert "Traceback" not in said
+
+
+def test_it_writes_the_report(node, tmp_path):
+    """The page and its figures, where it is called."""
+    node.play(REPORT, "--become", folder=tmp_path)
+    if isinstance(node, There):
+        page = node.host.check_output("cat /home/ansible/capacity_report.html")
+    else:
+        page = (tmp_path / "capacity_report.html").read_text(encoding="utf-8")
+    assert 'data-host="managed-bookworm"' in page
