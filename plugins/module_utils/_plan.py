@@ -109,6 +109,8 @@ def check_parameters(given: dict, ipv6: bool) -> Wanted:
     sizing = sizing_options(given["sizing"])
     _settings.check_settings(given["settings"])
     _check_secrets(given["unfit_secrets"])
+    if given["installer"] == "uv":
+        _venv.find_uv()
     return Wanted(
         project=project,
         service=_validation.check_service_name("gunicorn_service_name", given["service_name"]),
@@ -232,6 +234,7 @@ def wanted_venv(given: dict) -> _venv.Wanted:
         activate=False,
         settings=given["settings"],
         worker_class=given["worker_class"],
+        installer=given["installer"],
     )
 
 

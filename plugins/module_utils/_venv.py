@@ -50,6 +50,7 @@ class Wanted(NamedTuple):
     activate: bool
     settings: dict
     worker_class: str
+    installer: str = "pip"  # or uv
 
 
 class State(NamedTuple):
@@ -342,11 +343,7 @@ def install(wanted: Wanted, state: State, run: Run, kept: dict[str, str]) -> Sta
 
     Where it can be, what is `kept` has the same version afterwards.
     """
-    python = _python(state.directory)
-    if not state.has_pip:
-        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
-        _run(run, [python, "-m", "ensurepip", "--default-pip"], failure)
-    pip = [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
+    pip = _installer(wanted, state, run)
     if state.gunicorn_version and not state.gunicorn_is_whole:
         # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
         _pip(wanted, [*pip, "--force-reinstall", "--no-deps"], [_repair_requirement(wanted, state)], {}, run)
@@ -355,6 +352,26 @@ def install(wanted: Wanted, state: State, run: Run, kept: dict[str, str]) -> Sta
         _pip(wanted, pip, lines, kept, run)
     _venv_layout.write(os.path.join(state.directory, STAMP), _stamp(wanted))
     return _ask(wanted, state.directory, run)
+
+
+def _installer(wanted: Wanted, state: State, run: Run) -> list[str]:
+    """The command that installs into a venv, which gets pip for it unless uv is wanted."""
+    python = _python(state.directory)
+    if wanted.installer == "uv":
+        # The service's user can't write there, and would compile everything at each start.
+        return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
+    if not state.has_pip:
+        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
+        _run(run, [python, "-m", "ensurepip", "--default-pip"], failure)
+    return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
+
+
+def find_uv() -> str:
+    """The path of the host's uv; raises InvalidValue where it has none."""
+    found = shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/bin"]))
+    if found is None:
+        raise InvalidValue("gunicorn_installer", "uv", "pip, or a host with uv on root's PATH or in /usr/local/bin")
+    return found
 
 
 def _pip(wanted: Wanted, command: list, lines: list[str], kept: dict[str, str], run: Run) -> None:
@@ -366,7 +383,7 @@ def _pip(wanted: Wanted, command: list, lines: list[str], kept: dict[str, str], 
         # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
         if kept and not _has_hashes(lines) and not run([*command, "--constraint", constraints], "")[0]:
             return
-        failure = f"gunicorn_version, gunicorn_requirements: pip could not install into {wanted.path}"
+        failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
         _run(run, command, f"{failure}, which is as it was before")
 
 
@@ -387,10 +404,13 @@ def _repair_requirement(wanted: Wanted, state: State) -> str:
 
 def _resolutions(wanted: Wanted) -> list[list[str]]:
     """What is installed at once: everything, but where lines have hashes, pip wants one for each line."""
-    gunicorn = gunicorn_requirement(wanted.version)
+    own = [gunicorn_requirement(wanted.version)]
+    if wanted.installer == "uv":
+        # People expect it in a virtual environment, and what is met is judged by its parser.
+        own.append("pip")
     if _has_hashes(wanted.requirements):
-        return [wanted.requirements, [gunicorn]]
-    return [[gunicorn, *wanted.requirements]]
+        return [wanted.requirements, own]
+    return [own + wanted.requirements]
 
 
 def _has_hashes(lines: list[str]) -> bool:

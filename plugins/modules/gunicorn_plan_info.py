@@ -72,6 +72,11 @@ options:
   requirements:
     description: What else shall be in the virtual environment, a list or the path of a file of the host.
     type: raw
+  installer:
+    description: What installs into the virtual environment.
+    type: str
+    choices: [pip, uv]
+    default: pip
   upgrade:
     description: Whether newer versions are asked for.
     type: bool
@@ -263,6 +268,7 @@ ARGUMENTS = {
     "venv_rebuild": {"type": "bool", "default": False},
     "version": {"type": "str", "default": "newest"},
     "requirements": {"type": "raw"},
+    "installer": {"type": "str", "choices": ["pip", "uv"], "default": "pip"},
     "upgrade": {"type": "bool", "default": False},
     "workers": {"type": "str", "default": "auto"},
     "threads": {"type": "str", "default": "auto"},

@@ -68,6 +68,14 @@ options:
     type: list
     elements: str
     default: []
+  installer:
+    description:
+      - What installs. V(uv) is the host's own, on root's C(PATH) or in C(/usr/local/bin), and takes a fraction of the
+        time of V(pip). O(pip_extra_args) are then those of C(uv pip install).
+      - V(uv) has to find pip, too, which it installs where V(pip) comes with Python.
+    type: str
+    choices: [pip, uv]
+    default: pip
   upgrade:
     description: Ask the package index for newer versions that satisfy what is wanted.
     type: bool
@@ -163,6 +171,7 @@ ARGUMENTS = {
     "version": {"type": "str", "default": "newest"},
     "requirements": {"type": "raw"},
     "pip_extra_args": {"type": "list", "elements": "str", "default": []},
+    "installer": {"type": "str", "choices": ["pip", "uv"], "default": "pip"},
     "upgrade": {"type": "bool", "default": False},
     "rebuild": {"type": "bool", "default": False},
     "activate": {"type": "bool", "default": True},

@@ -31,9 +31,7 @@ class Here:
 
     def play(self, playbook, *arguments, folder="."):
         path = playbook if playbook == REPORT else SCENARIO / playbook
-        return self.run(
-            "ansible-playbook", *INVENTORIES, "--limit=managed-bookworm", path, *arguments, folder=folder
-        )
+        return self.run("ansible-playbook", *INVENTORIES, "--limit=managed-bookworm", path, *arguments, folder=folder)
 
 
 class There:

@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan, _sizing_info
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan, _sizing_info, _venv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "systemctl"
@@ -39,6 +39,7 @@ def parameters(**changes: object) -> dict:
         "version": "newest",
         "requirements": [],
         "upgrade": False,
+        "installer": "pip",
         "workers": "auto",
         "threads": "auto",
         "worker_class": "sync",
@@ -118,6 +119,13 @@ class TestLacking:
         ]
         for name, value in plan.items():
             assert len(_plan.lacking({**self.PLAN, name: value}, {"changed": False})) == 1
+
+
+def test_uv_has_to_be_on_the_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is asked for by name, so that pip does not take its place."""
+    monkeypatch.setattr(_venv.shutil, "which", lambda name, path: None)
+    with pytest.raises(InvalidValue, match="gunicorn_installer: 'uv' can't be used"):
+        check(installer="uv")
 
 
 def test_secrets_that_can_not_be_handed_on_are_named() -> None:

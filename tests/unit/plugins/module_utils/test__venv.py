@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ensurepip
 import hashlib
 import os
 import shutil
@@ -849,3 +850,50 @@ def test_the_reason_of_a_failure(output: str, errors: str, reason: str) -> None:
 def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolutions: list) -> None:
     """In one file with hashes, pip wants a hash of Gunicorn, too."""
     assert _venv._resolutions(want(Path("/v"), requirements=requirements)) == resolutions
+
+
+class TestUv:
+    """The same with uv in place of pip: its command line is another program's."""
+
+    @pytest.fixture
+    def wanted(self, index: Path, tmp_path: Path) -> _venv.Wanted:
+        """A venv with requirements, from the folder of wheels."""
+        # Debian keeps what ensurepip installs elsewhere.
+        folders = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
+        bundled = next(folder for folder in folders if list(folder.glob("pip-*.whl")))
+        arguments = ["--no-index", f"--find-links={index}", f"--find-links={bundled}"]
+        arguments.append(f"--cache-dir={tmp_path}/cache")
+        path = tmp_path / "opt" / "venv"
+        return want(path, installer="uv", requirements=["notes<2"], pip_extra_args=arguments)
+
+    def test_it_is_made_and_then_left_alone(self, index: Path, wanted: _venv.Wanted) -> None:
+        """What is installed is what was asked for, compiled, and with pip; another run installs nothing."""
+        host = Host(index)
+        made = host.ensure(wanted)
+        assert (made["changed"], "notes==1.0\n" in made["diff"]["after"]) == (True, True)
+        site = next(Path(made["directory"]).glob("lib/python3*/site-packages"))
+        assert list(site.glob("gunicorn/__pycache__/app*.pyc")) or list(site.glob("gunicorn/app/__pycache__/*.pyc"))
+        assert (Path(made["directory"]) / "bin/pip").exists()
+        assert host.ensure(wanted)["changed"] is False
+        assert host.pip_runs == []
+
+    def test_another_version_keeps_the_rest(self, index: Path, wanted: _venv.Wanted) -> None:
+        """A new venv beside the old one, with what that had."""
+        host = Host(index)
+        host.ensure(wanted._replace(version=OLDEST))
+        changed = host.ensure(wanted._replace(version=OLDEST, requirements=["notes>=2"]))
+        assert (changed["changed"], changed["gunicorn_version"]) == (True, OLDEST)
+        assert "notes==2.0\n" in changed["diff"]["after"]
+
+    def test_what_can_not_be_installed_is_said_by_uv(self, index: Path, wanted: _venv.Wanted) -> None:
+        """And no venv is left behind."""
+        with pytest.raises(_venv.VenvError, match=r"uv could not install into .*nonsense"):
+            Host(index).ensure(wanted._replace(requirements=["nonsense"]))
+        assert not Path(wanted.path).exists()
+
+    def test_pip_takes_over(self, index: Path, wanted: _venv.Wanted) -> None:
+        """What uv made can be changed by pip."""
+        host = Host(index)
+        host.ensure(wanted)
+        changed = host.ensure(wanted._replace(installer="pip", requirements=["notes>=2"], pip_extra_args=[]))
+        assert "notes==2.0\n" in changed["diff"]["after"]
