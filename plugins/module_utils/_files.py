@@ -137,10 +137,10 @@ def go_back(journal: str) -> None:
             remove(path)
 
 
-def commit(journal: str) -> None:
-    """End the change: nothing is kept any more."""
+def commit(journal: str, **items: object) -> None:
+    """End the change: nothing is kept any more; other items of the journal may become others with that."""
     # In one step: killed while it removes them one by one, it would leave half of a way back.
-    note(journal, files={}, ended=list(read_journal(journal)["files"]), venv=None)
+    note(journal, files={}, ended=list(read_journal(journal)["files"]), venv=None, **items)
     _forget(read_journal(journal))
     remove(journal)
 

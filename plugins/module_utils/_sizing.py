@@ -167,7 +167,7 @@ def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizi
     return Sizing(
         workers=workers,
         threads=threads,
-        worker_class="gthread" if threads > 1 and _is_sync(demand.worker_class) else demand.worker_class,
+        worker_class="gthread" if threads > 1 and is_sync(demand.worker_class) else demand.worker_class,
         bounds=bounds,
         connections=_connections(workers, threads, demand),
         decided_by=decided_by,
@@ -257,7 +257,7 @@ def _ceil(number: Fraction) -> int:
     return math.ceil(round(number, _DECIMALS))
 
 
-def _is_sync(worker_class: str) -> bool:
+def is_sync(worker_class: str) -> bool:
     # Gunicorn's own test, in Config.worker_class.
     return worker_class == "sync" or worker_class.endswith("SyncWorker")
 
@@ -268,7 +268,7 @@ def _is_gthread(worker_class: str) -> bool:
 
 def _is_async(worker_class: str) -> bool:
     # A class we don't know is most often an event loop (uvicorn's, aiohttp's).
-    return not (_is_sync(worker_class) or _is_gthread(worker_class))
+    return not (is_sync(worker_class) or _is_gthread(worker_class))
 
 
 def _threads(cores: Fraction, demand: Demand) -> int:
@@ -282,7 +282,7 @@ def _threads(cores: Fraction, demand: Demand) -> int:
     if demand.threads is not None:
         return demand.threads
     waits = demand.wait_ratio is not None and _wait_ratio(demand) >= WAIT_RATIO_FOR_THREADS
-    if _is_sync(demand.worker_class) and not (demand.thread_safe and waits):
+    if is_sync(demand.worker_class) and not (demand.thread_safe and waits):
         return 1
     return min(max(math.floor(_busy_workers(cores, 1, demand) / max(1, _ceil(cores))), THREADS_LEAST), THREADS_MOST)
 

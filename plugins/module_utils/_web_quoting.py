@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Quoting of values for the configuration of nginx and Apache.
+
+Source: how the servers themselves read a line, ngx_conf_read_token() of nginx and ap_getword_conf() of Apache.
+"""
+
+from __future__ import annotations
+
+import re
+
+# What either server takes for more than text, however it is quoted: variables, and patterns of file names.
+_SPECIAL = "$*?[]"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+\Z")
+_QUOTED = re.compile(r'[\\"]')
+
+
+def checked(value: str) -> str:
+    """Return the value, or raise ValueError where a server would take it for something else, however it is quoted."""
+    if _CONTROL.search(value):
+        raise ValueError(f"{value!r} has a control character")
+    special = [character for character in _SPECIAL if character in value]
+    if special:
+        raise ValueError(f"{value!r} has a {special[0]}, which the web server takes for a variable or a pattern")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{value!r} is not valid Unicode") from error
+    return value
+
+
+def argument(value: str) -> str:
+    """Return one argument of a directive of nginx or Apache, quoted: the server takes exactly `value`.
+
+    Both have the same rules in double quotes: a backslash before a double quote or a backslash, all else is text.
+    """
+    if _PLAIN.match(value):
+        return value
+    return '"' + _QUOTED.sub(r"\\\g<0>", checked(value)) + '"'

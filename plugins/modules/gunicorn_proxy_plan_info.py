@@ -1,0 +1,212 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_proxy_plan_info
+short_description: Check the parameters of a site in front of Gunicorn against the host that it is for
+version_added: 0.1.0
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+description:
+  - Checks the variables of the role P(pyweb.gunicorn.proxy#role) beyond their types, reads what the host has, and
+    returns what the site needs and the host lacks.
+  - This is the first step of the role. It changes nothing, and a value that can't be used ends here, with one error
+    that names the variable, the value, and what was expected.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return the same.
+    support: full
+    details: A certificate that is missing is no error there, as an earlier task may bring it.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
+    support: N/A
+    details: This module changes nothing.
+  idempotent:
+    description: The same host gives the same answer.
+    support: full
+options:
+  state:
+    description: Whether there shall be a site. For V(absent) only O(server) and O(site) count.
+    type: str
+    choices: [present, absent]
+    default: present
+  server:
+    description: The web server.
+    type: str
+    choices: [nginx, apache]
+    default: nginx
+  site:
+    description: The name of the site's file and link.
+    type: str
+    required: true
+  server_names:
+    description: The host names that the site answers for.
+    type: list
+    elements: str
+    default: []
+  bind:
+    description: The addresses on which Gunicorn listens. Without any, it is O(port) on the loopback addresses.
+    type: list
+    elements: raw
+    default: []
+  port:
+    description: The port of the default addresses.
+    type: int
+    default: 8000
+  user:
+    description: The user that Gunicorn runs as, who writes the media files.
+    type: str
+    required: true
+  worker_class:
+    description: Gunicorn's worker class; connections to V(sync) are not kept alive.
+    type: str
+    default: sync
+  gunicorn_settings:
+    description: Gunicorn's further settings, as far as they are known.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds that the web server waits for an answer, or V(auto).
+    type: str
+    default: auto
+  max_body_size:
+    description: The largest request that is accepted, with a unit, or V(0) for any.
+    type: str
+    default: 10M
+  static_url:
+    description: The beginning of the URLs of static files.
+    type: str
+    default: /static/
+  static_directory:
+    description: The directory of static files, or empty.
+    type: str
+    default: ""
+  media_url:
+    description: The beginning of the URLs of media files.
+    type: str
+    default: /media/
+  media_directory:
+    description: The directory of media files, or empty.
+    type: str
+    default: ""
+  tls_certificate:
+    description: The file of the certificate and those between it and the authority, or empty for no TLS.
+    type: str
+    default: ""
+  tls_key:
+    description: The path of the file with the certificate's key.
+    type: str
+    default: ""
+  extra_config:
+    description: Further directives of the web server.
+    type: str
+    default: ""
+requirements:
+  - systemd
+  - root on the managed host
+seealso:
+  - module: pyweb.gunicorn.gunicorn_proxy
+"""
+
+EXAMPLES = r"""
+- name: Read what a site in front of mysite would find
+  pyweb.gunicorn.gunicorn_proxy_plan_info:
+    site: mysite
+    server_names: [www.example.com]
+    user: mysite
+  become: true
+  register: plan
+"""
+
+RETURN = r"""
+plan:
+  description: What the site needs, and what is there.
+  returned: success
+  type: dict
+  contains:
+    packages:
+      description: Debian packages that are missing.
+      type: list
+      elements: str
+    directories:
+      description: Directories that are missing, or that the web server can't enter; with owner, group and mode.
+      type: list
+      elements: dict
+    upstreams:
+      description: Gunicorn's addresses that the web server uses; none for O(state=absent).
+      type: list
+      elements: str
+      sample: ["127.0.0.1:8000", "[::1]:8000"]
+    upstream_keepalive:
+      description: Seconds for which an idle connection to Gunicorn is kept, 0 for none.
+      type: int
+    timeout:
+      description: Seconds that the web server waits for an answer.
+      type: int
+    max_body_size:
+      description: The largest request that is accepted, in bytes, 0 for any.
+      type: int
+    ipv6:
+      description: Whether the host has IPv6.
+      type: bool
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _proxy
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+ARGUMENTS = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "server": {"type": "str", "choices": ["nginx", "apache"], "default": "nginx"},
+    "site": {"type": "str", "required": True},
+    "server_names": {"type": "list", "elements": "str", "default": []},
+    "bind": {"type": "list", "elements": "raw", "default": []},
+    "port": {"type": "int", "default": 8000},
+    "user": {"type": "str", "required": True},
+    "worker_class": {"type": "str", "default": "sync"},
+    "gunicorn_settings": {"type": "dict", "default": {}},
+    "timeout": {"type": "str", "default": "auto"},
+    "max_body_size": {"type": "str", "default": "10M"},
+    "static_url": {"type": "str", "default": "/static/"},
+    "static_directory": {"type": "str", "default": ""},
+    "media_url": {"type": "str", "default": "/media/"},
+    "media_directory": {"type": "str", "default": ""},
+    "tls_certificate": {"type": "str", "default": ""},
+    # A path, which is no secret
+    "tls_key": {"type": "str", "default": "", "no_log": False},
+    "extra_config": {"type": "str", "default": ""},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+
+    if os.geteuid() != 0:
+        module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
+
+    def run(command: list) -> str:
+        return module.run_command(command, check_rc=True)[1]
+
+    try:
+        if module.params["state"] == "absent":
+            server, site = _proxy.check_server(module.params)
+            _proxy.check_site_file(server, site)
+            plan = {"packages": [], "directories": [], "upstreams": []}
+        else:
+            ipv6 = _hoststate.has_ipv6_loopback()
+            wanted = _proxy.check_parameters(module.params, ipv6)
+            plan = {**_proxy.make_plan(wanted, run, module.check_mode), "ipv6": ipv6}
+    except InvalidValue as error:
+        module.fail_json(msg=f"{error}. Nothing was changed.")
+    module.exit_json(changed=False, plan=plan)
+
+
+if __name__ == "__main__":
+    main()
