@@ -8,7 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 
 def home(request):
-    return render(request, "home.html")
+    client = request.headers.get("X-Forwarded-For")
+    return render(request, "home.html", {"client": client, "scheme": request.scheme})
 
 
 def seen(request):
