@@ -26,6 +26,10 @@ class Browser:
         self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
         self._driver.get(page.resolve().as_uri())
 
+    def visit(self, url: str) -> None:
+        """Load a page from a web server."""
+        self._driver.get(url)
+
     def evaluate(self, expression: str) -> object:
         """Return the value of an expression in the page."""
         return self._driver.execute_script(f"return {expression}")
@@ -49,12 +53,12 @@ class Browser:
 
 
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start Chromium, and end it."""
+def chromium(*more: str) -> Iterator[Browser]:
+    """Start Chromium, perhaps with more arguments, and end it."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
     # Chromium has no sandbox for root, as whom tests may run; the pages are our own.
-    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-dev-shm-usage"):
+    for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-dev-shm-usage", *more):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with webdriver.Chrome(options, webdriver.ChromeService(DRIVER)) as driver:

@@ -119,7 +119,9 @@ def _check_server_names(names: list[str]) -> None:
 def check_url_prefix(variable: str, value: str) -> str:
     """The beginning of URLs: a location without its last slash would let "/static../" out of the directory."""
     if not _URL_PREFIX.match(value) or {".", ".."} & set(value.split("/")):
-        raise InvalidValue(variable, value, "the beginning of a URL's path, with a slash at both ends, such as /static/")
+        raise InvalidValue(
+            variable, value, "the beginning of a URL's path, with a slash at both ends, such as /static/"
+        )
     return value
 
 
@@ -151,7 +153,9 @@ def _check_settings(settings: dict) -> None:
             expected = "no such setting, as the web server speaks plain HTTP to Gunicorn"
             raise InvalidValue(f"proxy_gunicorn_settings['{name}']", settings[name], expected)
     if settings.get("protocol", "http") != "http":
-        raise InvalidValue("proxy_gunicorn_settings['protocol']", settings["protocol"], "http, which the web server speaks")
+        raise InvalidValue(
+            "proxy_gunicorn_settings['protocol']", settings["protocol"], "http, which the web server speaks"
+        )
 
 
 def choose_upstreams(values: list, port: int, ipv6: bool) -> list[_binds.Bind]:
@@ -387,7 +391,9 @@ def _opened(
             continue
         if service is None or status.st_uid != service.uid or folder == path:
             action = "read" if folder == path else "enter"
-            raise InvalidValue(variable, path, f"a directory that {_web_servers.USER} can {action}: {folder} does not let it")
+            raise InvalidValue(
+                variable, path, f"a directory that {_web_servers.USER} can {action}: {folder} does not let it"
+            )
         # To enter, not to list.
         enter = 0o010 if status.st_gid in account.groups else 0o001
         result.append({"path": folder, "mode": f"{stat.S_IMODE(status.st_mode) | enter:04o}"})

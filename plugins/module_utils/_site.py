@@ -40,7 +40,7 @@ class Failed(Exception):
 
 
 class Wanted(NamedTuple):
-    """A site as it shall be. Without a configuration there shall be none; `links` are to be made, or with None to go."""
+    """A site as it shall be, which without a content is none; `links` are to be made, or with None to go."""
 
     server: WebServer
     site: str

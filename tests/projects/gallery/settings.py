@@ -3,7 +3,7 @@
 from pathlib import Path
 
 SECRET_KEY = "tests"
-ALLOWED_HOSTS = ["gallery.example.com"]
+ALLOWED_HOSTS = [".gallery.example.com"]
 ROOT_URLCONF = "gallery.urls"
 INSTALLED_APPS = ["django.contrib.staticfiles", "gallery"]
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]

@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 from gallery import views
 
-urlpatterns = [path("", views.home), path("seen", views.seen), path("upload", views.upload)]
+urlpatterns = [path("", views.home), re_path("^seen", views.seen), path("upload", views.upload)]

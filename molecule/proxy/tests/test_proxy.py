@@ -1,0 +1,348 @@
+"""nginx and Apache in front of Django, as their users and their clients notice them.
+
+The tests build on each other: those that change the sites come last. Each run of the role is on both hosts at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import testinfra
+from browser import chromium
+from load_on_host import Load, wait_for
+from playbook_run import PlaybookRun
+
+SCENARIO = Path(__file__).parent.parent
+SCREENSHOTS = SCENARIO.parents[1] / ".cache" / "screenshots"
+NAME = "gallery.example.com"
+FAMILIES = ("v4", "v6")
+# What a client could claim of itself
+CLAIMS = {
+    "X-Forwarded-For": "192.0.2.66",
+    "X-Forwarded-Proto": "http",
+    "X-Forwarded-Protocol": "ssl",
+    "X-Forwarded-Ssl": "on",
+    "X-Forwarded-Host": "evil.example.com",
+    "X-Forwarded-Port": "81",
+    "Forwarded": "for=192.0.2.66;proto=https",
+    "X-Real-IP": "192.0.2.66",
+}
+CURL = "curl --silent --show-error --max-time 20 --cacert /etc/ssl/certs/gallery.pem"
+
+
+class Server:
+    """A host with its web server, and how to look at it."""
+
+    def __init__(self, host_name: str, title: str, folder: str, suffix: str, unit: str) -> None:
+        self.name, self.title, self.folder, self.unit = host_name, title, folder, unit
+        self.host = testinfra.get_host(f"ansible://{host_name}", ansible_inventory="", sudo=True)
+        self.file = f"{folder}/sites-available/gallery{suffix}"
+        self.link = f"{folder}/sites-enabled/gallery{suffix}"
+
+    @property
+    def address(self) -> str:
+        return self.host.check_output("ip -4 -oneline addr show dev eth0 | awk '{print $4}'").partition("/")[0]
+
+    def curl(self, *arguments: str) -> str:
+        words = " ".join(f"'{argument}'" for argument in arguments)
+        return self.host.check_output(f"{CURL} {words}")
+
+    def status(self, *arguments: str) -> int:
+        return int(self.curl("--output", "/dev/null", "--write-out", "%{http_code}", *arguments))
+
+    def main_pid(self) -> int:
+        return int(self.host.check_output(f"systemctl show --property=MainPID --value {self.unit}"))
+
+    def workers(self) -> set[str]:
+        return set(self.host.check_output(f"pgrep --parent {self.main_pid()}").split())
+
+    def state(self) -> tuple:
+        """Every file and link of the server's configuration with its content, and what runs."""
+        listing = self.host.check_output(f"find {self.folder} -printf '%p %y %m %u %g %l\\n' | sort")
+        contents = self.host.check_output(f"find {self.folder} -type f | sort | xargs sha256sum")
+        return listing, contents, self.main_pid(), self.workers()
+
+
+SERVERS = {
+    "apache": Server("proxy-bookworm", "Apache", "/etc/apache2", ".conf", "apache2.service"),
+    "nginx": Server("proxy-trixie", "nginx", "/etc/nginx", "", "nginx.service"),
+}
+
+
+@pytest.fixture(params=SERVERS)
+def server(request) -> Server:
+    """Each of the two."""
+    return SERVERS[request.param]
+
+
+def play(variables: dict | None = None, *arguments: str) -> PlaybookRun:
+    """Run the role on both hosts."""
+    return PlaybookRun(SCENARIO / "proxy.yml", "--extra-vars", json.dumps(variables or {}), *arguments)
+
+
+def bring(variables: dict | None = None) -> list[str]:
+    """Run the role on both hosts with success; returns the hosts that it changed."""
+    run = play(variables)
+    assert run.code == 0, run.output
+    return sorted(result["host"] for result in run.results if result["changed"])
+
+
+def refused(run: PlaybookRun, server: Server) -> str:
+    """The one error that a host got."""
+    (message,) = (line["message"] for line in run.results if line["failed"] and line["host"] == server.name)
+    return message
+
+
+BOTH = sorted(server.name for server in SERVERS.values())
+
+
+@contextlib.contextmanager
+def socks(server: Server):
+    """A SOCKS server whose connections begin on a host, where names are looked up as well."""
+    known = server.host.ansible.get_variables()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        ["ssh", *known["ansible_ssh_common_args"].split(), "-i", known["ansible_ssh_private_key_file"],
+         "-p", str(known["ansible_port"]), "-o", "ControlPath=none", "-o", "ExitOnForwardFailure=yes", "-N",
+         "-D", f"127.0.0.1:{port}", f"{known['ansible_user']}@{known['ansible_host']}"]
+    )  # fmt: skip
+    try:
+        wait_for(lambda: answers(port))
+        yield f"socks5://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def browsed(request):
+    """Each server, and a browser on its host."""
+    server = SERVERS[request.param]
+    with socks(server) as proxy, chromium(f"--proxy-server={proxy}", "--ignore-certificate-errors") as browser:
+        yield server, browser
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_page_has_its_style_in_a_browser(browsed, family):
+    """By https, to which http leads, with the stylesheet that the web server has, and from the client's own address."""
+    server, browser = browsed
+    browser.visit(f"http://{family}.{NAME}/")
+    assert browser.evaluate("location.href") == f"https://{family}.{NAME}/"
+    client = {"v4": "127.0.0.1", "v6": "::1"}[family]
+    assert browser.evaluate("document.querySelector('p').innerText") == f"Seen by {client} over https."
+    assert browser.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 128, 96)"
+    assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(240, 248, 232)"
+    assert [message for message in browser.messages() if "favicon" not in message] == []
+    browser.screenshot(SCREENSHOTS / f"proxy-{server.title.lower()}-{family}.png")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_http_leads_to_https(server, family):
+    """The same page with the same name, for good."""
+    shown = server.curl("--include", f"http://{family}.{NAME}/seen?page=2")
+    assert " 301 " in shown.splitlines()[0]
+    assert f"Location: https://{family}.{NAME}/seen?page=2\r" in shown
+
+
+def other(server: Server) -> Server:
+    return next(one for one in SERVERS.values() if one is not server)
+
+
+def seen_from_outside(server: Server, url: str, claims: dict) -> dict:
+    """What Django sees of a request that the other host sends."""
+    headers = [word for name, value in claims.items() for word in ("--header", f"{name}: {value}")]
+    return json.loads(other(server).curl("--insecure", "--connect-to", f"::{server.address}:", *headers, url))
+
+
+@pytest.mark.parametrize("claims", [{}, CLAIMS], ids=["honest", "spoofed"])
+def test_django_sees_the_client(server, claims):
+    """Its address, the scheme and the host; and nothing that it claims."""
+    seen = seen_from_outside(server, f"https://{NAME}/seen", claims)
+    assert seen["forwarded"] == {"X-Forwarded-For": other(server).address, "X-Forwarded-Proto": "https"}
+    assert (seen["scheme"], seen["host"], seen["real"]) == ("https", NAME, None)
+
+
+def test_a_url_arrives_as_it_came(server):
+    """Neither server decodes or shortens it."""
+    path = "/seen/%2F/%C3%BC//a+b/..;/?q=%20"
+    assert json.loads(server.curl("--path-as-is", f"https://v4.{NAME}{path}"))["url"] == path
+
+
+def test_gunicorn_trusts_the_web_server_alone(server):
+    """On the same port, a peer that is not the web server's address can't claim https."""
+    request = ["--header", f"Host: {NAME}", "--header", "X-Forwarded-Proto: https", "http://127.0.0.1:8000/seen"]
+    assert json.loads(server.curl(*request))["scheme"] == "https"
+    outside = json.loads(server.curl("--interface", server.address, *request))
+    assert (outside["peer"], outside["scheme"]) == (server.address, "http")
+
+
+def test_gunicorn_is_reached_as_it_was_told():
+    """By both loopback addresses, or by the unix socket where there is one."""
+    peers = {name: {seen["peer"] for seen in several(server)} for name, server in SERVERS.items()}
+    assert peers == {"apache": {"127.0.0.1", "::1"}, "nginx": {""}}
+
+
+def several(server: Server) -> list[dict]:
+    return [json.loads(server.curl(f"https://v4.{NAME}/seen")) for _number in range(6)]
+
+
+def upload(server: Server, megabytes: int, name: str, *arguments: str) -> int:
+    server.host.check_output(f"head --bytes={megabytes}M /dev/urandom > /tmp/{name}")
+    url = f"https://v4.{NAME}/upload?name={name}"
+    return server.status(*arguments, "--header", "Expect:", "--data-binary", f"@/tmp/{name}", url)
+
+
+def test_uploads(server):
+    """Up to the limit they reach Django, and come back from the web server; above it they do not."""
+    assert upload(server, 9, "big.html") == 201
+    url = f"https://v4.{NAME}/media/pictures/big.html"
+    server.curl("--output", "/tmp/back", "--dump-header", "/tmp/headers", url)
+    server.host.check_output("cmp /tmp/big.html /tmp/back")
+    assert "nosniff" in server.host.file("/tmp/headers").content_string
+    assert upload(server, 11, "bigger.html") == 413
+    # Apache can't count what comes without its length.
+    expected = {"Apache": 411, "nginx": 413}[server.title]
+    assert upload(server, 11, "endless.html", "--header", "Transfer-Encoding: chunked") == expected
+
+
+def test_media_are_no_way_to_other_files(server):
+    """The application can't make the web server show what is not its own."""
+    link = "ln --symbolic --force /etc/hostname /var/opt/gallery/media/pictures/out"
+    server.host.check_output(f"runuser -u gallery -- {link}")
+    assert server.status(f"https://v4.{NAME}/media/pictures/out") == 403
+    for path in ("/static../gallery/site.css", "/media../db.sqlite3", "/static/", "/media/pictures/"):
+        assert server.status("--path-as-is", f"https://v4.{NAME}{path}") in (403, 404)
+
+
+def test_data_are_let_through_and_not_shown(server):
+    """Other users may pass the project's data directory to the media, and see nothing of it."""
+    nobody = "runuser -u nobody --"
+    assert server.host.run(f"{nobody} ls /var/opt/gallery").rc != 0
+    assert server.host.run(f"{nobody} ls /var/opt/gallery/media").rc != 0
+    assert "gallery" not in server.host.check_output("id --groups --name www-data").split()
+
+
+def test_enabled_as_the_book_does(server):
+    """By a link beside that of the distribution's own site, which stays."""
+    links = server.host.check_output(f"ls {server.folder}/sites-enabled").split()
+    assert len(links) == 2
+    assert server.host.check_output(f"readlink {server.link}") == f"../sites-available/{Path(server.file).name}"
+    assert server.title.lower() in server.curl("http://127.0.0.1/").lower()
+
+
+def test_a_broken_configuration_is_refused():
+    """The error has the server's own words; file, link, modules and processes are as they were."""
+    before = {name: server.state() for name, server in SERVERS.items()}
+    run = play({"proxy_extra_config": "NoSuchDirective on;"})
+    assert run.code == 2
+    for name, server in SERVERS.items():
+        message = refused(run, server)
+        assert "the running server was not touched" in message
+        assert "NoSuchDirective" in message
+        assert server.file.replace("available", "enabled") in message
+        assert server.state() == before[name]
+        assert server.status(f"https://v4.{NAME}/") == 200
+    assert bring() == []
+    assert {name: server.state() for name, server in SERVERS.items()} == before
+
+
+def test_a_key_of_another_certificate_is_refused():
+    """Apache's own check does not see that, and the server would end."""
+    before = {name: server.state() for name, server in SERVERS.items()}
+    run = play({"proxy_tls_key": "/etc/ssl/private/another.key"})
+    assert run.code == 2
+    for server in SERVERS.values():
+        message = refused(run, server)
+        assert "proxy_tls_certificate" in message
+        assert message.endswith("Nothing was changed.")
+    assert {name: server.state() for name, server in SERVERS.items()} == before
+
+
+def test_a_name_that_another_site_has_is_refused():
+    """nginx would take one of the two, and call that no error."""
+    server = SERVERS["nginx"]
+    rival = f"{server.folder}/sites-enabled/rival"
+    server.host.check_output(f"printf 'server {{ listen 80; server_name rival.example.com; return 204; }}' > {rival}")
+    run = play({"proxy_server_names": [NAME, "rival.example.com"]}, "--limit", server.name)
+    server.host.check_output(f"rm {rival}")
+    assert "Another site has the name rival.example.com" in refused(run, server)
+
+
+def test_what_the_server_has_not_loaded_is_loaded():
+    """A renewed certificate, or a change that was taken back by hand: whatever the running server does not know."""
+    before = {name: server.workers() for name, server in SERVERS.items()}
+    for server in SERVERS.values():
+        server.host.check_output("touch /etc/ssl/certs/gallery.pem")
+    assert bring() == BOTH
+    for name, server in SERVERS.items():
+        wait_for(lambda server=server, name=name: not server.workers() & before[name])
+    assert bring() == []
+
+
+def test_a_change_loses_no_request():
+    """To another way to Gunicorn and to http, with a directory that needs quoting, and another one under load."""
+    variables = {"proxy_tls_redirect": False, "proxy_static_directory": '/srv/static "new" \\ files'}
+    for server in SERVERS.values():
+        folder = variables["proxy_static_directory"]
+        server.host.run_expect([0], "mkdir -p %s && echo new > %s/new.txt", folder, folder)
+    # Each the way that the other had
+    turned = {"proxy_gunicorn_bind": "{{ ['unix:/run/gallery.sock'] if proxy_server == 'apache' else [] }}"}
+    assert bring(variables | turned) == BOTH
+    loads = {name: Load(server.host, "proxy", targets(name), "--rate=40") for name, server in SERVERS.items()}
+    with contextlib.ExitStack() as stack:
+        phases = [stack.enter_context(load.phase("changed")) for load in loads.values()]
+        assert bring(variables | turned | {"proxy_max_body_size": "20M"}) == BOTH
+    for load in loads.values():
+        load.stop()
+    assert [phase["details"] for phase in phases if phase["failed"] or not phase["requests"]] == []
+    for server in SERVERS.values():
+        assert server.curl(f"http://v4.{NAME}/static/new.txt") == "new\n"
+        assert upload(server, 11, "bigger.html") == 201
+        seen = seen_from_outside(server, f"http://{NAME}/seen", CLAIMS | {"X-Forwarded-Proto": "https"})
+        assert seen["forwarded"] == {"X-Forwarded-For": other(server).address, "X-Forwarded-Proto": "http"}
+    peers = {name: {seen["peer"] for seen in several(server)} for name, server in SERVERS.items()}
+    assert peers == {"apache": {""}, "nginx": {"127.0.0.1", "::1"}}
+
+
+def targets(name: str) -> tuple[str, ...]:
+    addresses = {"v4": "127.0.0.1:80", "v6": "[::1]:80"}
+    return tuple(f"{name}-{family}={address},host={NAME}" for family, address in addresses.items())
+
+
+def test_removed():
+    """What the role made is gone; the server serves what else it has, and a second run finds nothing to do."""
+    assert bring({"proxy_state": "absent"}) == BOTH
+    for server in SERVERS.values():
+        assert not server.host.file(server.file).exists
+        assert not server.host.file(server.link).exists
+        assert server.host.service(server.unit).is_running
+        assert server.host.file("/var/opt/gallery/media/pictures/big.html").exists
+    assert bring({"proxy_state": "absent"}) == []
+
+
+def test_a_first_configuration_that_is_broken_leaves_nothing():
+    """Nor Apache's modules, which it would have enabled."""
+    apache = SERVERS["apache"]
+    modules = "proxy proxy_http proxy_balancer lbmethod_byrequests ssl"
+    apache.host.check_output(f"a2dismod --quiet --force {modules} && systemctl reload apache2")
+    wait_for(lambda: apache.host.run("apache2ctl -M | grep proxy").rc)
+    before = {name: server.state()[:3] for name, server in SERVERS.items()}
+    run = play({"proxy_extra_config": "NoSuchDirective on;"})
+    assert run.code == 2
+    assert {name: server.state()[:3] for name, server in SERVERS.items()} == before
+    assert bring({"proxy_default_site": False}) == BOTH
+    for server in SERVERS.values():
+        assert server.host.check_output(f"ls {server.folder}/sites-enabled").split() == [Path(server.link).name]
+        assert server.status(f"https://v4.{NAME}/") == 200
