@@ -14,9 +14,9 @@ author:
 description:
   - Compares a site of the distribution's web server, and what the running server has loaded, with what is wanted. This
     is the last step of the role P(pyweb.gunicorn.proxy#role), which makes the configuration that this module takes.
-  - The file goes to C(sites-available), and a link in C(sites-enabled) enables it. The server's own check
-    (C(nginx -t), C(apache2ctl configtest)) decides whether the running server is reloaded. If it fails, or if the server
-    does not load what it took, then file, links and Apache's modules are put back, and the error has the server's words.
+  - The file goes to C(sites-available), and a link in C(sites-enabled) enables it. The server's own check (C(nginx -t),
+    C(apache2ctl configtest)) decides whether the running server is reloaded. If it fails, or if the server does not
+    load what it took, then file, links and Apache's modules are put back, and the error has the server's words.
   - One change of a web server at a time; a second one waits. One that was killed is put back by the next.
 attributes:
   check_mode:

@@ -308,7 +308,7 @@ def test_a_change_loses_no_request():
         load.stop()
     assert [phase["details"] for phase in phases if phase["failed"] or not phase["requests"]] == []
     for server in SERVERS.values():
-        assert server.curl(f"http://v4.{NAME}/static/new.txt") == "new\n"
+        assert server.curl(f"http://v4.{NAME}/static/new.txt") == "new"
         assert upload(server, 11, "bigger.html") == 201
         seen = seen_from_outside(server, f"http://{NAME}/seen", CLAIMS | {"X-Forwarded-Proto": "https"})
         assert seen["forwarded"] == {"X-Forwarded-For": other(server).address, "X-Forwarded-Proto": "http"}
