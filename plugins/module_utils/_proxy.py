@@ -40,7 +40,7 @@ _KEEPALIVE = 2
 _TRUSTED = "127.0.0.1,::1"
 # Where Gunicorn never gives up, neither side shall.
 _NEVER = 86400
-_BIND = "proxy_gunicorn_bind"
+_BIND = f"proxy_{_binds.VARIABLE}"
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -163,13 +163,11 @@ def choose_upstreams(values: list, port: int, ipv6: bool) -> list[_binds.Bind]:
 
     A unix socket is one; else it is the loopback addresses, those that Gunicorn trusts by default; else all.
     """
-    if not values:
-        return _binds.default_binds(port, ipv6)
     try:
         # Who owns a socket is the role gunicorn's to say; whether the web server may open it is asked of the file.
-        binds = _binds.parse_binds(values, "root", "root")
+        binds = _binds.parse_binds(values, "root", "root") if values else _binds.default_binds(port, ipv6)
     except InvalidValue as error:
-        raise InvalidValue(_BIND, error.value, error.expected) from None
+        raise InvalidValue(f"proxy_{error.variable}", error.value, error.expected) from None
     sockets = [bind for bind in binds if bind.path is not None]
     if sockets:
         return sockets[:1]

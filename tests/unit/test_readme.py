@@ -13,25 +13,30 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "variables-table"
-BEGIN, END = "<!-- variables: begin -->\n", "<!-- variables: end -->"
+MADE = runpy.run_path(str(SCRIPT))
+ROLES = tuple(MADE["TABLES"])
 
 
-@pytest.fixture(scope="module")
-def table() -> str:
-    """What the script prints."""
-    return subprocess.run([sys.executable, SCRIPT], check=True, capture_output=True, text=True).stdout
-
-
-def test_the_table_of_the_readme_is_up_to_date(table: str) -> None:
+@pytest.mark.parametrize("role", ROLES)
+def test_the_table_of_the_readme_is_up_to_date(role: str) -> None:
     """README.md says of each variable what the role's specification says."""
     update = "update it by: scripts/variables-table --write README.md"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.count(BEGIN) == readme.count(END) == 1, f"README.md lacks {BEGIN.strip()} and {END}; then {update}"
-    assert readme.partition(BEGIN)[2].partition(END)[0] == table, update
+    begin, end = MADE["comments"](role)
+    assert readme.count(begin) == readme.count(end) == 1, f"README.md lacks {begin.strip()} and {end}; then {update}"
+    assert readme.partition(begin)[2].partition(end)[0] == MADE["table"](role), update
 
 
-def test_each_variable_has_a_row(table: str) -> None:
+def test_every_role_has_a_table() -> None:
+    """None is left out, and the script prints all of them."""
+    assert sorted(ROLES) == sorted(path.name for path in (ROOT / "roles").iterdir())
+    printed = subprocess.run([sys.executable, SCRIPT], check=True, capture_output=True, text=True).stdout
+    assert printed == "\n".join(MADE["table"](role) for role in ROLES)
+
+
+def test_each_variable_has_a_row() -> None:
     """The keys of a variable have theirs, and every row has three cells."""
+    table = MADE["table"]("gunicorn")
     lines = table.splitlines()
     assert lines[:3] == [
         "| variable | default | meaning |",
@@ -66,21 +71,26 @@ def test_each_variable_has_a_row(table: str) -> None:
 )
 def test_markup_becomes_markdown(description: str | list, meaning: str) -> None:
     """Nothing of Ansible's own markup is left in the README."""
-    assert runpy.run_path(str(SCRIPT))["meaning"]({"description": description}) == meaning
+    assert MADE["meaning"]({"description": description}) == meaning
 
 
 def test_a_bar_does_not_end_a_cell() -> None:
     """Markdown takes one for the cell's end even in code."""
-    assert runpy.run_path(str(SCRIPT))["row"]("`a`", "`x | y`") == "| `a` | `x \\| y` |\n"
+    assert MADE["row"]("`a`", "`x | y`") == "| `a` | `x \\| y` |\n"
 
 
-def test_write_replaces_the_table_alone(tmp_path: Path, table: str) -> None:
-    """What stands around it stays, and a second time changes nothing."""
+def test_write_replaces_the_tables_alone(tmp_path: Path) -> None:
+    """What stands around them stays, and a second time changes nothing."""
     readme = tmp_path / "README.md"
-    readme.write_text(f"# Title\n\n{BEGIN}old\n{END}\nrest é\n", encoding="utf-8")
+
+    def text(tables: dict[str, str]) -> str:
+        parts = ["{}{}{}".format(MADE["comments"](role)[0], tables[role], MADE["comments"](role)[1]) for role in ROLES]
+        return "# Title\n\n" + "\nbetween\n".join(parts) + "\nrest é\n"
+
+    readme.write_text(text(dict.fromkeys(ROLES, "old\n")), encoding="utf-8")
     for _time in range(2):
         subprocess.run([sys.executable, SCRIPT, "--write", readme], check=True)
-        assert readme.read_text(encoding="utf-8") == f"# Title\n\n{BEGIN}{table}{END}\nrest é\n"
+        assert readme.read_text(encoding="utf-8") == text({role: MADE["table"](role) for role in ROLES})
 
 
 def test_write_says_where_it_would_write(tmp_path: Path) -> None:
