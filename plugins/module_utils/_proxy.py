@@ -158,14 +158,14 @@ def _check_settings(settings: dict) -> None:
         )
 
 
-def choose_upstreams(values: list, port: int, ipv6: bool) -> list[_binds.Bind]:
+def choose_upstreams(values: list, port: str, ipv6: bool) -> list[_binds.Bind]:
     """Which of Gunicorn's addresses the web server of the same host uses: the nearest of them.
 
     A unix socket is one; else it is the loopback addresses, those that Gunicorn trusts by default; else all.
     """
     try:
         # Who owns a socket is the role gunicorn's to say; whether the web server may open it is asked of the file.
-        binds = _binds.parse_binds(values, "root", "root") if values else _binds.default_binds(port, ipv6)
+        binds = _binds.parse_binds(values, "root", "root") if values else _default_binds(port, ipv6)
     except InvalidValue as error:
         raise InvalidValue(f"proxy_{error.variable}", error.value, error.expected) from None
     sockets = [bind for bind in binds if bind.path is not None]
@@ -174,6 +174,12 @@ def choose_upstreams(values: list, port: int, ipv6: bool) -> list[_binds.Bind]:
     reached = [_binds.Bind(host=_ANY.get(bind.host or "", bind.host), port=bind.port) for bind in binds]
     loopback = [bind for bind in reached if ipaddress.ip_address(bind.host or "").is_loopback]
     return list(dict.fromkeys(loopback or reached))
+
+
+def _default_binds(port: str, ipv6: bool) -> list[_binds.Bind]:
+    if not re.match(r"[1-9][0-9]{0,4}\Z", port):
+        raise InvalidValue("gunicorn_port", port, "a number from 1 to 65535")
+    return _binds.default_binds(int(port), ipv6)
 
 
 def check_trust(peers: list[str], trusted: object) -> None:

@@ -55,8 +55,8 @@ options:
     default: []
   port:
     description: The port of the default addresses.
-    type: int
-    default: 8000
+    type: str
+    default: "8000"
   user:
     description: The user that Gunicorn runs as, who writes the media files.
     type: str
@@ -168,7 +168,7 @@ ARGUMENTS = {
     "site": {"type": "str", "required": True},
     "server_names": {"type": "list", "elements": "str", "default": []},
     "bind": {"type": "list", "elements": "raw", "default": []},
-    "port": {"type": "int", "default": 8000},
+    "port": {"type": "str", "default": "8000"},
     "user": {"type": "str", "required": True},
     "worker_class": {"type": "str", "default": "sync"},
     "gunicorn_settings": {"type": "dict", "default": {}},

@@ -23,7 +23,7 @@ GIVEN = {
     "site": "shop",
     "server_names": ["www.example.com"],
     "bind": [],
-    "port": 8000,
+    "port": "8000",
     "user": "shop",
     "worker_class": "sync",
     "gunicorn_settings": {},
@@ -70,7 +70,8 @@ def test_the_defaults_can_be_used() -> None:
         ({"server_names": ["*.example.com"]}, "proxy_server_names"),
         ({"server_names": ["www.example.com", "www.*.com"]}, "proxy_server_names"),
         ({"bind": ["localhost:8000"]}, "proxy_gunicorn_bind"),
-        ({"port": 0}, "proxy_gunicorn_port"),
+        ({"port": "0"}, "proxy_gunicorn_port"),
+        ({"port": "http"}, "proxy_gunicorn_port"),
         ({"user": "a b"}, "proxy_gunicorn_user"),
         ({"worker_class": "no such"}, "proxy_gunicorn_worker_class"),
         ({"timeout": "soon"}, "proxy_timeout"),
@@ -130,12 +131,12 @@ def test_server_names_that_can_be_used(name: str) -> None:
 )
 def test_the_nearest_address_is_used(binds: list, upstreams: list) -> None:
     """A unix socket, else the loopback addresses, else what there is."""
-    assert _proxy.choose_upstreams(binds, 8000, ipv6=True) == upstreams
+    assert _proxy.choose_upstreams(binds, "8000", ipv6=True) == upstreams
 
 
 def test_a_host_without_ipv6() -> None:
     """It has no ::1 to connect to."""
-    assert _proxy.choose_upstreams([], 8000, ipv6=False) == [V4]
+    assert _proxy.choose_upstreams([], "8000", ipv6=False) == [V4]
 
 
 @pytest.mark.parametrize("trusted", ["127.0.0.1,::1", "127.0.0.0/8, ::1", "::1,127.0.0.1,192.0.2.1"])
