@@ -198,23 +198,27 @@ def several(server: Server) -> list[dict]:
     return [json.loads(server.curl(f"https://v4.{NAME}/seen")) for _number in range(6)]
 
 
-def upload(server: Server, megabytes: int, name: str, *arguments: str) -> int:
-    server.host.check_output(f"head --bytes={megabytes}M /dev/urandom > /tmp/{name}")
-    url = f"https://v4.{NAME}/upload?name={name}"
-    return server.status(*arguments, "--header", "Expect:", "--data-binary", f"@/tmp/{name}", url)
+def upload(server: Server, megabytes: int, *arguments: str) -> tuple[int, str]:
+    """Send a file that pretends to be a page; returns the status, and the answer."""
+    server.host.check_output(f"head --bytes={megabytes}M /dev/urandom > /tmp/sent.html")
+    options = ["--header", "Expect:", "--data-binary", "@/tmp/sent.html", "--write-out", "\\n%{http_code}"]
+    shown = server.curl(*options, *arguments, f"https://v4.{NAME}/upload?name=sent.html")
+    answer, _newline, status = shown.rpartition("\n")
+    return int(status), answer
 
 
 def test_uploads(server):
     """Up to the limit they reach Django, and come back from the web server; above it they do not."""
-    assert upload(server, 9, "big.html") == 201
-    url = f"https://v4.{NAME}/media/pictures/big.html"
-    server.curl("--output", "/tmp/back", "--dump-header", "/tmp/headers", url)
-    server.host.check_output("cmp /tmp/big.html /tmp/back")
+    status, answer = upload(server, 9)
+    assert status == 201
+    url = f"https://v4.{NAME}{json.loads(answer)['url']}"
+    server.curl("--output", "/tmp/back.html", "--dump-header", "/tmp/headers", url)
+    server.host.check_output("cmp /tmp/sent.html /tmp/back.html")
     assert "nosniff" in server.host.file("/tmp/headers").content_string
-    assert upload(server, 11, "bigger.html") == 413
+    assert upload(server, 11)[0] == 413
     # Apache can't count what comes without its length.
     expected = {"Apache": 411, "nginx": 413}[server.title]
-    assert upload(server, 11, "endless.html", "--header", "Transfer-Encoding: chunked") == expected
+    assert upload(server, 11, "--header", "Transfer-Encoding: chunked")[0] == expected
 
 
 def test_media_are_no_way_to_other_files(server):
@@ -300,16 +304,18 @@ def test_a_change_loses_no_request():
     # Each the way that the other had
     turned = {"proxy_gunicorn_bind": "{{ ['unix:/run/gallery.sock'] if proxy_server == 'apache' else [] }}"}
     assert bring(variables | turned) == BOTH
+    running = [server.main_pid() for server in SERVERS.values()]
     loads = {name: Load(server.host, "proxy", targets(name), "--rate=40") for name, server in SERVERS.items()}
     with contextlib.ExitStack() as stack:
         phases = [stack.enter_context(load.phase("changed")) for load in loads.values()]
         assert bring(variables | turned | {"proxy_max_body_size": "20M"}) == BOTH
     for load in loads.values():
         load.stop()
+    assert [server.main_pid() for server in SERVERS.values()] == running
     assert [phase["details"] for phase in phases if phase["failed"] or not phase["requests"]] == []
     for server in SERVERS.values():
         assert server.curl(f"http://v4.{NAME}/static/new.txt") == "new"
-        assert upload(server, 11, "bigger.html") == 201
+        assert upload(server, 11)[0] == 201
         seen = seen_from_outside(server, f"http://{NAME}/seen", CLAIMS | {"X-Forwarded-Proto": "https"})
         assert seen["forwarded"] == {"X-Forwarded-For": other(server).address, "X-Forwarded-Proto": "http"}
     peers = {name: {seen["peer"] for seen in several(server)} for name, server in SERVERS.items()}
@@ -328,7 +334,7 @@ def test_removed():
         assert not server.host.file(server.file).exists
         assert not server.host.file(server.link).exists
         assert server.host.service(server.unit).is_running
-        assert server.host.file("/var/opt/gallery/media/pictures/big.html").exists
+        assert server.host.file("/var/opt/gallery/media/pictures/sent.html").exists
     assert bring({"proxy_state": "absent"}) == []
 
 
