@@ -289,7 +289,7 @@ def accepts_certificate(server: Server) -> bool:
 
 
 def test_a_renewed_certificate_is_served():
-    """Files that the server reads are loaded when they changed, whoever changed them; and then there is nothing to do."""
+    """Files that the server reads are loaded when they changed, whoever changed them; once."""
     for server in SERVERS.values():
         for file in ("certs/{}.pem", "private/{}.key"):
             server.host.check_output(f"cp /etc/ssl/{file.format('renewed')} /etc/ssl/{file.format('gallery')}")
