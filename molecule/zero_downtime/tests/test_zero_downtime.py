@@ -5,17 +5,16 @@ The tests build on each other: each one finds the services as the one before lef
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import subprocess
-import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from load_on_host import Load, wait_for
 from playbook_run import PlaybookRun
 
 SCENARIO = Path(__file__).parent.parent
@@ -109,41 +108,6 @@ PLAIN_CHANGES = {
 }
 
 
-class Load:
-    """The load generator on the host, in a unit of its own."""
-
-    def __init__(self, host, name: str, targets: tuple[str, ...], *options: str) -> None:
-        self._host = host
-        self._control = f"/run/load-{name}.sock"
-        self.results = None
-        arguments = ["run", f"--control={self._control}", *options, *targets]
-        quoted = " ".join(f"'{argument}'" for argument in arguments)
-        host.check_output(f"systemd-run --quiet --collect --unit=load-{name} /usr/local/bin/load.py {quoted}")
-        wait_for(lambda: host.file(self._control).exists)
-
-    @contextlib.contextmanager
-    def phase(self, name: str):
-        """Count what happens meanwhile under a name; yields a dictionary, which holds the results afterwards."""
-        results = {}
-        self._tell("phase", name)
-        try:
-            yield results
-            # What a change leaves behind shows itself a moment later.
-            time.sleep(1)
-        finally:
-            results.update(self._tell("phase", f"after {name}"))
-
-    def stop(self) -> dict:
-        """Stop it, and return all results."""
-        if self.results is None:
-            self.results = self._tell("stop")
-        return self.results
-
-    def _tell(self, *words: str) -> dict:
-        told = " ".join(f'"{word}"' for word in words)
-        return json.loads(self._host.check_output(f"/usr/local/bin/load.py tell {self._control} {told}"))
-
-
 class Deployment:
     """The two services, and the variables that they were deployed with last."""
 
@@ -157,14 +121,6 @@ class Deployment:
         run = PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", given, environment=environment)
         assert run.code == 0, run.output
         return run
-
-
-def wait_for(condition, seconds: float = 30) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 def main_pid(host, service):
