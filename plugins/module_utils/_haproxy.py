@@ -48,7 +48,9 @@ class HAProxy:
         for server in servers:
             answer = self._ask(f"set server {server.label} state {'drain' if state == DRAINED else 'ready'}")
             if answer.strip():
-                raise BalancerError(f"{self.name} on {self._path} says to 'set server {server.label}': {answer.strip()}")
+                raise BalancerError(
+                    f"{self.name} on {self._path} says to 'set server {server.label}': {answer.strip()}"
+                )
 
     def connections(self, servers: t.Sequence[Server]) -> int:
         """Their sessions, and the requests that wait for them."""

@@ -28,9 +28,7 @@ def problems(given: t.Mapping[str, t.Any]) -> list[str]:
         **{name: _unless(int(given[name]) >= 1, "a number of seconds, 1 or more") for name in _SECONDS},
         **{name: _expected_of_file(given[name]) for name in _FILES},
     }
-    return [
-        f"{name}: {given[name]!r} can't be used: expected {wanted}." for name, wanted in expected.items() if wanted
-    ]
+    return [f"{name}: {given[name]!r} can't be used: expected {wanted}." for name, wanted in expected.items() if wanted]
 
 
 def _unless(fits: bool, expected: str) -> str:
@@ -50,7 +48,9 @@ def _expected_of_balancers(balancers: t.Sequence[t.Mapping[str, t.Any]]) -> str:
 
 def _expected_of_file(path: str) -> str:
     fits = not path or (os.path.isabs(path) and os.path.isfile(path))
-    return _unless(fits, "the absolute path of a task file on the controller, such as {{ inventory_dir }}/tasks/code.yml")
+    return _unless(
+        fits, "the absolute path of a task file on the controller, such as {{ inventory_dir }}/tasks/code.yml"
+    )
 
 
 def failure_sentence(result: t.Mapping[str, t.Any], task: str) -> str:
