@@ -88,7 +88,8 @@ def take_out(balancer: Balancer, name: str, group: str, minimum: int, timeout: f
     with _Lock(balancer):
         balancer.set_state(leaving, READY)
     raise BalancerError(
-        f"{_labels(servers)}: {left} connections did not end within {timeout:g} s. The server is in {balancer.name} again."
+        f"{_labels(servers)}: {left} connections did not end within {timeout:g} s. "
+        f"The server is in {balancer.name} again."
     )
 
 

@@ -18,9 +18,9 @@ description:
   - A server is put back when it answers the health request at the address that the balancer has of it, asked from the
     balancer, and the module waits until the balancer finds it up, too.
   - HAProxy is told by its admin socket. In nginx, whose free version has no such thing, the server gets the parameter
-    C(down) in the file of its upstream, C(nginx -t) checks that, and nginx reloads; if it does not, the file is put back.
-  - A server that an administrator took out (HAProxy's state maintenance, or a C(down) in nginx that is not of this module)
-    stays so.
+    C(down) in the file of its upstream, C(nginx -t) checks that, and nginx reloads. Otherwise the file is put back.
+  - A server that an administrator took out (HAProxy's state maintenance, or a C(down) in nginx that is not of this
+    module) stays so.
   - Several runs may ask for changes of one balancer at the same time; these wait for each other.
 attributes:
   check_mode:
