@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The listening sockets of a service, as the kernel lists them; see proc_pid_fd(5) and proc_pid_net(5)."""
+"""The sockets of a process, as the kernel lists them; see proc_pid_fd(5) and proc_pid_net(5)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files impor
 
 _INODE = re.compile(r"socket:\[([0-9]+)\]")
 _LISTEN = "0A"
+_OPEN = ("01", "02")  # established, and those that the other end has not answered yet
 _ACCEPTS = "00010000"  # a flag of unix sockets
 
 
@@ -30,6 +31,15 @@ def read_listening(pid: int, root: str = "/") -> list[str] | None:
         addresses += parse_tcp(read(join(root, f"/proc/{pid}/net/{table}")), family, inodes)
     addresses += parse_unix(read(join(root, f"/proc/{pid}/net/unix")), inodes)
     return sorted(set(addresses))
+
+
+def read_connected(pid: int, root: str = "/") -> list[str]:
+    """Return the other ends of the TCP connections of a process, one for each connection."""
+    inodes = _inodes(pid, root) or set()
+    addresses = []
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        addresses += parse_connected(read(join(root, f"/proc/{pid}/net/{table}")), family, inodes)
+    return addresses
 
 
 def _inodes(pid: int, root: str) -> set[str] | None:
@@ -51,11 +61,20 @@ def _inodes(pid: int, root: str) -> set[str] | None:
 
 def parse_tcp(table: str, family: int, inodes: set[str]) -> list[str]:
     """Return the addresses of listening sockets with one of the inodes."""
+    return _tcp_addresses(table, family, inodes, (_LISTEN,), 1)
+
+
+def parse_connected(table: str, family: int, inodes: set[str]) -> list[str]:
+    """Return the other ends of the connections with one of the inodes."""
+    return _tcp_addresses(table, family, inodes, _OPEN, 2)
+
+
+def _tcp_addresses(table: str, family: int, inodes: set[str], states: tuple[str, ...], column: int) -> list[str]:
     addresses = []
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 9 and fields[3] == _LISTEN and fields[9] in inodes:
-            address = _tcp_address(fields[1], family)
+        if len(fields) > 9 and fields[3] in states and fields[9] in inodes:
+            address = _tcp_address(fields[column], family)
             if address:
                 addresses.append(address)
     return addresses

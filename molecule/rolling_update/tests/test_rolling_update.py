@@ -1,0 +1,221 @@
+"""Six hosts behind HAProxy and nginx are updated under load, and no request is lost, whatever happens to the update.
+
+The tests build on each other: each one finds the hosts as the one before left them.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+
+import ansible_runner
+import pytest
+import testinfra
+from load_on_host import Load
+from playbook_run import PlaybookRun
+
+PLAYBOOK = Path("pyweb.gunicorn.rolling_update")
+HOSTS = tuple(f"fleet-{number}" for number in range(1, 7))
+HAPROXY, NGINX = "fleet-haproxy", "fleet-nginx"
+INVENTORIES = os.environ["ANSIBLE_INVENTORY"].split(",")
+# A connection that breaks once is no unreachable host, as in any fleet.
+ENVIRONMENT = {"ANSIBLE_SSH_RETRIES": "3"}
+# Nothing listens there.
+GONE = "ansible_port=1"
+
+
+class Run(PlaybookRun):
+    """One run of the playbook for a release, with more variables if need be."""
+
+    def __init__(self, release: str, *inventories: Path, **variables: object) -> None:
+        sources = [f"--inventory={source}" for source in (*INVENTORIES, *inventories)]
+        given = json.dumps(variables)
+        super().__init__(
+            PLAYBOOK, *sources, f"--extra-vars=fleet_next={release}", "--extra-vars", given, environment=ENVIRONMENT
+        )
+
+    def failures(self) -> dict[str, str]:
+        """The last failure that each host tells of."""
+        return {result["host"]: result["message"] for result in self.results if result["failed"]}
+
+    def batches(self) -> list[set[str]]:
+        """The hosts that were taken out of their balancers, batch after batch."""
+        found: list[set[str]] = []
+        before = None
+        for result in self.results:
+            if result["task"] == "Take the host out":
+                if before != result["task"]:
+                    found.append(set())
+                found[-1].add(result["host"])
+            before = result["task"]
+        return found
+
+
+@functools.cache
+def on(name: str):
+    """A host, as testinfra has it."""
+    return testinfra.get_host(f"ansible://{name}", ansible_inventory="", sudo=True)
+
+
+def releases() -> dict[str, str | None]:
+    """What each host itself answers, if it does."""
+    answers = {name: on(name).run("curl --silent --fail http://127.0.0.1:8000/").stdout for name in HOSTS}
+    return {name: answer.split()[0] if answer else None for name, answer in answers.items()}
+
+
+def masters() -> dict[str, str]:
+    return {name: on(name).check_output("systemctl show --property=MainPID --value shop.service") for name in HOSTS}
+
+
+def in_haproxy() -> set[str]:
+    """The hosts that HAProxy sends requests to."""
+    ask = (
+        "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock');"
+        "s.sendall(b'show stat\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
+    )
+    rows = [line.split(",") for line in on(HAPROXY).check_output("python3 -c %s", ask).splitlines()]
+    return {row[1] for row in rows if len(row) > 17 and row[0] == "shop" and row[17] == "UP"} - {"BACKEND"}
+
+
+def in_nginx() -> set[str]:
+    """The hosts that nginx sends requests to."""
+    lines = on(NGINX).file("/etc/nginx/conf.d/shop.conf").content_string.splitlines()
+    return {line.split()[1].partition(":")[0] for line in lines if ":8000;" in line}
+
+
+def assert_all_are_in() -> None:
+    assert in_haproxy() == in_nginx() == set(HOSTS)
+
+
+@pytest.fixture(scope="module")
+def load():
+    """Requests to both balancers, with and without kept-alive connections."""
+    address = on(NGINX).check_output("hostname --ip-address").split()[0]
+    targets = ("haproxy=127.0.0.1:80", "kept=127.0.0.1:80,keepalive=4", f"nginx={address}:80")
+    generator = Load(on(HAPROXY), "fleet", targets, "--rate=60")
+    yield generator
+    generator.stop()
+
+
+@pytest.fixture
+def nothing_lost(load, request):
+    """Fail a test during which a request was lost."""
+    with load.phase(request.node.name) as phase:
+        yield
+    assert phase["requests"] > 0
+    assert phase["failed"] == 0, phase["details"]
+
+
+@pytest.fixture
+def with_lines(tmp_path):
+    """Write an inventory that goes over the others."""
+
+    def write(*lines: str) -> Path:
+        path = tmp_path / "over"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    return write
+
+
+BAD = {
+    "fleet-1": ("rolling_update_serial='[0]'", "rolling_update_serial: [0] can't be used: expected a list of numbers"),
+    "fleet-2": ("gunicorn_workers=0", "gunicorn_workers: "),
+    "fleet-3": ("fleet_name=web9", "server: 'web9' can't be used: expected one that HAProxy has: shop/fleet-1, "),
+    "fleet-4": ("rolling_update_before=code.yml", "expected the absolute path of a task file on the controller"),
+}
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_bad_values_are_refused_before_anything_changes(with_lines):
+    """Each host says what is wrong with it, and who can't be reached; all are as they were."""
+    before = masters()
+    over = with_lines(*(f"{host} {line}" for host, (line, _said) in BAD.items()), f"fleet-6 {GONE}")
+    run = Run("two", over)
+    assert run.code != 0
+    said = run.failures()
+    assert [host for host in BAD if BAD[host][1] not in said[host]] == [], run.output
+    assert "fleet-6 can not be reached" in said["fleet-5"]
+    assert run.batches() == []
+    assert masters() == before
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_bad_release_is_tried_on_one_host_and_harms_none():
+    """The first host goes back by itself and is put back; the others have not even the code."""
+    before = masters()
+    run = Run("broken")
+    assert run.code == 2, run.output
+    assert run.batches() == [{"fleet-1"}]
+    said = run.failures()["fleet-1"]
+    assert "No module named 'a_module_that_is_nowhere'" in said
+    assert "It serves, and is in its balancers again." in said
+    assert masters() == before
+    assert set(releases().values()) == {"one"}
+    assert not any(on(name).file("/opt/shop/shop/wsgi.py").contains("nowhere") for name in HOSTS[1:])
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_good_release_reaches_all():
+    """In batches; nobody was on a host while it was changed, as its own tasks check."""
+    run = Run("two")
+    assert run.code == 0, run.output
+    assert [len(batch) for batch in run.batches()] == [1, 3, 2]
+    assert set(releases().values()) == {"two"}
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_what_does_not_serve_is_left_out(with_lines):
+    """One host loses its service on the way, another is not reachable, which is allowed for; the others are updated."""
+    over = with_lines("fleet-5 fleet_breaks=true rolling_update_health_timeout=2", f"fleet-6 {GONE}")
+    run = Run("three", over, rolling_update_max_fail_percentage=50)
+    assert run.code != 0
+    said = run.failures()["fleet-5"]
+    assert "no electricity" in said
+    assert "It is left out of its balancers: " in said
+    assert "no answer on " in said
+    assert in_haproxy() == {*HOSTS} - {"fleet-5"}
+    assert in_nginx() == {*HOSTS} - {"fleet-5"}
+    assert releases() == {**dict.fromkeys(HOSTS[:4], "three"), "fleet-5": None, "fleet-6": "two"}
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_next_run_goes_on_with_what_is_left_under_ansible_runner(tmp_path):
+    """The collection as it is, called as AWX does: what was left out serves again, and no other host is touched."""
+    before = masters()
+    run = ansible_runner.run(
+        private_data_dir=str(tmp_path),
+        playbook=str(PLAYBOOK),
+        inventory=INVENTORIES,
+        extravars={"fleet_next": "three"},
+        envvars=ENVIRONMENT,
+        quiet=True,
+    )
+    assert (run.status, run.rc) == ("successful", 0), run.stdout.read()
+    assert set(run.stats["changed"]) == {"fleet-5", "fleet-6"}
+    assert {name for name, pid in masters().items() if pid != before[name]} == {"fleet-5", "fleet-6"}
+    assert set(releases().values()) == {"three"}
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_second_run_changes_nothing():
+    """No host is taken out for it."""
+    before = masters()
+    run = Run("three")
+    assert run.code == 0, run.output
+    assert run.changed() == []
+    assert run.batches() == []
+    assert masters() == before
+
+
+def test_nothing_was_lost_between_the_updates(load):
+    """All of the load was answered by both balancers."""
+    results = load.stop()
+    assert {target["target"] for target in results["phases"][0]["targets"]} == {"haproxy", "kept", "nginx"}
+    assert [phase["details"] for phase in results["phases"] if phase["failed"]] == []

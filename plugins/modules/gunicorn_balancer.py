@@ -1,0 +1,191 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_balancer
+short_description: Take a server out of HAProxy or nginx once nobody is on it, or put it back once it answers
+version_added: 0.1.0
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+description:
+  - Runs on the load balancer, delegated there by who changes a host behind it. The role
+    P(pyweb.gunicorn.rolling_update#role) does so for each of its hosts.
+  - A server that is taken out gets no new request, and the module waits until its connections are gone.
+  - A server is put back when it answers the health request at the address that the balancer has of it, asked from the
+    balancer, and the module waits until the balancer finds it up, too.
+  - HAProxy is told by its admin socket. In nginx, whose free version has no such thing, the server gets the parameter
+    C(down) in the file of its upstream, C(nginx -t) checks that, and nginx reloads. Otherwise the file is put back.
+  - A server that an administrator took out (HAProxy's state maintenance, or a C(down) in nginx that is not of this
+    module) stays so.
+  - Several runs may ask for changes of one balancer at the same time; these wait for each other.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
+    support: none
+  idempotent:
+    description: A second run with the same arguments indicates no change.
+    support: full
+options:
+  type:
+    description: The kind of balancer.
+    type: str
+    choices: [haproxy, nginx]
+    required: true
+  server:
+    description:
+      - The server as the balancer calls it.
+      - For V(haproxy) the name in its line C(server); for V(nginx) the address in the directive C(server), such as
+        C(web1.example.com:8000).
+    type: str
+    required: true
+  group:
+    description: HAProxy's backend, or nginx's upstream. Without it, all that have the server are meant.
+    type: str
+    default: ""
+  state:
+    description: V(drained) takes the server out, V(ready) puts it back.
+    type: str
+    choices: [drained, ready]
+    required: true
+  socket:
+    description: HAProxy's socket, of the level admin.
+    type: path
+    default: /run/haproxy/admin.sock
+  config_file:
+    description: The file with nginx's upstreams, each C(server) on a line of its own. Needed for V(nginx).
+    type: path
+  minimum:
+    description: How many other servers of each group must go on serving. Where that is not so, nothing is changed.
+    type: int
+    default: 1
+  timeout:
+    description: Seconds within which the connections must have ended, or the server must answer and be up.
+    type: int
+    default: 60
+  health:
+    description: The request that the server must answer before it is put back. Without it, nothing is asked.
+    type: dict
+    suboptions:
+      path:
+        description: Its path.
+        type: str
+        default: /
+      host:
+        description: Its header Host.
+        type: str
+        default: localhost
+      statuses:
+        description: The statuses that are accepted. Without any, all below 500 are.
+        type: list
+        elements: int
+        default: []
+      scheme:
+        description: How the server is spoken to. For V(tcp) a connection is enough.
+        type: str
+        choices: [http, https, tcp]
+        default: http
+requirements:
+  - root on the load balancer
+  - HAProxy 1.8 or newer, or nginx
+"""
+
+EXAMPLES = r"""
+- name: Take the host out of HAProxy
+  pyweb.gunicorn.gunicorn_balancer:
+    type: haproxy
+    server: "{{ inventory_hostname }}"
+    state: drained
+  delegate_to: lb1.example.com
+  become: true
+
+- name: Put the host back into an upstream of nginx, once it answers
+  pyweb.gunicorn.gunicorn_balancer:
+    type: nginx
+    config_file: /etc/nginx/conf.d/mysite.conf
+    server: "{{ inventory_hostname }}:8000"
+    state: ready
+    health:
+      path: /health
+      statuses: [200]
+  delegate_to: lb2.example.com
+  become: true
+"""
+
+RETURN = r"""
+servers:
+  description: What was changed, as C(GROUP/SERVER).
+  returned: success
+  type: list
+  elements: str
+  sample: ["mysite/web1.example.com"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _balancer, _haproxy, _health, _nginx
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+ARGUMENTS = {
+    "type": {"type": "str", "choices": ["haproxy", "nginx"], "required": True},
+    "server": {"type": "str", "required": True},
+    "group": {"type": "str", "default": ""},
+    "state": {"type": "str", "choices": ["drained", "ready"], "required": True},
+    "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
+    "config_file": {"type": "path"},
+    "minimum": {"type": "int", "default": 1},
+    "timeout": {"type": "int", "default": 60},
+    "health": {
+        "type": "dict",
+        "options": {
+            "path": {"type": "str", "default": "/"},
+            "host": {"type": "str", "default": "localhost"},
+            "statuses": {"type": "list", "elements": "int", "default": []},
+            "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
+        },
+    },
+}
+
+
+def change(module: AnsibleModule) -> list:
+    """Do what the module is asked for, or in check mode only look; returns the servers that it concerns."""
+    given = module.params
+    balancer = (
+        _haproxy.HAProxy(given["socket"])
+        if given["type"] == "haproxy"
+        else _nginx.Nginx(given["config_file"], module.run_command)
+    )
+    chosen = (balancer, given["server"], given["group"])
+    drained = given["state"] == "drained"
+    if module.check_mode:
+        return _balancer.leaves(*chosen) if drained else _balancer.returns(*chosen)
+    if drained:
+        return _balancer.take_out(*chosen, given["minimum"], given["timeout"])
+    health = given["health"]
+    request = health and _health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"]))
+    return _balancer.put_back(*chosen, request, given["timeout"])
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[("type", "nginx", ["config_file"])],
+        supports_check_mode=True,
+    )
+    try:
+        servers = change(module)
+    except InvalidValue as error:
+        module.fail_json(msg=f"{error}. Nothing was changed.")
+    except (_balancer.BalancerError, TimeoutError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(servers), servers=[server.label for server in servers])
+
+
+if __name__ == "__main__":
+    main()
