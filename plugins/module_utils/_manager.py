@@ -137,7 +137,7 @@ def notice(service: str, directives: dict, logs: list[str]) -> str:
 def read_supervised(service: str) -> tuple[_hoststate.Unit, _hoststate.Unit]:
     """The service as supervisor has it, and its sockets, in systemd's words; raises InvalidValue if it is another's."""
     ours = os.path.join(_supervisor.PROGRAMS, f"{service}.conf")
-    others = [path for path in _supervisor.find_program(service) if path != ours]
+    others = [path for path in _supervisor.find_program(service, _supervisor.PROGRAMS) if path != ours]
     if others:
         expected = f"a name which no other program of supervisor has (it is in {others[0]})"
         raise InvalidValue("gunicorn_service_name", service, expected)

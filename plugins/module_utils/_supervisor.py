@@ -102,7 +102,7 @@ def _quoted(option: str, value: str) -> str:
     return value.replace("%", "%%")
 
 
-def find_program(name: str, folder: str = PROGRAMS) -> list[str]:
+def find_program(name: str, folder: str) -> list[str]:
     """The files below conf.d that have a program of that name."""
     wanted = re.compile(rf"^\[(?:fcgi-)?program:{re.escape(name)}\]", re.MULTILINE)
     found = []
