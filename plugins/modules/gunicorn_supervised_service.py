@@ -184,6 +184,7 @@ options:
         default: 30
 requirements:
   - supervisor 4 from the distribution
+  - Python 3.9 or newer as C(/usr/bin/python3)
   - setpriv
   - root on the managed host
 seealso:
