@@ -59,7 +59,8 @@ def serves(host):
 
 
 def master(host):
-    return int(host.check_output("supervisorctl pid shop"))
+    """Its process id, or 0 where there is none, of which supervisorctl's exit code tells, too."""
+    return int(host.run("supervisorctl pid shop").stdout)
 
 
 def workers(host):
