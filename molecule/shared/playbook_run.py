@@ -41,6 +41,10 @@ class PlaybookRun:
         """Return the names of the tasks that changed something."""
         return [result["task"] for result in self.results if result["changed"]]
 
+    def warnings(self) -> list[str]:
+        """Return what the modules warned of."""
+        return [warning for result in self.results for warning in result["warnings"]]
+
     def on_host(self) -> list[str]:
         """Return the names of the tasks that went to the host."""
         return [result["task"] for result in self.results if result["action"] not in CONTROLLER_ACTIONS]

@@ -18,39 +18,22 @@ import re
 import shutil
 import stat
 import time
-from typing import Callable, Iterator
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _binds,
-    _files,
-    _health,
-    _hoststate,
-    _lock,
-    _running,
-    _switch,
-    _venv_layout,
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _files, _hoststate, _running, _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import (
+    Change,
+    DeployError,
+    Failed,
+    Run,
+    is_open,
+    locked,
+    quoted,
+    read_running,
+    summary,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Decision, Observed, Wanted
 
-Run = Callable[[list], "tuple[int, str, str]"]  # command; exit code, output, errors
-
 RUNTIME_UNITS = "/run/systemd/system"
-LOCK_TIMEOUT = 600.0
-# One ask on one address; many of them fit into gunicorn_health_timeout.
-ANSWER_TIMEOUT = 10.0
-_LINES = 25
-# What the service's user made of its log may never end.
-_IN_TIME = ("timeout", "10")
-# Seconds after which nobody will come back to a virtual environment that nothing runs from.
-_ABANDONED = 3600.0
-
-
-class DeployError(Exception):
-    """The service could not be brought to what is wanted; the message says what is live now."""
-
-
-class Failed(Exception):
-    """A step failed; whoever called it knows what to put back."""
 
 
 def journal_of(wanted: Wanted) -> str:
@@ -67,40 +50,13 @@ def observe(wanted: Wanted, run: Run) -> Observed:
         service=service,
         socket=sockets,
         standin=standin,
-        running=_read_running(wanted, service.main_pid) if service.main_pid else None,
+        running=read_running(wanted.name, service.main_pid) if service.main_pid else None,
         differing=tuple(file.path for file in wanted.all_files if _files.differs(file)),
         addresses=_switch.socket_addresses(_files.read(wanted.socket.path)),
-        closed=tuple(bind.listen_stream for bind in wanted.binds if not _is_open(bind)) if sockets.active else (),
+        closed=tuple(bind.listen_stream for bind in wanted.binds if not is_open(bind)) if sockets.active else (),
         venv_directory=os.path.realpath(wanted.venv),
         interrupted=os.path.lexists(journal_of(wanted)),
     )
-
-
-def _is_open(bind: _binds.Bind) -> bool:
-    return _hoststate.is_listening(bind.family, bind.host, bind.port, bind.path)
-
-
-def _read_running(wanted: Wanted, pid: int) -> _running.Running:
-    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
-    deadline = time.monotonic() + 5
-    while True:
-        running = _running.read(wanted.name, pid)
-        if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
-            return running
-        time.sleep(0.2)
-
-
-@contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """One deployment of a project at a time; raises DeployError if another one does not end."""
-    try:
-        lock = _lock.take(f"service-{name}", LOCK_TIMEOUT)
-    except TimeoutError as error:
-        raise DeployError(f"{name}: {error}. Nothing was changed.") from None
-    try:
-        yield
-    finally:
-        os.close(lock)
 
 
 def deploy(wanted: Wanted, run: Run) -> Decision:
@@ -113,21 +69,17 @@ def deploy(wanted: Wanted, run: Run) -> Decision:
         return decision
 
 
-class Deployment:
+class Deployment(Change):
     """One change of one service, and the way back."""
 
     def __init__(self, wanted: Wanted, observed: Observed, run: Run) -> None:
-        self.wanted = wanted
+        super().__init__(wanted, journal_of(wanted), observed.venv_directory, run)
+        self.wanted: Wanted = wanted
         self.before = observed
-        self.run = run
         self.service = f"{wanted.name}.service"
         self.socket = f"{wanted.name}.socket"
         self.standin = f"{wanted.name}-standin.service"
-        self.journal = journal_of(wanted)
         self.began = time.time()
-        self.log_size = self._log_size()
-        # Virtual environments that only the old service needs, or the way back.
-        self.used = {observed.venv_directory, wanted.venv_backup}
 
     def carry_out(self, decision: Decision) -> None:
         """Switch, or do the little that needs no new process; raises DeployError."""
@@ -168,8 +120,8 @@ class Deployment:
             self._go_back()
             self._stop_standin()
             left = "What was there before is there again" if self.before.service.exists else "No unit was left behind"
-            text = f"{self.wanted.name} could not be started: {_summary(failure, said)}"
-            raise DeployError(f"{text}. {left}.\n{_quoted(said)}") from None
+            text = f"{self.wanted.name} could not be started: {summary(failure, said)}"
+            raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
         self._stop_standin()
         self._finish()
 
@@ -182,14 +134,14 @@ class Deployment:
         except (Failed, OSError) as failure:
             said = self._what_was_said(self.standin)
             self._stop_standin()
-            text = f"{self.wanted.name} was tried and does not work: {_summary(failure, said)}"
+            text = f"{self.wanted.name} was tried and does not work: {summary(failure, said)}"
             if self.before.interrupted:
                 self._go_back()
                 raise DeployError(
-                    f"{text}. What an interrupted change had replaced is live again.\n{_quoted(said)}"
+                    f"{text}. What an interrupted change had replaced is live again.\n{quoted(said)}"
                 ) from None
             self._drop()
-            raise DeployError(f"{text}. The live service was not touched.\n{_quoted(said)}") from None
+            raise DeployError(f"{text}. The live service was not touched.\n{quoted(said)}") from None
         try:
             self._promote()
             self._arrange_sockets()
@@ -202,32 +154,16 @@ class Deployment:
             if self.before.addresses != {bind.listen_stream for bind in self.wanted.binds}:
                 # It would hold addresses that are to be opened again.
                 self._stop_standin()
-            text = f"{self.wanted.name} does not work with what is new: {_summary(failure, said)}"
+            text = f"{self.wanted.name} does not work with what is new: {summary(failure, said)}"
             if self._go_back():
                 self._stop_standin()
                 now = "The previous configuration is live again"
             else:
                 now = "The previous configuration is back, and does not start either; the stand-in serves, if it can"
-            raise DeployError(f"{text}. {now}.\n{_quoted(said)}") from None
+            raise DeployError(f"{text}. {now}.\n{quoted(said)}") from None
         self._finish()
 
     # Steps
-
-    def _stage(self) -> None:
-        try:
-            _files.stage(self.wanted.files)
-        except OSError as error:
-            self._drop()
-            text = f"{self.wanted.name}: {error.filename or 'a file'} can't be written: {error.strerror}"
-            raise DeployError(f"{text}. The live service was not touched.") from None
-
-    def _drop(self) -> None:
-        """Forget the candidates. The venv is the one that was, unless an earlier run began to switch to this one."""
-        _files.unstage(self.wanted.files)
-        if self.wanted.venv_backup:
-            _venv_layout.restore(self.wanted.venv, self.wanted.venv_backup)
-        if self.wanted.venv_directory != os.path.realpath(self.wanted.venv):
-            _venv_layout.discard(self.wanted.venv_directory)
 
     def _start_standin(self, held: bool) -> None:
         """Start the stand-in on the live sockets, or on one of its own where systemd does not hold those."""
@@ -263,15 +199,7 @@ class Deployment:
         self.run(["systemctl", "daemon-reload"])
 
     def _promote(self) -> None:
-        """Let what is new be the live one; from here on there is a way back to keep."""
-        wanted = self.wanted
-        try:
-            if _files.read_journal(self.journal)["venv"] is None:
-                _files.note(self.journal, venv=_venv_layout.what_stands(wanted.venv))
-            _files.promote(wanted.files, self.journal)
-            _venv_layout.switch_link(wanted.venv, wanted.venv_directory)
-        except OSError as error:
-            raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
+        self._promote_files()
         self._systemctl("daemon-reload")
 
     def _added_units(self) -> list[str]:
@@ -295,7 +223,7 @@ class Deployment:
             else:
                 self._remove_added_unit(path)
         binds = _binds.parse_streams(sorted(wanted))
-        closed = {bind.listen_stream for bind in binds if not _is_open(bind)}
+        closed = {bind.listen_stream for bind in binds if not is_open(bind)}
         if closed and self._read_unit(self.socket).active:
             name = f"{self.wanted.name}-added-{_switch.digest(*sorted(closed))[:8]}.socket"
             _files.remove(_switch.ended_flag(name))
@@ -335,29 +263,13 @@ class Deployment:
     def _remove_gone_socket_files(self) -> None:
         """systemd leaves the file of a unix socket that it closed."""
         for bind in _binds.parse_streams(sorted(self.before.addresses)):
-            if bind.path is None or bind.path in {kept.path for kept in self.wanted.binds} or _is_open(bind):
+            if bind.path is None or bind.path in {kept.path for kept in self.wanted.binds} or is_open(bind):
                 continue
             with contextlib.suppress(OSError):
                 if stat.S_ISSOCK(os.lstat(bind.path).st_mode):
                     os.unlink(bind.path)
 
-    def _verify(self) -> None:
-        """Ask on each real address, and compare what runs with what was asked for; raises Failed."""
-        deadline = time.monotonic() + self.wanted.health_timeout
-        while True:
-            problems = self._problems()
-            if not problems:
-                return
-            if time.monotonic() > deadline:
-                raise Failed("; ".join(problems))
-            time.sleep(0.2)
-
-    def _problems(self) -> list[str]:
-        timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
-        asked = (_health.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
-        problems = [problem for problem in asked if problem]
-        if problems:
-            return problems
+    def _differences(self) -> list[str]:
         unit = self._read_unit(self.service)
         if not unit.active or not unit.main_pid:
             return ["the service does not stay up"]
@@ -372,24 +284,14 @@ class Deployment:
             self._systemctl("enable" if wanted.enabled else "disable", self.service, self.socket)
         self._remove_gone_socket_files()
         _files.put(wanted.logrotate)
-        _files.unstage(wanted.files)
-        _files.commit(self.journal)
-        for leftover in _venv_layout.leftovers(wanted.venv):
-            # One that was just built may be another run's, which waits for its turn.
-            ours = leftover in self.used or ".gunicorn-swap-" in leftover
-            if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
-                _venv_layout.discard(leftover)
+        self._forget_way_back()
 
     def _go_back(self) -> bool:
         """Put back what was there, and run it if it ran; returns whether what ran runs again."""
-        wanted, before = self.wanted, self.before
+        before = self.before
         if not before.service.active:
             self.run(["systemctl", "stop", self.service, *([] if before.socket.active else [self.socket])])
-        stood = _files.read_journal(self.journal)["venv"]
-        _files.go_back(self.journal)
-        if stood is not None:
-            _venv_layout.put_back(wanted.venv, stood)
-        self._drop()
+        self._put_back()
         self.run(["systemctl", "daemon-reload"])
         if before.socket.active:
             with contextlib.suppress(Failed):
@@ -422,50 +324,9 @@ class Deployment:
         journal = self.run(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])[1]
         return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The journal of {unit}": journal}
 
-    def _log_size(self) -> int:
-        code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self.wanted.log_file)
-        return int(output) if code == 0 and output.strip().isdigit() else 0
-
-    def _new_in_log(self) -> str:
-        return self._as_user("tail", f"--bytes=+{self.log_size + 1}", self.wanted.log_file)[1]
-
-    def _as_user(self, *command: str) -> tuple[int, str, str]:
-        """The log is the user's, who could make it a link to a file that only root may read."""
-        if self.wanted.log_file == "-":
-            return 1, "", ""
-        user, group = self.wanted.user, self.wanted.group
-        return self.run([*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command])
-
 
 def _write_runtime_unit(name: str, text: str) -> None:
     """Units here are gone after a boot: none of an interrupted change comes back with it."""
     path = os.path.join(RUNTIME_UNITS, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     _files.put(_files.WantedFile(path, text, 0o644, os.getegid(), os.geteuid()))
-
-
-# A traceback and the error that ends it.
-_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
-# How Gunicorn says that a worker, which said more, did not start.
-_FOLLOW_UP = "gunicorn.errors.HaltServer"
-
-
-def _tracebacks(text: str) -> list[re.Match]:
-    return [found for found in _TRACEBACK.finditer(text) if not found[1].startswith(_FOLLOW_UP)]
-
-
-def _summary(failure: Failed, said: dict[str, str]) -> str:
-    """The application's own error where there is one, else what the step said."""
-    errors = [found[1].strip() for text in said.values() for found in _tracebacks(text)[-1:]]
-    return errors[0] if errors else str(failure)
-
-
-def _quoted(said: dict[str, str]) -> str:
-    """The last traceback of each, or its last lines."""
-    return "\n".join(f"{title}:\n{_excerpt(text)}" for title, text in said.items() if text.strip())
-
-
-def _excerpt(text: str) -> str:
-    found = _tracebacks(text)
-    part = found[-1].group() if found else text
-    return "\n".join(part.rstrip().splitlines()[-_LINES:])

@@ -53,6 +53,20 @@ def differs(file: WantedFile) -> bool:
     return (content, status.st_uid, status.st_gid, status.st_mode & 0o7777) != wanted
 
 
+def differences(files: list[WantedFile]) -> list[dict[str, str]]:
+    """What diff mode shows, read before anything is changed; nothing of secrets."""
+    return [
+        {
+            "before_header": file.path,
+            "after_header": file.path,
+            "before": read(file.path) or "",
+            "after": file.content or "",
+        }
+        for file in files
+        if not file.secret and differs(file)
+    ]
+
+
 def stage(files: list[WantedFile]) -> None:
     """Write the candidates beside the live files; where one can't be written, none is left."""
     for file in files:

@@ -70,6 +70,14 @@ def has_group(group: str) -> bool:
     return True
 
 
+def group_id(group: str) -> int:
+    """The group's id, or -1 where the host has no such group, as in check mode before it was made."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        return -1
+
+
 def writable_by(status: os.stat_result, account: Account) -> bool:
     """Whether the account may create files in the directory that has this status."""
     needed = stat.S_IWOTH | stat.S_IXOTH

@@ -24,10 +24,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _hostfacts,
     _hoststate,
     _limits,
+    _manager,
     _quoting,
     _settings,
     _sizing,
     _sizing_info,
+    _supervisor,
     _validation,
     _venv,
 )
@@ -238,24 +240,23 @@ def wanted_venv(given: dict) -> _venv.Wanted:
     )
 
 
-def make_plan(wanted: Wanted, run: Callable[[list[str]], str]) -> dict:
+def make_plan(wanted: Wanted, run: Callable[[list[str]], str], manager: str = _manager.SYSTEMD) -> dict:
     """Read the host and say what is there and what is missing; raises InvalidValue where the two can't meet."""
-    units = [f"{wanted.service}.service", f"{wanted.service}.socket"]
-    service, sockets = _hoststate.read_units(units, run).values()
-    _check_unit(wanted.service, ".service", service)
-    _check_unit(wanted.service, ".socket", sockets)
+    service, sockets = _read_service(wanted.service, run, manager)
     _check_parent("gunicorn_venv", wanted.venv)
     has_venv = _venv.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = _check_accounts(wanted)
     _check_addresses(wanted.service, wanted.binds, service, sockets)
+    directories = wanted_directories(wanted, account, service.active)
     return {
+        "manager": manager,
         "binds": [bind.gunicorn_bind for bind in wanted.binds],
         "socket_directives": socket_directives(wanted.binds),
         "environment": wanted.environment,
-        "packages": _missing_packages(wanted, has_venv),
+        "packages": _missing_packages(wanted, has_venv, manager),
         "create_user": account is None,
         "create_group": not _hoststate.has_group(wanted.group),
-        "directories": wanted_directories(wanted, account, service.active),
+        "directories": directories + (_console_directory(wanted) if manager == _manager.SUPERVISOR else []),
     }
 
 
@@ -281,6 +282,16 @@ def socket_directives(binds: list[_binds.Bind]) -> dict:
         if bind.family == socket.AF_UNIX:
             wanted.update(SocketUser=bind.owner, SocketGroup=bind.group, SocketMode=bind.mode)
     return wanted
+
+
+def _read_service(name: str, run: Callable[[list[str]], str], manager: str) -> tuple[_hoststate.Unit, _hoststate.Unit]:
+    """The service that is there, and its sockets; raises InvalidValue where the name is another's."""
+    if manager == _manager.SUPERVISOR:
+        return _manager.read_supervised(name)
+    service, sockets = _hoststate.read_units([f"{name}.service", f"{name}.socket"], run).values()
+    _check_unit(name, ".service", service)
+    _check_unit(name, ".socket", sockets)
+    return service, sockets
 
 
 def _check_unit(name: str, suffix: str, unit: _hoststate.Unit) -> None:
@@ -333,7 +344,9 @@ def _check_addresses(name: str, binds: list[_binds.Bind], service: _hoststate.Un
         if error == errno.EADDRINUSE and (sockets.active or not service.active):
             expected = "a port that no other process listens on"
             if str(bind.port) in ports:
-                expected += f", or first systemctl stop {name}.socket, which is open on {', '.join(ours)}"
+                supervised = sockets.path.startswith(_supervisor.PROGRAMS)
+                stop = f"supervisorctl stop {name}" if supervised else f"systemctl stop {name}.socket"
+                expected += f", or first {stop}, which is open on {', '.join(ours)}"
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, expected)
         if error in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
             raise InvalidValue(_binds.VARIABLE, bind.listen_stream, "an address of this host")
@@ -348,9 +361,11 @@ def _check_unix(path: str, yields: bool) -> None:
         raise InvalidValue(_binds.VARIABLE, path, "a unix socket that no other process listens on")
 
 
-def _missing_packages(wanted: Wanted, has_venv: bool) -> list[str]:
+def _missing_packages(wanted: Wanted, has_venv: bool, manager: str) -> list[str]:
     """Debian packages that the deployment needs and the host lacks."""
     missing = [] if has_venv else _missing_venv_package(wanted.python)
+    if manager == _manager.SUPERVISOR and not os.path.exists(_supervisor.PROGRAM):
+        missing.append("supervisor")
     if wanted.log_files and not os.path.exists("/usr/sbin/logrotate"):
         missing.append("logrotate")
     return missing
@@ -388,6 +403,13 @@ def wanted_directories(wanted: Wanted, account: _hoststate.Account | None, live:
                 raise InvalidValue("gunicorn_user", wanted.user, f"a user who may write in {path} (use chown yourself)")
             result.append(_handed_over(variable, value, directory, status, wanted))
     return result
+
+
+def _console_directory(wanted: Wanted) -> list[dict]:
+    """For what supervisor logs of the service: it opens the file as root, and lets everybody read it."""
+    path = os.path.join(_supervisor.LOGS, wanted.service)
+    directory = {"path": path, "owner": "root", "group": wanted.group, "mode": "0750"}
+    return [] if os.path.isdir(path) else [*_missing_parents(path), directory]
 
 
 def _needed_directories(wanted: Wanted) -> dict[str, tuple[str, str, str]]:

@@ -50,6 +50,8 @@ _GENERATIONS = 5
 # The alphabet of unit names; a template without an instance is not a unit that can run, and
 # systemctl would take a dash at the beginning for an option.
 _SERVICE = re.compile(r"(?!-)[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
+# It becomes a part of a path, and the user of a process can write its environment.
+_PROGRAM = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 _EXEC_START = re.compile(r"^[ \t]*ExecStart[ \t]*=[ \t]*[-@:+!|]*(.*)$", re.MULTILINE)
 _CONTINUED = re.compile(r"\\\n")
 _COMMENT = re.compile(r"^[ \t]*[#;].*\n?", re.MULTILINE)
@@ -88,10 +90,13 @@ class Service(t.NamedTuple):
     arguments: tuple[str, ...]  # of the master, as procfs shows them
     exec_start: tuple[str, ...]
     listens: tuple[str, ...]  # the addresses of the unit's socket, as ListenStream= has them
+    program: str = ""  # its name in supervisor, which tells it to what it starts
 
     @property
     def name(self) -> str:
-        return self.unit.name[: -len(".service")] if self.unit else f"pid {self.master}"
+        if self.unit:
+            return self.unit.name[: -len(".service")]
+        return self.program or f"pid {self.master}"
 
 
 def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Service]:
@@ -112,7 +117,9 @@ def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Se
             services.append(_service(left.pop(name), master, workers, commands[master], installed, listens))
         elif name not in installed or name not in known:
             # Others run it, such as a supervisor that systemd runs and whose cgroup it is in.
-            services.append(_service(None, master, workers, commands[master], installed, listens))
+            service = _service(None, master, workers, commands[master], installed, listens)
+            program = _hoststate.read_environment(master, root).get("SUPERVISOR_PROCESS_NAME", "")
+            services.append(service._replace(program=program if _PROGRAM.fullmatch(program) else ""))
         # The rest are workers whose master has ended.
     services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
     return sorted(services, key=lambda service: (service.name, service.master or 0))

@@ -13,13 +13,25 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import Bind
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._hoststate import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._running import Running
+
+
+class Started(Protocol):
+    """What a process that runs can be compared with, whoever started it."""
+
+    configuration: WantedFile
+    argv: tuple[str, ...]
+    workers: int
+    venv_directory: str
+    gunicorn_version: str
+    configuration_hash: str
+    secrets_hash: str
 
 
 class Wanted(NamedTuple):
@@ -142,7 +154,7 @@ def decide(wanted: Wanted, observed: Observed) -> Decision:
 def _idle_reasons(wanted: Wanted, observed: Observed) -> list[str]:
     """What can be put right without starting anything."""
     service, socket = observed.service, observed.socket
-    reasons = [_unlike(path) for path in observed.differing if not wanted.started or path in wanted.idle_paths]
+    reasons = [unlike(path) for path in observed.differing if not wanted.started or path in wanted.idle_paths]
     if service.enabled != wanted.enabled or socket.enabled != wanted.enabled:
         reasons.append(f"the service shall {'' if wanted.enabled else 'not '}start at boot")
     if service.stale or socket.stale:
@@ -166,7 +178,7 @@ def _reasons_to_switch(wanted: Wanted, observed: Observed) -> list[str]:
         reasons.append("the last change was interrupted")
     if _has_new_venv(wanted, observed):
         reasons.append("the virtual environment was changed")
-    reasons += [_unlike(path) for path in observed.differing if path not in wanted.idle_paths]
+    reasons += [unlike(path) for path in observed.differing if path not in wanted.idle_paths]
     if not observed.service.active or observed.running is None:
         reasons.append("the service does not run")
     else:
@@ -174,7 +186,8 @@ def _reasons_to_switch(wanted: Wanted, observed: Observed) -> list[str]:
     return reasons
 
 
-def _unlike(path: str) -> str:
+def unlike(path: str) -> str:
+    """The reason that a file is."""
     return f"{path} is not as configured"
 
 
@@ -182,7 +195,7 @@ def _has_new_venv(wanted: Wanted, observed: Observed) -> bool:
     return bool(wanted.venv_backup) or observed.venv_directory != wanted.venv_directory
 
 
-def mismatches(wanted: Wanted, running: Running) -> list[str]:
+def mismatches(wanted: Started, running: Running) -> list[str]:
     """How what runs differs from what is wanted; the names of the differences, and values that are no secrets."""
     compared = [
         ("Gunicorn's version", running.gunicorn_version, wanted.gunicorn_version),
@@ -197,7 +210,7 @@ def mismatches(wanted: Wanted, running: Running) -> list[str]:
     if not found and running.configuration != wanted.configuration_hash:
         found.append("what runs was started with another configuration")
     if not running.holds_sockets:
-        found.append("what runs has not got its sockets from systemd")
+        found.append("what runs has opened its sockets itself")
     if running.secrets != wanted.secrets_hash:
         found.append("what runs was started with other secrets")
     return found

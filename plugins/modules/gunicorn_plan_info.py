@@ -34,9 +34,14 @@ options:
     type: str
     required: true
   service_name:
-    description: The systemd unit's name without its suffix.
+    description: The systemd unit's name without its suffix, or the name of supervisor's program.
     type: str
     required: true
+  service_manager:
+    description: What shall run the service. V(auto) is V(systemd) where it runs the host, and else V(supervisor).
+    type: str
+    choices: [auto, systemd, supervisor]
+    default: auto
   user:
     description: The user that the service runs as. Must not be root.
     type: str
@@ -174,7 +179,6 @@ options:
     type: str
     default: ""
 requirements:
-  - systemd
   - root on the managed host
 seealso:
   - module: pyweb.gunicorn.gunicorn_sizing_info
@@ -204,6 +208,10 @@ plan:
   returned: success
   type: dict
   contains:
+    manager:
+      description: What shall run the service, V(systemd) or V(supervisor).
+      type: str
+      sample: systemd
     binds:
       description: The addresses, as Gunicorn's C(--bind) takes them.
       type: list
@@ -252,13 +260,14 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _plan, _sizing_info, _venv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _manager, _plan, _sizing_info, _venv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
     "service_name": {"type": "str", "required": True},
+    "service_manager": {"type": "str", "choices": ["auto", "systemd", "supervisor"], "default": "auto"},
     "user": {"type": "str", "required": True},
     "group": {"type": "str", "required": True},
     "manage_user": {"type": "bool", "default": True},
@@ -307,12 +316,19 @@ def main() -> None:
         return module.run_command(command, data=data, binary_data=True, cwd="/")
 
     given = module.params
-    sizing, warnings = None, []
+    sizing = None
+    warnings: list = []
     try:
         wanted = _plan.check_parameters(given, _hoststate.has_ipv6_loopback())
-        plan = _plan.make_plan(wanted, run)
+        manager = _manager.choose(given["service_manager"])
+        if manager == _manager.SUPERVISOR:
+            _manager.check_supervised(wanted.service, given["service_directives"])
+            logs = [given["log_file"], given["access_log_file"]]
+            warnings.append(_manager.notice(wanted.service, given["service_directives"], logs))
+        plan = _plan.make_plan(wanted, run, manager)
         if "auto" in (given["workers"], given["threads"]):
-            sizing, warnings = _sizing_info.size(wanted.sizing)
+            sizing, told = _sizing_info.size(wanted.sizing)
+            warnings += told
         venv = _venv.ensure(_plan.wanted_venv(given), run_in_venv, check_mode=True)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")

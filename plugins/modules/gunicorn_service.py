@@ -202,11 +202,7 @@ reasons:
   sample: ["the number of workers is 3, not 5"]
 """
 
-import base64
-import grp
-import json
 import os
-import re
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -216,7 +212,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _files,
     _health,
     _hoststate,
-    _running,
+    _secret_files,
     _switch,
 )
 
@@ -260,7 +256,7 @@ ARGUMENTS = {
 def wanted_from(given: dict) -> _switch.Wanted:
     """What the module's arguments ask for."""
     name, folder = given["name"], given["config_directory"]
-    secret_files, secrets_hash = _secret_files(given["secrets"], given["credentials"], folder)
+    secret_files, secrets_hash = _secret_files.secret_files(given["secrets"], given["credentials"], folder)
     texts = (given["unit"], given["configuration"], given["venv_fingerprint"])
     configuration_hash = _switch.digest(*texts)
     socket, unit = (os.path.join(_hoststate.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("socket", "service"))
@@ -274,7 +270,7 @@ def wanted_from(given: dict) -> _switch.Wanted:
         log_file=given["log_file"],
         config_directory=folder,
         configuration=_files.WantedFile(
-            os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, _group_id(given["group"])
+            os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, _hoststate.group_id(given["group"])
         ),
         unit=_files.WantedFile(unit, _switch.fill_in(given["unit"], "CONFIGURATION", configuration_hash)),
         socket=_files.WantedFile(socket, given["socket_unit"]),
@@ -295,65 +291,17 @@ def wanted_from(given: dict) -> _switch.Wanted:
     )
 
 
-def _group_id(name: str) -> int:
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return -1  # check mode, before the group was made
-
-
-def _secret_files(secrets: str, credentials: str, folder: str) -> tuple:
-    """The files that root alone can read, those that are to go included, and a hash of what the process gets."""
-    path = os.path.join(folder, "secrets.env")
-    live = _files.read(path)
-    is_ours = live is None or _running.SECRETS in live
-    if not (is_ours or secrets):
-        return [], ""
-    if not is_ours:
-        text = f"gunicorn_secrets: {path} was not made by the role: move what stands in it to gunicorn_secrets"
-        raise _deploy.DeployError(f"{text}. Nothing was changed.")
-    contents = json.loads(base64.b64decode(credentials))
-    gone = set(_credentials_of(live or "")) - set(contents)
-    value = _switch.digest(secrets, credentials) if secrets else ""
-    text = _switch.fill_in(secrets, "SECRETS", value) if secrets else None
-    files = [_files.WantedFile(path, text, 0o600, secret=True)]
-    for name in sorted(gone | set(contents)):
-        credential = os.path.join(folder, "credentials", name)
-        files.append(_files.WantedFile(credential, contents.get(name), 0o600, secret=True))
-    return files, value
-
-
-def _credentials_of(text: str) -> list:
-    """The names of the credentials that were written along with a file of secrets, which tells them in a comment."""
-    found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
-    return found[1].split() if found else []
-
-
-def differences(wanted: _switch.Wanted) -> list:
-    """What diff mode shows, read before anything is changed."""
-    return [
-        {
-            "before_header": file.path,
-            "after_header": file.path,
-            "before": _files.read(file.path) or "",
-            "after": file.content or "",
-        }
-        for file in wanted.all_files
-        if not file.secret and _files.differs(file)
-    ]
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
     try:
         wanted = wanted_from(module.params)
-        diff = differences(wanted)
+        diff = _files.differences(wanted.all_files)
         if module.check_mode:
             decision = _switch.decide(wanted, _deploy.observe(wanted, module.run_command))
         else:
             decision = _deploy.deploy(wanted, module.run_command)
-    except _deploy.DeployError as error:
+    except (_deploy.DeployError, _secret_files.NotOurs) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)
 

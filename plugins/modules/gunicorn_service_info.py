@@ -105,7 +105,9 @@ services:
   elements: dict
   contains:
     name:
-      description: The name of the unit without C(.service), or V(pid 1234) for a master that systemd does not run.
+      description:
+        - The name of the unit without C(.service).
+        - For a master that systemd does not run, the name of supervisor's program, or else V(pid 1234).
       type: str
     unit:
       description: The unit, from the cgroup of the master or from the unit file. Null for a master without one.

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Throw-away Debian hosts for the tests and the demo.
 
-Each host is a podman container that boots systemd and is reached over SSH, so that Ansible, systemd's
-sandboxing and a reboot behave as on a real machine. Images come straight from the Debian archive:
-no container registry takes part. Needs Python 3.10, podman, mmdebstrap and the OpenSSH client.
+Each host is a podman container that boots systemd, or sysvinit where its suite says so, and is reached over SSH, so
+that Ansible, systemd's sandboxing and a reboot behave as on a real machine. Images come straight from the Debian
+archive: no container registry takes part. Needs Python 3.10, podman, mmdebstrap and the OpenSSH client.
 """
 
 from __future__ import annotations
@@ -36,23 +36,14 @@ OWNER_LABEL = "pyweb.gunicorn=testhost"
 CHECKOUT_LABEL = f"pyweb.gunicorn.checkout={CHECKOUT}"
 RECIPE_LABEL = "pyweb.gunicorn.recipe"
 
-SUITES = ("bookworm", "trixie")
-# Neither python3-venv nor logrotate: installing them is the role's work.
+# A release of Debian, or one with another init than systemd.
+SYSVINIT = "-sysvinit"
+SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}")
+# Neither python3-venv nor logrotate nor supervisor: installing them is the role's work.
 # python3-apt: without it the apt module installs it first, and in check mode fails.
-PACKAGES = (
-    "ca-certificates",
-    "curl",
-    "dbus",
-    "iproute2",
-    "libpam-systemd",
-    "openssh-server",
-    "procps",
-    "python3",
-    "python3-apt",
-    "sudo",
-    "systemd",
-    "systemd-sysv",
-)
+PACKAGES = ("ca-certificates", "curl", "iproute2", "openssh-server", "procps", "python3", "python3-apt", "sudo")
+SYSTEMD_PACKAGES = ("dbus", "libpam-systemd", "systemd", "systemd-sysv")
+SYSVINIT_PACKAGES = ("initscripts", "insserv", "sysv-rc", "sysvinit-core")
 # apt-daily would take the dpkg lock from under a play; the others have nothing to do here.
 MASKED_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer")
 EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
@@ -319,14 +310,47 @@ HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile .ssh/authorized_keys {AUTHORIZED_KEYS}
 PasswordAuthentication no
 """
+# A container has its file systems and its network already, and keeps them over a reboot.
+INITTAB = """\
+id:2:initdefault:
+si::sysinit:/etc/init.d/testhost-boot
+l2:2:wait:/etc/init.d/rc 2
+l6:6:wait:/etc/init.d/testhost-reboot
+"""
+BOOT_SCRIPT = """\
+#!/bin/sh
+mkdir -p /run/lock /run/sshd
+key=/etc/ssh/ssh_host_ed25519_key
+test -s $key || ssh-keygen -q -t ed25519 -N "" -f $key
+"""
+REBOOT_SCRIPT = """\
+#!/bin/sh
+for script in /etc/rc6.d/K*; do
+    case $script in *umount* | *reboot) ;; *) $script stop ;; esac
+done
+exec reboot -d -f
+"""
 SUDOERS = "ansible ALL=(ALL:ALL) NOPASSWD: ALL\n"
 
 
-def image_files() -> dict[str, tuple[int, str]]:
+def has_systemd(suite: str) -> bool:
+    """Whether hosts of the suite boot systemd."""
+    return not suite.endswith(SYSVINIT)
+
+
+def image_files(suite: str) -> dict[str, tuple[int, str]]:
     """The files that make a plain Debian a test host, with their modes."""
-    files = {
+    boot = {
         "etc/systemd/system/testhost-shared-root.service": (0o644, SHARED_ROOT_UNIT),
         "etc/systemd/system/ssh.service.d/testhost.conf": (0o644, SSH_DROP_IN),
+    }
+    if not has_systemd(suite):
+        boot = {
+            "etc/inittab": (0o644, INITTAB),
+            "etc/init.d/testhost-boot": (0o755, BOOT_SCRIPT),
+            "etc/init.d/testhost-reboot": (0o755, REBOOT_SCRIPT),
+        }
+    files = boot | {
         "etc/ssh/sshd_config.d/testhost.conf": (0o644, SSHD_CONFIG),
         "etc/sudoers.d/ansible": (0o440, SUDOERS),
     }
@@ -346,11 +370,15 @@ def authority_files() -> dict[str, tuple[int, str]]:
 def image_command(suite: str, files: str, output: str) -> list[str]:
     """The mmdebstrap call that makes a root file system."""
     in_root = 'chroot "$1"'
+    units = [
+        f"{in_root} systemctl --quiet enable testhost-shared-root.service",
+        f"{in_root} systemctl --quiet mask {' '.join(MASKED_UNITS)}",
+    ]
+    packages = sorted(PACKAGES + (SYSTEMD_PACKAGES if has_systemd(suite) else SYSVINIT_PACKAGES))
     hooks = [
         f"tar-in {files} /",
         f"{in_root} useradd --create-home --shell /bin/bash ansible",
-        f"{in_root} systemctl --quiet enable testhost-shared-root.service",
-        f"{in_root} systemctl --quiet mask {' '.join(MASKED_UNITS)}",
+        *(units if has_systemd(suite) else []),
         f"{in_root} update-ca-certificates >/dev/null",
         # An empty machine-id is filled at the first boot; the builder's name and resolver stay at home.
         'rm -f "$1"/etc/ssh/ssh_host_* "$1"/var/lib/dbus/machine-id "$1"/etc/hostname "$1"/etc/resolv.conf',
@@ -360,21 +388,21 @@ def image_command(suite: str, files: str, output: str) -> list[str]:
         "mmdebstrap",
         "--quiet",
         "--variant=minbase",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(packages)}",
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
         '--aptopt=Acquire::Languages "none"',
         # The lists stay: the apt module takes an emptied folder for a fresh one, and finds no package.
         '--aptopt=Acquire::GzipIndexes "true"',
         "--skip=cleanup/apt/lists",
         *(f"--customize-hook={hook}" for hook in hooks),
-        suite,
+        suite.removesuffix(SYSVINIT),
         output,
     ]
 
 
 def image_tag(suite: str) -> str:
     """The image's name, which changes with anything that goes into it."""
-    recipe = json.dumps([image_command(suite, "files.tar", "root.tar"), image_files()])
+    recipe = json.dumps([image_command(suite, "files.tar", "root.tar"), image_files(suite)])
     return f"{IMAGE}:{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
@@ -403,7 +431,7 @@ def build_image(suite: str, tag: str, state: Path) -> None:
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="image-", dir=state) as folder:
         files, root = Path(folder, "files.tar"), Path(folder, "root.tar")
-        pack(image_files(), files)
+        pack(image_files(suite), files)
         # Rootless mmdebstrap works under another uid, which has to get in here.
         os.chmod(folder, 0o755)
         run(*image_command(suite, str(files), str(root)), log=state / f"image-{suite}.log")
@@ -453,7 +481,7 @@ def existing() -> dict[str, Container]:
     }
 
 
-def run_options(key: Path) -> list[str]:
+def run_options(key: Path, suite: str) -> list[str]:
     """The options of `podman run` that all hosts share."""
     return [
         "--systemd=always",
@@ -464,6 +492,8 @@ def run_options(key: Path) -> list[str]:
         f"--label={CHECKOUT_LABEL}",
         *network_options(),
         *security_options(),
+        # systemd leaves at a reboot, sysvinit tells the kernel.
+        *([] if has_systemd(suite) else ["--cap-add=SYS_BOOT"]),
         *limit_options(),
         *cgroup_options(),
     ]
@@ -477,7 +507,7 @@ def recipe_of(tag: str, options: Sequence[str]) -> str:
 def start(host: Host, tag: str, key: Path) -> str:
     """Start a host, unless it runs already; returns what was done."""
     known = existing().get(host.container)
-    options = run_options(key)
+    options = run_options(key, host.suite)
     recipe = recipe_of(tag, options)
     if known and known.running and known.recipe == recipe:
         return "already running"
@@ -529,7 +559,7 @@ def bring_up(host: Host, tag: str, key: Path, state: Path) -> dict[str, object]:
     began = time.monotonic()
     with locked(state, f"host-{host.name}"):
         outcome = start(host, tag, key)
-        if outcome == "started":
+        if outcome == "started" and has_systemd(host.suite):
             wait_for_boot(host)
         details = json.loads(run(*podman("container", "inspect", host.container)))[0]["NetworkSettings"]
         port = int(details["Ports"]["22/tcp"][0]["HostPort"])

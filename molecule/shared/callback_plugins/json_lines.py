@@ -27,6 +27,7 @@ class CallbackModule(CallbackBase):
             "changed": bool(told.get("changed")),
             "failed": failed,
             "message": str(told.get("msg", "")),
+            "warnings": [str(warning) for warning in told.get("warnings") or []],
             "diff": "".join(self._get_diff(item) for item in self._diffs(told)),
         }
         self._display.display(json.dumps(line))

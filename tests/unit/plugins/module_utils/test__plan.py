@@ -14,7 +14,15 @@ from typing import Callable
 import pytest
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _hoststate, _plan, _sizing_info, _venv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _binds,
+    _hoststate,
+    _manager,
+    _plan,
+    _sizing_info,
+    _supervisor,
+    _venv,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "systemctl"
@@ -498,6 +506,54 @@ class Host:
             "log_file": f"{self.root}/log/shop/gunicorn.log",
         }
         return _plan.make_plan(check(**{**directories, **changes}), lambda command: "")
+
+
+class TestSupervised:
+    @pytest.fixture(autouse=True)
+    def _no_supervisor(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A host that lacks it."""
+        monkeypatch.setattr(_supervisor, "PROGRAM", str(tmp_path / "supervisord"))
+        monkeypatch.setattr(_supervisor, "CONFIGURATION", str(tmp_path / "supervisord.conf"))
+        monkeypatch.setattr(_supervisor, "PROGRAMS", str(tmp_path / "conf.d"))
+        monkeypatch.setattr(_supervisor, "LOGS", str(tmp_path / "logs"))
+
+    def plan(self, host: Host) -> dict:
+        """The plan without anybody to ask for units."""
+
+        def run(command: list[str]) -> str:
+            raise AssertionError(f"{command}: there is no systemctl")
+
+        wanted = check(
+            config_directory=f"{host.root}/etc/shop",
+            data_directory=f"{host.root}/var/shop",
+            log_file=f"{host.root}/log/shop/gunicorn.log",
+        )
+        return _plan.make_plan(wanted, run, _manager.SUPERVISOR)
+
+    def test_a_host_that_has_nothing(self, host: Host, tmp_path: Path) -> None:
+        """It gets supervisor, and a directory that nobody else reads for what supervisor logs."""
+        plan = self.plan(host)
+        assert plan["manager"] == "supervisor"
+        assert "supervisor" in plan["packages"]
+        logs = {"path": f"{tmp_path}/logs/shop", "owner": "root", "group": "shop", "mode": "0750"}
+        assert plan["directories"][-1] == logs
+
+    def test_a_host_that_has_all(self, host: Host, tmp_path: Path) -> None:
+        """Nothing is made anew."""
+        (tmp_path / "supervisord").touch()
+        (tmp_path / "logs/shop").mkdir(parents=True)
+        plan = self.plan(host)
+        assert "supervisor" not in plan["packages"]
+        assert f"{tmp_path}/logs/shop" not in [directory["path"] for directory in plan["directories"]]
+
+    def test_a_program_of_another_file(self, host: Host, tmp_path: Path) -> None:
+        """supervisor would have two of one name; that of the role's own file is the one that is taken over."""
+        (tmp_path / "conf.d").mkdir()
+        (tmp_path / "conf.d/shop.conf").write_text("[program:shop]\n")
+        self.plan(host)
+        (tmp_path / "conf.d/other.conf").write_text("[program:shop]\n")
+        with pytest.raises(InvalidValue, match="gunicorn_service_name: 'shop'.*other.conf"):
+            self.plan(host)
 
 
 class TestMakePlan:

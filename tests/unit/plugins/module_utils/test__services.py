@@ -85,6 +85,15 @@ class TestCapturedServices:
             ("pid 993", None, 993),
         ]
 
+    @pytest.mark.parametrize(
+        ("program", "name"), [("shop", "shop"), ("../shop", "pid 833"), ("", "pid 833"), ("a" * 65, "pid 833")]
+    )
+    def test_a_master_of_a_supervisor_has_its_programs_name(self, root: Path, program: str, name: str) -> None:
+        """It becomes a part of a path, and the process itself can write it."""
+        (root / "proc/833/environ").write_bytes(f"A=1\0SUPERVISOR_PROCESS_NAME={program}\0".encode())
+        services = _services.read_services(lambda command: "", str(root))
+        assert {service.name: service.master for service in services} == {name: 833, "pid 993": 993}
+
     def test_a_master_of_a_supervisor_is_not_the_supervisors_unit(self, root: Path) -> None:
         """Though it is in its cgroup: its file starts something else, and its main process is another."""
         (root / "etc/systemd/system/jrn.service").write_text(

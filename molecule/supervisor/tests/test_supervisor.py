@@ -1,0 +1,279 @@
+"""The same role with the same variables, on a host that systemd does not run.
+
+The tests build on each other: the first ones find what the defaults made and a reboot left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from pathlib import Path
+
+import pytest
+from playbook_run import PlaybookRun
+
+SCENARIO = Path(__file__).parent.parent
+URLS = ["http://127.0.0.1:8000", "http://[::1]:8000"]
+HARD = "two\nlines ; # %(here)s %s \"double\" 'single' \\ $HOME `id` é"
+# What has a counterpart in supervisor or in the launcher, and what has none.
+VARIABLES = {
+    "gunicorn_workers": 3,
+    "gunicorn_bind": ["127.0.0.1:8000", "[::1]:8000", {"path": "/run/shop.sock", "group": "www-data", "mode": "0660"}],
+    "gunicorn_environment": {"HARD": HARD},
+    "gunicorn_secrets": {"TOKEN": f"s3cret {HARD}"},
+    "gunicorn_credentials": {"KEY": "hidden key"},
+    "gunicorn_service_directives": {"UMask": "0022", "MemoryMax": "2G", "ReadWritePaths": "/srv/media"},
+}
+
+
+def deploy(**variables):
+    return PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", json.dumps(variables))
+
+
+def failure(run):
+    """The one error of a run that failed."""
+    assert run.code == 2, run.output
+    (message,) = [result["message"] for result in run.results if result["failed"]]
+    return message
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.1)
+
+
+def get(host, url, *options):
+    command = "curl --silent --show-error --fail --globoff --max-time 20"
+    return host.check_output(" ".join([command, *options, url]))
+
+
+def about(host):
+    return json.loads(get(host, f"{URLS[0]}/about"))
+
+
+def serves(host):
+    return host.run(f"curl --silent --fail {URLS[0]}/").rc == 0
+
+
+def master(host):
+    """Its process id, or 0 where there is none, of which supervisorctl's exit code tells, too."""
+    return int(host.run("supervisorctl pid shop").stdout)
+
+
+def workers(host):
+    return set(host.check_output(f"pgrep --parent {master(host)}").split())
+
+
+def processes(host):
+    return master(host), workers(host)
+
+
+def state(host):
+    """What supervisor says of the program; its exit code is for the shell."""
+    return host.run("supervisorctl status shop").stdout.split()[1]
+
+
+def files(host):
+    """Every file that the role could touch, as it is."""
+    return host.check_output(
+        "find /etc/opt/shop /etc/supervisor /etc/logrotate.d /opt/shop -not -name '*.pyc' -not -name __pycache__"
+        " -printf '%p %y %l %m %u %g\\n' | sort; find /etc/opt/shop /etc/supervisor -type f | sort | xargs sha256sum"
+    )
+
+
+@contextlib.contextmanager
+def damaged(host, path, line):
+    """Have a line more at the end of a file on the host."""
+    host.check_output(f"cp --archive {path} /root/whole && echo %s >> {path}", line)
+    try:
+        yield
+    finally:
+        host.check_output(f"cp --archive /root/whole {path}")
+
+
+def test_systemd_does_not_run_this_host(host):
+    """Else all of this would prove nothing."""
+    assert host.check_output("cat /proc/1/comm") == "init"
+    assert not host.file("/run/systemd/system").exists
+    assert not host.exists("systemctl")
+
+
+def test_started_after_the_reboot(host):
+    """The host was rebooted before these tests: the service is up again by itself."""
+    uptime_before = float(host.file("/var/tmp/uptime-before-reboot").content_string.split()[0])
+    started = int(host.check_output("cut -d ' ' -f 22 /proc/1/stat")) / int(host.check_output("getconf CLK_TCK"))
+    assert started >= uptime_before
+    assert state(host) == "RUNNING"
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_page_answers(host, url):
+    """The project's page comes over IPv4 and over IPv6."""
+    assert "<h1>Hello from shop</h1>" in get(host, f"{url}/")
+
+
+def test_process_is_the_one_that_a_unit_would_have(host):
+    """The project's user, from its venv, in its directory, with no environment of others and no privileges."""
+    cores = int(host.check_output("nproc"))
+    pid, own = processes(host)
+    assert len(own) == 2 * cores + 1
+    assert {host.process.get(pid=int(each)).user for each in own | {pid}} == {"shop"}
+    assert host.check_output(f"readlink /proc/{pid}/cwd") == "/var/opt/shop"
+    status = dict(line.split(":\t", 1) for line in host.file(f"/proc/{pid}/status").content_string.splitlines())
+    assert (status["CapBnd"], status["NoNewPrivs"], status["Umask"]) == ("0" * 16, "1", "0027")
+    assert status["Groups"].split() == [status["Gid"].split()[0]]
+    environment = about(host)["environment"]
+    assert environment["PYTHONPATH"] == "/etc/opt/shop:/opt/shop"
+    assert environment["DJANGO_SETTINGS_MODULE"] == "settings"
+    assert (environment["HOME"], environment["USER"]) == ("/var/opt/shop", "shop")
+    assert "SUDO_USER" not in environment
+    log = host.file("/var/log/shop/gunicorn.log")
+    assert (log.user, log.group, log.mode) == ("shop", "shop", 0o640)
+
+
+def test_service_info_knows_it(host):
+    """By the program's name, with the requests that it counts."""
+    told = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=shop sample=0.1", check=False, become=True)
+    (service,) = told["services"]
+    assert (service["name"], service["unit"], service["user"]) == ("shop", None, "shop")
+    assert service["processes"][0]["pid"] == master(host)
+    assert service["workers"]["running"] == len(workers(host))
+    assert {each["address"] for each in service["sockets"]} == {"127.0.0.1:8000", "[::1]:8000"}
+    assert service["requests"]["source"] == "counters"
+
+
+def test_killed_master_comes_back(host):
+    """With workers of its own: those that it leaves behind would keep the addresses."""
+    before, orphans = processes(host)
+    assert host.run(f"kill -KILL {before}").rc == 0
+    wait_for(lambda: serves(host) and master(host) not in (0, before), 10)
+    assert not orphans & set(host.check_output("ps -e -o pid=").split())
+
+
+def test_commands_of_supervisor(host):
+    """What supervisorctl is for: stop, start, restart, and a reload that keeps the master."""
+    assert host.run("supervisorctl stop shop").rc == 0
+    assert not serves(host)
+    assert host.run("supervisorctl start shop").rc == 0
+    wait_for(lambda: serves(host))
+    before, old = processes(host)
+    assert host.run("supervisorctl signal HUP shop").rc == 0
+    wait_for(lambda: len(workers(host) - old) == len(old) and not workers(host) & old)
+    assert master(host) == before
+    assert "Hello from shop" in get(host, URLS[0])
+
+
+def test_logs_are_rotated(host):
+    """Without systemctl: all processes write to the new file, and go on."""
+    before = processes(host)
+    assert host.run("logrotate --force /etc/logrotate.d/gunicorn-shop").rc == 0
+    writing = "find /proc/[0-9]*/fd -lname '/var/log/shop*' -printf '%l\\n' | sort | uniq"
+    wait_for(lambda: host.check_output(writing) == "/var/log/shop/gunicorn.log")
+    assert host.file("/var/log/shop/gunicorn.log.1").exists
+    assert processes(host) == before
+
+
+def test_change_goes_live(host):
+    """All that has a counterpart takes effect; what has none is named; and a second run changes nothing."""
+    host.check_output("getent group www-data")
+    run = deploy(**VARIABLES)
+    assert run.code == 0, run.output
+    assert run.changed() == ["Have supervisor run what is wanted"]
+    (said,) = run.warnings()
+    assert "connections are refused while the service restarts" in said
+    assert "Ignored: gunicorn_service_directives (ReadWritePaths)." in said
+    assert "Not enforced, and only used to size the workers: gunicorn_service_directives (MemoryMax)." in said
+    assert len(workers(host)) == 3
+    assert host.check_output("stat --format='%U %G %a' /run/shop.sock") == "shop www-data 660"
+    assert "Hello from shop" in get(host, "http://localhost/", "--unix-socket /run/shop.sock")
+    assert host.check_output(f"grep Umask: /proc/{master(host)}/status").split() == ["Umask:", "0022"]
+    assert deploy(**VARIABLES).changed() == []
+
+
+def test_secrets_reach_the_application_and_nobody_else(host):
+    """Whatever is in a value, it arrives; no file, no command line and no word of supervisor has it."""
+    environment = about(host)["environment"]
+    assert environment["HARD"] == HARD
+    assert environment["TOKEN"] == VARIABLES["gunicorn_secrets"]["TOKEN"]
+    key = f"{environment['CREDENTIALS_DIRECTORY']}/KEY"
+    assert host.check_output(f"setpriv --reuid=shop --regid=shop --clear-groups cat {key}") == "hidden key"
+    assert host.check_output("stat --format=%a:%U /etc/opt/shop/secrets.env") == "600:root"
+    other = "setpriv --reuid=nobody --regid=nogroup --clear-groups"
+    found = host.run(
+        f"{other} grep --recursive --files-with-matches --no-messages --text -e s3cret -e 'hidden key'"
+        f" /etc /run /var/log /var/opt /proc/{master(host)}"
+    )
+    assert found.stdout == ""
+    told = "supervisorctl status; supervisorctl avail; supervisorctl tail shop; ps axww; cat /etc/supervisor/conf.d/*"
+    assert "s3cret" not in host.check_output(told)
+
+
+REFUSED = {
+    "directive": ({"gunicorn_service_directives": {"IPAddressDeny": "any"}}, "directives['IPAddressDeny']: 'any'"),
+    "manager": ({"gunicorn_service_manager": "systemd"}, "gunicorn_service_manager: 'systemd' can't be used"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_be_less_safe_is_refused(host, name):
+    """One clear error before anything is changed."""
+    variables, said = REFUSED[name]
+    before = files(host), processes(host)
+    message = failure(deploy(**{**VARIABLES, **variables}))
+    assert said in message
+    assert "Nothing was changed." in message
+    assert (files(host), processes(host)) == before
+
+
+def test_broken_application_does_not_touch_the_live_service(host):
+    """The same processes serve the same, and the application's own error is told."""
+    before = files(host), processes(host)
+    with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
+        message = failure(deploy(**VARIABLES, gunicorn_app_revision="broken"))
+    assert "RuntimeError: no shop today" in message.splitlines()[0]
+    assert "The live service was not touched." in message
+    assert "Hello from shop" in get(host, URLS[0])
+    assert (files(host), processes(host)) == before
+    assert host.run("find /run -name '*standin*' | grep .").rc == 1
+
+
+def test_what_fails_outside_goes_back(host):
+    """The files, the number of workers and the secrets are the previous ones, and the next run has nothing to do."""
+    before = files(host)
+    change = {"gunicorn_workers": 2, "gunicorn_secrets": {"TOKEN": "other"}, "gunicorn_health_timeout": 2}
+    message = failure(deploy(**{**VARIABLES, **change, "gunicorn_environment": {"ANSWERS": "inside only"}}))
+    assert "answers / with status 503" in message
+    assert "The previous configuration is live again." in message
+    assert files(host) == before
+    assert len(workers(host)) == 3
+    assert about(host)["environment"]["TOKEN"] == VARIABLES["gunicorn_secrets"]["TOKEN"]
+    assert deploy(**VARIABLES).changed() == []
+
+
+def test_what_runs_decides(host):
+    """A worker more by a signal is put right, though every file is as it was written."""
+    assert host.run("supervisorctl signal TTIN shop").rc == 0
+    wait_for(lambda: host.run("ls /run/gunicorn/shop/worker-*").stdout.count("worker-") == 4)
+    assert deploy(**VARIABLES).changed() == ["Have supervisor run what is wanted"]
+    assert len(workers(host)) == 3
+
+
+def test_stopped_and_not_at_boot(host):
+    """It is stopped, stays so when supervisor starts anew, and comes back when it is wanted again."""
+    stopped = {"gunicorn_service_state": "stopped", "gunicorn_service_enabled": False}
+    assert deploy(**VARIABLES, **stopped).code == 0
+    assert state(host) == "STOPPED"
+    # Debian's script only stops it at a restart, and does not wait for it at a stop.
+    assert host.run("service supervisor stop").rc == 0
+    wait_for(lambda: not host.file("/run/supervisord.pid").exists)
+    assert host.run("service supervisor start").rc == 0
+    wait_for(lambda: host.run("supervisorctl pid").rc == 0)
+    assert state(host) == "STOPPED"
+    assert deploy().code == 0
+    assert state(host) == "RUNNING"
+    assert not host.file("/run/shop.sock").exists
+    assert not host.file("/etc/opt/shop/secrets.env").exists
+    assert "Hello from shop" in get(host, URLS[1])

@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every change of a service is made of, whoever runs it: candidates, the way to live and back, and words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from typing import Callable, Iterator, Protocol
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _binds,
+    _files,
+    _health,
+    _hoststate,
+    _lock,
+    _running,
+    _venv_layout,
+)
+
+Run = Callable[[list], "tuple[int, str, str]"]  # command; exit code, output, errors
+
+LOCK_TIMEOUT = 600.0
+# One ask on one address; many of them fit into gunicorn_health_timeout.
+ANSWER_TIMEOUT = 10.0
+_LINES = 25
+# What the service's user made of its log may never end.
+_IN_TIME = ("timeout", "10")
+# Seconds after which nobody will come back to a virtual environment that nothing runs from.
+_ABANDONED = 3600.0
+
+
+class Wanted(Protocol):
+    """What a change needs to know of the service as it shall be."""
+
+    name: str
+    user: str
+    group: str
+    log_file: str
+    files: list[_files.WantedFile]
+    binds: tuple[_binds.Bind, ...]
+    venv: str
+    venv_directory: str
+    venv_backup: str
+    health: _health.Request
+    health_timeout: float
+
+
+class DeployError(Exception):
+    """The service could not be brought to what is wanted; the message says what is live now."""
+
+
+class Failed(Exception):
+    """A step failed; whoever called it knows what to put back."""
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One deployment of a project at a time; raises DeployError if another one does not end."""
+    try:
+        lock = _lock.take(f"service-{name}", LOCK_TIMEOUT)
+    except TimeoutError as error:
+        raise DeployError(f"{name}: {error}. Nothing was changed.") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def is_open(bind: _binds.Bind) -> bool:
+    """Whether somebody listens on an address."""
+    return _hoststate.is_listening(bind.family, bind.host, bind.port, bind.path)
+
+
+def read_running(name: str, pid: int) -> _running.Running:
+    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
+    deadline = time.monotonic() + 5
+    while True:
+        running = _running.read(name, pid)
+        if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
+            return running
+        time.sleep(0.2)
+
+
+class Change:
+    """The steps of a change that are the same for every manager of services."""
+
+    def __init__(self, wanted: Wanted, journal: str, venv_directory: str, run: Run) -> None:
+        self.wanted = wanted
+        self.journal = journal
+        self.run = run
+        self.log_size = self._log_size()
+        # Virtual environments that only the old service needs, or the way back.
+        self.used = {venv_directory, wanted.venv_backup}
+
+    def _stage(self) -> None:
+        try:
+            _files.stage(self.wanted.files)
+        except OSError as error:
+            self._drop()
+            text = f"{self.wanted.name}: {error.filename or 'a file'} can't be written: {error.strerror}"
+            raise DeployError(f"{text}. The live service was not touched.") from None
+
+    def _drop(self) -> None:
+        """Forget the candidates. The venv is the one that was, unless an earlier run began to switch to this one."""
+        _files.unstage(self.wanted.files)
+        if self.wanted.venv_backup:
+            _venv_layout.restore(self.wanted.venv, self.wanted.venv_backup)
+        if self.wanted.venv_directory != os.path.realpath(self.wanted.venv):
+            _venv_layout.discard(self.wanted.venv_directory)
+
+    def _promote_files(self) -> None:
+        """Let what is new be the live one; from here on there is a way back to keep."""
+        wanted = self.wanted
+        try:
+            if _files.read_journal(self.journal)["venv"] is None:
+                _files.note(self.journal, venv=_venv_layout.what_stands(wanted.venv))
+            _files.promote(wanted.files, self.journal)
+            _venv_layout.switch_link(wanted.venv, wanted.venv_directory)
+        except OSError as error:
+            raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
+
+    def _put_back(self) -> None:
+        """Have the files and the virtual environment that were there; to be followed by commit."""
+        stood = _files.read_journal(self.journal)["venv"]
+        _files.go_back(self.journal)
+        if stood is not None:
+            _venv_layout.put_back(self.wanted.venv, stood)
+        self._drop()
+
+    def _forget_way_back(self) -> None:
+        _files.unstage(self.wanted.files)
+        _files.commit(self.journal)
+        for leftover in _venv_layout.leftovers(self.wanted.venv):
+            # One that was just built may be another run's, which waits for its turn.
+            ours = leftover in self.used or ".gunicorn-swap-" in leftover
+            if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
+                _venv_layout.discard(leftover)
+
+    def _verify(self) -> None:
+        """Ask on each real address, and compare what runs with what was asked for; raises Failed."""
+        deadline = time.monotonic() + self.wanted.health_timeout
+        while True:
+            problems = self._problems()
+            if not problems:
+                return
+            if time.monotonic() > deadline:
+                raise Failed("; ".join(problems))
+            time.sleep(0.2)
+
+    def _problems(self) -> list[str]:
+        """What is not as wanted, an address that does not answer first."""
+        timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
+        asked = (_health.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
+        return [problem for problem in asked if problem] or self._differences()
+
+    def _differences(self) -> list[str]:
+        """How what runs differs from what is wanted."""
+        raise NotImplementedError
+
+    # Words
+
+    def _log_size(self) -> int:
+        code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self.wanted.log_file)
+        return int(output) if code == 0 and output.strip().isdigit() else 0
+
+    def _new_in_log(self) -> str:
+        """What the log got since the change began."""
+        return self._as_user("tail", f"--bytes=+{self.log_size + 1}", self.wanted.log_file)[1]
+
+    def _as_user(self, *command: str) -> tuple[int, str, str]:
+        """The log is the user's, who could make it a link to a file that only root may read."""
+        if self.wanted.log_file == "-":
+            return 1, "", ""
+        user, group = self.wanted.user, self.wanted.group
+        return self.run([*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command])
+
+
+# A traceback and the error that ends it.
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n|\n)*(\S.*)", re.MULTILINE)
+# How Gunicorn says that a worker, which said more, did not start.
+_FOLLOW_UP = "gunicorn.errors.HaltServer"
+
+
+def _tracebacks(text: str) -> list[re.Match]:
+    return [found for found in _TRACEBACK.finditer(text) if not found[1].startswith(_FOLLOW_UP)]
+
+
+def summary(failure: Failed, said: dict[str, str]) -> str:
+    """The application's own error where there is one, else what the step said."""
+    errors = [found[1].strip() for text in said.values() for found in _tracebacks(text)[-1:]]
+    return errors[0] if errors else str(failure)
+
+
+def quoted(said: dict[str, str]) -> str:
+    """The last traceback of each, or its last lines."""
+    return "\n".join(f"{title}:\n{_excerpt(text)}" for title, text in said.items() if text.strip())
+
+
+def _excerpt(text: str) -> str:
+    found = _tracebacks(text)
+    part = found[-1].group() if found else text
+    return "\n".join(part.rstrip().splitlines()[-_LINES:])

@@ -1,0 +1,348 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_supervised_service
+short_description: Bring a Gunicorn service under supervisor to a new configuration, or back
+version_added: 0.1.0
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+description:
+  - Does on a host without systemd what M(pyweb.gunicorn.gunicorn_service) does on one with it. This is the last step
+    of the role P(pyweb.gunicorn.gunicorn#role) there.
+  - A change is tried first. While the live service goes on, the new configuration is started on a unix socket of its
+    own, as the same user; its workers ask the application one request in-process before they accept a connection. If
+    they fail, the live service, its files and its virtual environment stay as they were.
+  - Then the files and the link of the virtual environment become the new ones, and supervisor restarts the service. The
+    health request on every address, and the running master's command line, version and number of workers decide whether
+    it stays. Otherwise everything is put back.
+  - Nobody holds the sockets while the service restarts, so connections are refused for that moment.
+  - One deployment of a service at a time; a second one waits. One that was killed is ended by the next.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
+    support: full
+    details: Of secrets and credentials nothing is shown.
+  idempotent:
+    description: A second run with the same arguments indicates no change.
+    support: full
+options:
+  name:
+    description: The program's name.
+    type: str
+    required: true
+  description:
+    description: What the service is, for who reads the program's file.
+    type: str
+    default: ""
+  state:
+    description: Whether the service shall run.
+    type: str
+    choices: [started, stopped]
+    default: started
+  enabled:
+    description: Whether supervisor starts the service when it starts itself, as at boot.
+    type: bool
+    default: true
+  user:
+    description: The user that the service runs as; the log is read as that one.
+    type: str
+    required: true
+  group:
+    description: The group that the service runs as, and that may read the configuration.
+    type: str
+    required: true
+  directory:
+    description: The service's working directory.
+    type: path
+    required: true
+  environment:
+    description: The service's environment variables, all values as strings. Secrets belong into O(secrets).
+    type: dict
+    default: {}
+  service_directives:
+    description: >-
+      Directives of a unit of systemd, of which C(UMask), C(NoNewPrivileges) and C(OOMScoreAdjust) take effect, without
+      them systemd's defaults.
+    type: dict
+    default: {}
+  launcher:
+    description:
+      - The text of the program that supervisor starts as root, and that becomes the service's master as its user.
+      - It is called with the path of a description (JSON) and a hash, which the service shall have in its environment
+        as E(GUNICORN_CONFIGURATION).
+    type: str
+    required: true
+  configuration:
+    description:
+      - The text of C(gunicorn.conf.py), which says in C(running.json) of the runtime directory what runs, and makes a
+        file C(worker-PID) for each worker that accepts connections.
+    type: str
+    required: true
+  config_directory:
+    description: Where C(gunicorn.conf.py), C(gunicorn.launch.py), C(secrets.env) and C(credentials) stand.
+    type: path
+    required: true
+  secrets:
+    description: The text of the environment file with secrets; C(@SECRETS@) in it becomes a hash. Empty for no file.
+    type: str
+    default: ""
+  credentials:
+    description: Names and contents of the credentials, as JSON in Base64.
+    type: str
+    default: e30=
+  logrotate:
+    description: The text of logrotate's file for the logs, written after a change that worked. Empty for no file.
+    type: str
+    default: ""
+  log_file:
+    description: Gunicorn's error log, of which errors show the end; V(-) for what supervisor writes to its own log.
+    type: str
+    default: "-"
+  binds:
+    description: The addresses as Gunicorn's C(--bind) takes them; the health request is sent to each.
+    type: list
+    elements: str
+    required: true
+  socket_directives:
+    description: >-
+      What M(pyweb.gunicorn.gunicorn_plan_info) returns under this name; of it C(BindIPv6Only), and C(SocketUser),
+      C(SocketGroup) and C(SocketMode) of unix sockets.
+    type: dict
+    default: {}
+  command:
+    description: The command line that the running master must have.
+    type: list
+    elements: str
+    required: true
+  trial_command:
+    description: The same with the candidates' paths.
+    type: list
+    elements: str
+    required: true
+  workers:
+    description: The number of workers that the running master must have.
+    type: int
+    required: true
+  venv:
+    description: The virtual environment's path, as O(command) names it.
+    type: path
+    required: true
+  venv_directory:
+    description: The directory that O(venv) shall be, or shall be a link to; from M(pyweb.gunicorn.gunicorn_venv).
+    type: path
+    required: true
+  venv_backup:
+    description: What O(venv) was before it was changed in place, if it was; from M(pyweb.gunicorn.gunicorn_venv).
+    type: str
+    default: ""
+  venv_fingerprint:
+    description: A hash of what is installed; from M(pyweb.gunicorn.gunicorn_venv).
+    type: str
+    default: ""
+  gunicorn_version:
+    description: The version that the running master must have.
+    type: str
+    default: ""
+  stop_timeout:
+    description: Seconds that the service may take to finish its requests when it stops; more than Gunicorn's own.
+    type: int
+    default: 40
+  health:
+    description: The health request.
+    type: dict
+    required: true
+    suboptions:
+      path:
+        description: Its path.
+        type: str
+        default: /
+      host:
+        description: Its header Host.
+        type: str
+        default: localhost
+      statuses:
+        description: The statuses that are accepted. Without any, all below 500 are.
+        type: list
+        elements: int
+        default: []
+      scheme:
+        description: How the service is spoken to. For V(tcp) a connection is enough.
+        type: str
+        choices: [http, https, tcp]
+        default: http
+      timeout:
+        description: Seconds within which it must succeed on every address.
+        type: int
+        default: 30
+requirements:
+  - supervisor 4 from the distribution
+  - Python 3.9 or newer as C(/usr/bin/python3)
+  - setpriv
+  - root on the managed host
+seealso:
+  - module: pyweb.gunicorn.gunicorn_service
+  - module: pyweb.gunicorn.gunicorn_venv
+"""
+
+EXAMPLES = r"""
+- name: Bring the service to what is wanted
+  pyweb.gunicorn.gunicorn_supervised_service:
+    name: mysite
+    user: mysite
+    group: mysite
+    directory: /var/opt/mysite
+    environment: {PYTHONPATH: "/etc/opt/mysite:/opt/mysite", DJANGO_SETTINGS_MODULE: settings}
+    launcher: "{{ lookup('ansible.builtin.file', 'gunicorn.launch.py') }}"
+    configuration: "{{ lookup('ansible.builtin.template', 'gunicorn.conf.py.j2') }}"
+    config_directory: /etc/opt/mysite
+    binds: ["127.0.0.1:8000"]
+    command: [/opt/mysite/venv/bin/gunicorn, --config=/etc/opt/mysite/gunicorn.conf.py, --workers=5, mysite.wsgi]
+    trial_command:
+      [/opt/mysite/venv/bin/gunicorn, --config=/etc/opt/mysite/.candidate.gunicorn.conf.py, --workers=5, mysite.wsgi]
+    workers: 5
+    venv: /opt/mysite/venv
+    venv_directory: /opt/mysite/venv
+    gunicorn_version: 27.0.1
+    health:
+      path: /health
+  become: true
+"""
+
+RETURN = r"""
+reasons:
+  description: What was not as wanted, a sentence each; empty where nothing was changed.
+  returned: success
+  type: list
+  elements: str
+  sample: ["the number of workers is 3, not 5"]
+"""
+
+import base64
+import json
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _binds,
+    _change,
+    _files,
+    _health,
+    _hoststate,
+    _secret_files,
+    _supervised,
+    _supervisor,
+    _switch,
+)
+
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "description": {"type": "str", "default": ""},
+    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    "enabled": {"type": "bool", "default": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "directory": {"type": "path", "required": True},
+    "environment": {"type": "dict", "default": {}},
+    "service_directives": {"type": "dict", "default": {}},
+    "launcher": {"type": "str", "required": True},
+    "configuration": {"type": "str", "required": True},
+    "config_directory": {"type": "path", "required": True},
+    "secrets": {"type": "str", "default": "", "no_log": True},
+    "credentials": {"type": "str", "default": "e30=", "no_log": True},
+    "logrotate": {"type": "str", "default": ""},
+    "log_file": {"type": "str", "default": "-"},
+    "binds": {"type": "list", "elements": "str", "required": True},
+    "socket_directives": {"type": "dict", "default": {}},
+    "command": {"type": "list", "elements": "str", "required": True},
+    "trial_command": {"type": "list", "elements": "str", "required": True},
+    "workers": {"type": "int", "required": True},
+    "venv": {"type": "path", "required": True},
+    "venv_directory": {"type": "path", "required": True},
+    "venv_backup": {"type": "str", "default": ""},
+    "venv_fingerprint": {"type": "str", "default": ""},
+    "gunicorn_version": {"type": "str", "default": ""},
+    "stop_timeout": {"type": "int", "default": 40},
+    "health": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            "path": {"type": "str", "default": "/"},
+            "host": {"type": "str", "default": "localhost"},
+            "statuses": {"type": "list", "elements": "int", "default": []},
+            "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
+            "timeout": {"type": "int", "default": 30},
+        },
+    },
+}
+
+
+def wanted_from(given: dict) -> _supervised.Wanted:
+    """What the module's arguments ask for; raises ValueError for what can't be said to supervisor."""
+    name, folder = given["name"], given["config_directory"]
+    binds = _binds.parse_binds(given["binds"], given["user"], given["group"])
+    secret_files, secrets_hash = _secret_files.secret_files(given["secrets"], given["credentials"], folder)
+    credentials = sorted(json.loads(base64.b64decode(given["credentials"])))
+    sockets = _supervised.describe_sockets(binds, given["socket_directives"])
+    live = _supervised.describe(name, given, sockets, credentials)
+    description = json.dumps(live, indent=2, sort_keys=True) + "\n"
+    options = (name, folder, given["enabled"], given["stop_timeout"])
+    texts = (given["launcher"], given["configuration"], given["venv_fingerprint"], description)
+    configuration_hash = _switch.digest(*texts, json.dumps(_supervised.program_options(*options, "")))
+    program = _supervisor.program_text(
+        name, given["description"], _supervised.program_options(*options, configuration_hash)
+    )
+    group, health = _hoststate.group_id(given["group"]), given["health"]
+    return _supervised.Wanted(
+        name=name,
+        started=given["state"] == "started",
+        user=given["user"],
+        group=given["group"],
+        log_file=given["log_file"],
+        configuration=_files.WantedFile(os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, group),
+        launcher=_files.WantedFile(os.path.join(folder, _supervised.LAUNCHER), given["launcher"]),
+        description=_files.WantedFile(os.path.join(folder, _supervised.DESCRIPTION), description, 0o640, group),
+        program=_files.WantedFile(os.path.join(_supervisor.PROGRAMS, f"{name}.conf"), program),
+        logrotate=_files.WantedFile(f"/etc/logrotate.d/gunicorn-{name}", given["logrotate"] or None),
+        secret_files=tuple(secret_files),
+        trial=json.dumps(_supervised.describe_trial(name, live, given["trial_command"])),
+        binds=tuple(binds),
+        argv=tuple(given["command"]),
+        workers=given["workers"],
+        venv=given["venv"],
+        venv_directory=os.path.realpath(given["venv_directory"]),
+        venv_backup=given["venv_backup"],
+        gunicorn_version=given["gunicorn_version"],
+        configuration_hash=configuration_hash,
+        secrets_hash=secrets_hash,
+        stop_timeout=given["stop_timeout"],
+        health=_health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"])),
+        health_timeout=health["timeout"],
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    os.umask(0o022)
+    try:
+        wanted = wanted_from(module.params)
+        diff = _files.differences(wanted.all_files)
+        if module.check_mode:
+            decision = _supervised.decide(wanted, _supervised.observe(wanted, _supervisor.this_supervisor()))
+        else:
+            decision = _supervised.deploy(wanted, module.run_command)
+    except (_change.DeployError, _secret_files.NotOurs, _supervisor.SupervisorError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
