@@ -58,11 +58,16 @@ class Failed(Exception):
     """A step failed; whoever called it knows what to put back."""
 
 
+def lock_name(name: str) -> str:
+    """The lock on all that concerns one service."""
+    return f"service-{name}"
+
+
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """One deployment of a project at a time; raises DeployError if another one does not end."""
     try:
-        lock = _lock.take(f"service-{name}", LOCK_TIMEOUT)
+        lock = _lock.take(lock_name(name), LOCK_TIMEOUT)
     except TimeoutError as error:
         raise DeployError(f"{name}: {error}. Nothing was changed.") from None
     try:
@@ -143,9 +148,12 @@ class Change:
 
     def _verify(self) -> None:
         """Ask on each real address, and compare what runs with what was asked for; raises Failed."""
+        self._wait_until_without(self._problems)
+
+    def _wait_until_without(self, read_problems: Callable[[], list[str]]) -> None:
         deadline = time.monotonic() + self.wanted.health_timeout
         while True:
-            problems = self._problems()
+            problems = read_problems()
             if not problems:
                 return
             if time.monotonic() > deadline:
@@ -154,9 +162,13 @@ class Change:
 
     def _problems(self) -> list[str]:
         """What is not as wanted, an address that does not answer first."""
+        return self._unanswered() or self._differences()
+
+    def _unanswered(self) -> list[str]:
+        """What is wrong with the answers on the real addresses."""
         timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
         asked = (_health.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
-        return [problem for problem in asked if problem] or self._differences()
+        return [problem for problem in asked if problem]
 
     def _differences(self) -> list[str]:
         """How what runs differs from what is wanted."""

@@ -6,7 +6,8 @@
 
 While the live service goes on, a stand-in starts with the new configuration, on the same sockets. Only once its workers
 have answered the application's own request do files change and does the live service restart; the stand-in serves
-meanwhile. systemd holds the sockets, so that nobody is refused.
+meanwhile. systemd holds the sockets, so that nobody is refused. A service that was made by hand and opened its
+addresses itself shares them with systemd for that time.
 """
 
 from __future__ import annotations
@@ -18,8 +19,16 @@ import re
 import shutil
 import stat
 import time
+from typing import Callable
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _files, _hoststate, _running, _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _adoption,
+    _binds,
+    _files,
+    _hoststate,
+    _running,
+    _switch,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import (
     Change,
     DeployError,
@@ -36,9 +45,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Deci
 RUNTIME_UNITS = "/run/systemd/system"
 
 
-def journal_of(wanted: Wanted) -> str:
+def journal_of(name: str) -> str:
     """Where a change notes how to go back: beside the unit, where nobody but root can write."""
-    return os.path.join(_hoststate.UNIT_DIRECTORY, f".{wanted.name}.gunicorn-switch.json")
+    return os.path.join(_hoststate.UNIT_DIRECTORY, f".{name}.gunicorn-switch.json")
 
 
 def observe(wanted: Wanted, run: Run) -> Observed:
@@ -55,31 +64,43 @@ def observe(wanted: Wanted, run: Run) -> Observed:
         addresses=_switch.socket_addresses(_files.read(wanted.socket.path)),
         closed=tuple(bind.listen_stream for bind in wanted.binds if not is_open(bind)) if sockets.active else (),
         venv_directory=os.path.realpath(wanted.venv),
-        interrupted=os.path.lexists(journal_of(wanted)),
+        interrupted=os.path.lexists(journal_of(wanted.name)),
     )
 
 
-def deploy(wanted: Wanted, run: Run) -> Decision:
-    """Do what there is to do; raises DeployError."""
+def deploy(wanted: Wanted, run: Run, tell: Callable[[str], None]) -> Decision:
+    """Do what there is to do, and tell what a person should know of it; raises DeployError."""
     with locked(wanted.name):
         observed = observe(wanted, run)
+        if _shares_addresses(observed):
+            Deployment(wanted, observed, run, tell).leave_alone()
+            observed = observe(wanted, run)
         decision = _switch.decide(wanted, observed)
         if decision.reasons:
-            Deployment(wanted, observed, run).carry_out(decision)
+            Deployment(wanted, observed, run, tell).carry_out(decision)
         return decision
+
+
+def _shares_addresses(observed: Observed) -> bool:
+    """Whether a run was killed while systemd had opened the addresses of a service that was made by hand, too."""
+    return observed.running is not None and observed.socket.path.startswith(f"{RUNTIME_UNITS}/")
 
 
 class Deployment(Change):
     """One change of one service, and the way back."""
 
-    def __init__(self, wanted: Wanted, observed: Observed, run: Run) -> None:
-        super().__init__(wanted, journal_of(wanted), observed.venv_directory, run)
+    def __init__(self, wanted: Wanted, observed: Observed, run: Run, tell: Callable[[str], None]) -> None:
+        super().__init__(wanted, journal_of(wanted.name), observed.venv_directory, run)
         self.wanted: Wanted = wanted
         self.before = observed
+        self.tell = tell
         self.service = f"{wanted.name}.service"
         self.socket = f"{wanted.name}.socket"
         self.standin = f"{wanted.name}-standin.service"
         self.began = time.time()
+        # Of a service that was made by hand
+        self.adoption: _adoption.Adoption | None = None
+        self.not_shared = ""
 
     def carry_out(self, decision: Decision) -> None:
         """Switch, or do the little that needs no new process; raises DeployError."""
@@ -127,13 +148,16 @@ class Deployment(Change):
 
     def _change(self) -> None:
         """Try it beside the live service, then let it take over."""
-        held = self.before.socket.active
         self._stage()
+        self._share_addresses()
         try:
-            self._start_standin(held)
+            self._start_standin()
+            if self.adoption:
+                self.adoption.hand_over()
+                self._wait_until_without(self._unanswered)
         except (Failed, OSError) as failure:
             said = self._what_was_said(self.standin)
-            self._stop_standin()
+            self._end_trial()
             text = f"{self.wanted.name} was tried and does not work: {summary(failure, said)}"
             if self.before.interrupted:
                 self._go_back()
@@ -143,14 +167,16 @@ class Deployment(Change):
             self._drop()
             raise DeployError(f"{text}. The live service was not touched.\n{quoted(said)}") from None
         try:
+            self._spare_socket_files()
             self._promote()
             self._arrange_sockets()
-            # With a service that was made by hand and holds its addresses itself, systemd opens them in between.
             self._systemctl("restart", self.service)
+            self._end_sharing()
             self._stop_standin()
             self._verify()
         except (Failed, OSError) as failure:
             said = self._what_was_said(self.service)
+            self._end_sharing()
             if self.before.addresses != {bind.listen_stream for bind in self.wanted.binds}:
                 # It would hold addresses that are to be opened again.
                 self._stop_standin()
@@ -162,32 +188,112 @@ class Deployment(Change):
                 now = "The previous configuration is back, and does not start either; the stand-in serves, if it can"
             raise DeployError(f"{text}. {now}.\n{quoted(said)}") from None
         self._finish()
+        if self.not_shared:
+            # systemd opened the addresses once the service had gone.
+            self.tell(f"{self.service} refused connections for a moment while it was replaced: {self.not_shared}.")
+
+    # A service that was made by hand
+
+    def _share_addresses(self) -> None:
+        """Make room for systemd on the addresses of a service that opened them itself, where the kernel lets us."""
+        running = self.before.running
+        if running is None or running.holds_sockets or self.before.socket.active:
+            return
+        try:
+            adoption = _adoption.Adoption(self.service, running.pid, self.wanted.binds)
+            adoption.share()
+            self.adoption = adoption
+        except _adoption.NotShared as reason:
+            self.not_shared = str(reason)
+
+    def _spare_socket_files(self) -> None:
+        """Gunicorn removes the files of its sockets when it ends, which are systemd's by now.
+
+        Without its master it can't. The workers then end on their own, each after the request that it is at.
+        """
+        if self.adoption and self.adoption.paths:
+            text = "ExecStop=\nExecStop=-+/bin/kill -KILL $MAINPID\nKillMode=control-group\n"
+            _write_runtime_unit(self._sparing_drop_in, f"[Service]\n{text}")
+
+    @property
+    def _sparing_drop_in(self) -> str:
+        return f"{self.service}.d/gunicorn-adoption.conf"
+
+    def _end_sharing(self) -> None:
+        """Forget the service that was made by hand: it has ended."""
+        if self.adoption:
+            self.adoption.close()
+            self.adoption = None
+        self._remove_adopting_units()
+
+    def _remove_adopting_units(self) -> None:
+        _files.remove(os.path.join(RUNTIME_UNITS, self.socket))
+        drop_in = os.path.join(RUNTIME_UNITS, self._sparing_drop_in)
+        if os.path.lexists(drop_in):
+            _files.remove(drop_in)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(drop_in))
+            self.run(["systemctl", "daemon-reload"])
+
+    def leave_alone(self) -> None:
+        """Take back what a killed run had begun with a service that was made by hand."""
+        with contextlib.suppress(_adoption.NotShared):
+            self.adoption = _adoption.Adoption(self.service, self.before.service.main_pid, self.wanted.binds)
+        self._end_trial()
+
+    def _end_trial(self) -> None:
+        """End the stand-in, and have the live service alone on its addresses again."""
+        if self.adoption:
+            self.adoption.take_back(self._read_unit(self.standin).main_pid)
+        self._stop_standin()
+        if os.path.lexists(os.path.join(RUNTIME_UNITS, self.socket)):
+            self.run(["systemctl", "stop", self.socket])
+            self.run(["systemctl", "reset-failed", self.socket])
+            self._remove_adopting_units()
+            self.run(["systemctl", "daemon-reload"])
+        if self.adoption:
+            self.adoption.unshare()
+            self.adoption = None
 
     # Steps
 
-    def _start_standin(self, held: bool) -> None:
-        """Start the stand-in on the live sockets, or on one of its own where systemd does not hold those."""
+    def _start_standin(self) -> None:
+        """Start the stand-in on the addresses of the live service, or on one of its own where it can't have those."""
         if self.before.standin.exists:
             self._stop_standin()
         _write_runtime_unit(self.standin, self.wanted.standin_unit)
-        if held:
+        sockets = self._write_standins_socket()
+        if sockets != self._standins_own:
             # What an administrator adds to the service belongs to the trial, too.
             for path in glob.glob(os.path.join(_hoststate.UNIT_DIRECTORY, f"{self.service}.d", "*.conf")):
                 _write_runtime_unit(f"{self.standin}.d/{os.path.basename(path)}", _files.read(path) or "")
-            sockets = " ".join([self.socket, *(os.path.basename(path) for path in self._added_units())])
-            _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={sockets}\n")
-        else:
+            names = " ".join([sockets, *(os.path.basename(path) for path in self._added_units())])
+            _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={names}\n")
+        self._systemctl("daemon-reload")
+        if not self.before.socket.active:
+            self._systemctl("start", sockets)
+        self._systemctl("start", self.standin)
+
+    @property
+    def _standins_own(self) -> str:
+        return f"{self.wanted.name}-standin.socket"
+
+    def _write_standins_socket(self) -> str:
+        """Write what the stand-in's sockets come from, if that is not there; returns the unit's name."""
+        if self.adoption:
+            moved, ipv6_only = self.adoption.moved, self.adoption.ipv6_only
+            text = _switch.beside_unit(self.wanted.socket.content or "", self.standin, moved, ipv6_only)
+            _write_runtime_unit(self.socket, text)
+        elif not self.before.socket.active:
             address = f"/run/gunicorn-{self.wanted.name}-standin.sock"
             text = f"[Socket]\nListenStream={address}\nSocketMode=0600\nRemoveOnStop=yes\n"
-            _write_runtime_unit(f"{self.wanted.name}-standin.socket", text)
-        self._systemctl("daemon-reload")
-        if not held:
-            self._systemctl("start", f"{self.wanted.name}-standin.socket")
-        self._systemctl("start", self.standin)
+            _write_runtime_unit(self._standins_own, text)
+            return self._standins_own
+        return self.socket
 
     def _stop_standin(self) -> None:
         """Let the stand-in finish its requests, and leave nothing of it."""
-        units = [self.standin, f"{self.wanted.name}-standin.socket"]
+        units = [self.standin, self._standins_own]
         present = [unit for unit in units if os.path.lexists(os.path.join(RUNTIME_UNITS, unit))]
         if not present:
             return
@@ -283,8 +389,18 @@ class Deployment(Change):
             # To enable what is enabled in part enables it whole.
             self._systemctl("enable" if wanted.enabled else "disable", self.service, self.socket)
         self._remove_gone_socket_files()
+        self._remove_adopting_units()
+        _adoption.forget_names([bind.path for bind in wanted.binds if bind.path])
+        self._keep_what_was_made_by_hand()
         _files.put(wanted.logrotate)
         self._forget_way_back()
+
+    def _keep_what_was_made_by_hand(self) -> None:
+        """The way back ends here; what is not the role's stays all the same, where systemd does not read it."""
+        for file in (self.wanted.unit, self.wanted.socket, self.wanted.configuration):
+            previous = _files.read(_files.beside(file.path, _files.PREVIOUS))
+            if previous is not None and not _switch.is_ours(previous):
+                self.tell(f"{file.path} was made by hand; it is kept as {_files.keep_previous(file.path)}.")
 
     def _go_back(self) -> bool:
         """Put back what was there, and run it if it ran; returns whether what ran runs again."""

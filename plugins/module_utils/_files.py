@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 CANDIDATE = ".candidate."
 PREVIOUS = ".previous."
+# Not a name that systemd takes for a unit's.
+KEPT = ".by-hand"
 
 
 class WantedFile(NamedTuple):
@@ -149,6 +151,21 @@ def go_back(journal: str) -> None:
     for path in known:
         if not known[path]:
             remove(path)
+
+
+def keep_previous(path: str) -> str:
+    """Keep what a change replaced beside it, for good, where a person finds it; returns the path.
+
+    What was kept before stays, under its name; a change that was killed here has one copy all the same.
+    """
+    previous = beside(path, PREVIOUS)
+    kept, number = path + KEPT, 1
+    while os.path.lexists(kept) and not os.path.samestat(os.lstat(kept), os.lstat(previous)):
+        number += 1
+        kept = f"{path}{KEPT}.{number}"
+    if not os.path.lexists(kept):
+        os.link(previous, kept, follow_symlinks=False)
+    return kept
 
 
 def commit(journal: str, **items: object) -> None:

@@ -18,6 +18,9 @@ from typing import Callable, NamedTuple
 
 # Where an administrator's units stand, and the role's
 UNIT_DIRECTORY = "/etc/systemd/system"
+# Prefix of the name under which systemd opens a unix socket beside a server's. The kernel goes on to call it by that
+# once its file has taken the path of the server's.
+BESIDE = ".beside."
 _SHOW = ("Id", "LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "FragmentPath", "Listen")
 
 
@@ -181,8 +184,10 @@ def parent_of(pid: int | str, root: str = "/") -> int:
 def is_listening(family: int, host: str | None, port: int | None, path: str | None, root: str = "/") -> bool:
     """Whether the kernel has a listening socket on just this address."""
     if path is not None:
+        folder, name = os.path.split(path)
+        beside = os.path.join(folder, BESIDE + name)
         # flags 00010000: it accepts connections
-        wanted = re.compile(rf"\S+: \S+ \S+ 00010000 .* {re.escape(path)}\Z")
+        wanted = re.compile(rf"\S+: \S+ \S+ 00010000 .* ({re.escape(path)}|{re.escape(beside)})\Z")
         return any(wanted.match(line) for line in _lines(root, "proc/net/unix"))
     packed = socket.inet_pton(family, host or "")
     words = struct.unpack(f"={len(packed) // 4}I", packed)

@@ -17,18 +17,37 @@ def take(name: str, wait: float) -> int:
 
     TimeoutError after `wait` seconds.
     """
+    path = path_of(name)
+    deadline = time.monotonic() + wait
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if _locks(descriptor) and _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+        if time.monotonic() >= deadline:
+            raise TimeoutError(f"another run did not end within {wait:g} s")
+        time.sleep(0.2)
+
+
+def path_of(name: str) -> str:
+    """The file that a lock is on; who holds the lock may remove it."""
     owner = os.geteuid()
     # Where only root can put a file, nobody else can hold the lock. Ordinary users have their own.
     folder = "/run" if owner == 0 and os.path.isdir("/run") else tempfile.gettempdir()
-    path = os.path.join(folder, f"gunicorn-{owner}-{name}.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise TimeoutError(f"another run did not end within {wait:g} s") from None
-            time.sleep(0.2)
+    return os.path.join(folder, f"gunicorn-{owner}-{name}.lock")
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    """Whether the file is still there: a lock on one that was removed keeps nobody out."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False

@@ -10,6 +10,7 @@ Source of the layout: the book "Deploying Django on a single Debian or Ubuntu se
 from __future__ import annotations
 
 import errno
+import glob
 import math
 import os
 import re
@@ -20,7 +21,9 @@ from typing import Callable, NamedTuple
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _adoption,
     _binds,
+    _files,
     _hostfacts,
     _hoststate,
     _limits,
@@ -30,6 +33,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _sizing,
     _sizing_info,
     _supervisor,
+    _switch,
     _validation,
     _venv,
 )
@@ -291,6 +295,7 @@ def _read_service(name: str, run: Callable[[list[str]], str], manager: str) -> t
     service, sockets = _hoststate.read_units([f"{name}.service", f"{name}.socket"], run).values()
     _check_unit(name, ".service", service)
     _check_unit(name, ".socket", sockets)
+    _check_drop_ins(name)
     return service, sockets
 
 
@@ -300,11 +305,24 @@ def _check_unit(name: str, suffix: str, unit: _hoststate.Unit) -> None:
             "gunicorn_service_name", name, f"a unit that is not masked (systemctl unmask {name}{suffix})"
         )
     ours = os.path.join(_hoststate.UNIT_DIRECTORY, name + suffix)
-    if unit.exists and unit.path != ours:
+    if unit.exists and unit.path != ours and not _switch.is_ours(_files.read(unit.path)):
         source = unit.path or "generated"
         raise InvalidValue(
             "gunicorn_service_name", name, f"a name which no other unit of the host has (it is {source})"
         )
+
+
+def _check_drop_ins(name: str) -> None:
+    """The role can't take a service over whose drop-ins go on to say how it is started."""
+    unit = os.path.join(_hoststate.UNIT_DIRECTORY, f"{name}.service")
+    text = _files.read(unit)
+    if text is None or _switch.is_ours(text):
+        return
+    for path in sorted(glob.glob(os.path.join(glob.escape(f"{unit}.d"), "*.conf"))):
+        for directive in re.findall(r"^[ \t]*(\w+)[ \t]*=", _files.read(path) or "", re.MULTILINE):
+            if directive in _ROLES_OWN:
+                expected = f"no {directive}= in its drop-ins ({path}): the role's variables say that"
+                raise InvalidValue("gunicorn_service_name", name, expected)
 
 
 def _check_accounts(wanted: Wanted) -> _hoststate.Account | None:
@@ -332,16 +350,19 @@ def _check_addresses(name: str, binds: list[_binds.Bind], service: _hoststate.Un
     """Find out now what would else end the start: an address that the host lacks, or that another process holds."""
     ours = sockets.listen if sockets.active else ()
     ports = {address.rpartition(":")[2] for address in ours}
+    held: set = set()
+    if service.active and not sockets.active:
+        # A service that was made by hand and holds its addresses itself hands them over, or gives them up when it goes.
+        held = {one.bind.port or one.bind.path for one in _adoption.read_held(f"{name}.service", service.main_pid)}
     for bind in binds:
         if bind.listen_stream in ours:
             continue
         if bind.path is not None:
-            _check_unix(bind.path, service.active and not sockets.active)
+            _check_unix(bind.path, bind.path in held)
             continue
         error = _hoststate.bind_error(bind.family, bind.host or "", bind.port or 0)
-        # A service that was made by hand and holds the port itself gives it up when it goes. Our own socket, open with
-        # another address of the same port, stays open for as long as somebody is served.
-        if error == errno.EADDRINUSE and (sockets.active or not service.active):
+        # Our own socket, open with another address of the same port, stays open for as long as somebody is served.
+        if error == errno.EADDRINUSE and bind.port not in held:
             expected = "a port that no other process listens on"
             if str(bind.port) in ports:
                 supervised = sockets.path.startswith(_supervisor.PROGRAMS)

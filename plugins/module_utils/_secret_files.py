@@ -29,7 +29,7 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[_fil
         text = f"gunicorn_secrets: {path} was not made by the role: move what stands in it to gunicorn_secrets"
         raise NotOurs(f"{text}. Nothing was changed.")
     contents = json.loads(base64.b64decode(credentials))
-    gone = set(_credentials_of(live or "")) - set(contents)
+    gone = set(credentials_of(live or "")) - set(contents)
     value = _switch.digest(secrets, credentials) if secrets else ""
     text = _switch.fill_in(secrets, "SECRETS", value) if secrets else None
     files = [_files.WantedFile(path, text, 0o600, secret=True)]
@@ -39,7 +39,7 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[_fil
     return files, value
 
 
-def _credentials_of(text: str) -> list[str]:
+def credentials_of(text: str) -> list[str]:
     """The names of the credentials that were written along with a file of secrets, which tells them in a comment."""
     found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
     return found[1].split() if found else []

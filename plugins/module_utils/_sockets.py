@@ -18,44 +18,57 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._kernel_files impor
 _INODE = re.compile(r"socket:\[([0-9]+)\]")
 _LISTEN = "0A"
 _OPEN = ("01", "02")  # established, and those that the other end has not answered yet
+_SYN_RECEIVED = "03"
 _ACCEPTS = "00010000"  # a flag of unix sockets
 
 
 def read_listening(pid: int, root: str = "/") -> list[str] | None:
     """Return the addresses that a process listens on, as Gunicorn's --bind has them; None if that may not be seen."""
     inodes = _inodes(pid, root)
-    if inodes is None:
-        return None
+    return None if inodes is None else sorted(set(_addresses(pid, set(inodes), root)))
+
+
+def read_descriptors(pid: int, root: str = "/") -> list[tuple[str, str, int]]:
+    """Return the listening sockets of a process: the address of each, its inode, and its descriptor there."""
+    inodes = _inodes(pid, root) or {}
+    return [
+        (address, inode, descriptor)
+        for inode, descriptor in inodes.items()
+        for address in _addresses(pid, {inode}, root)
+    ]
+
+
+def _addresses(pid: int, inodes: set[str], root: str) -> list[str]:
     addresses = []
     for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
         addresses += parse_tcp(read(join(root, f"/proc/{pid}/net/{table}")), family, inodes)
-    addresses += parse_unix(read(join(root, f"/proc/{pid}/net/unix")), inodes)
-    return sorted(set(addresses))
+    return addresses + parse_unix(read(join(root, f"/proc/{pid}/net/unix")), inodes)
 
 
 def read_connected(pid: int, root: str = "/") -> list[str]:
     """Return the other ends of the TCP connections of a process, one for each connection."""
-    inodes = _inodes(pid, root) or set()
+    inodes = set(_inodes(pid, root) or ())
     addresses = []
     for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
         addresses += parse_connected(read(join(root, f"/proc/{pid}/net/{table}")), family, inodes)
     return addresses
 
 
-def _inodes(pid: int, root: str) -> set[str] | None:
+def _inodes(pid: int, root: str) -> dict[str, int] | None:
+    """The sockets of a process, each with one of its descriptors."""
     folder = join(root, f"/proc/{pid}/fd")
     try:
         names = os.listdir(folder)
     except OSError:
         return None
-    inodes = set()
+    inodes = {}
     for name in names:
         try:
             found = _INODE.fullmatch(os.readlink(os.path.join(folder, name)))
         except OSError:
             continue
         if found:
-            inodes.add(found[1])
+            inodes[found[1]] = int(name)
     return inodes
 
 
@@ -90,13 +103,28 @@ def _tcp_address(text: str, family: int) -> str | None:
         return None
 
 
+def read_handshakes(port: int, root: str = "/") -> set[str]:
+    """Return who has asked this host for a connection to a port and has not got it yet, as the kernel writes it."""
+    tables = [read(join(root, f"/proc/net/{table}")) for table in ("tcp", "tcp6")]
+    return {remote for table in tables for remote in parse_handshakes(table, port)}
+
+
+def parse_handshakes(table: str, port: int) -> set[str]:
+    """Return the other ends of connections to a port that are being opened."""
+    lines = [line.split() for line in table.splitlines()[1:]]
+    suffix = f":{port:04X}"
+    return {line[2] for line in lines if len(line) > 3 and line[3] == _SYN_RECEIVED and line[1].endswith(suffix)}
+
+
 def parse_unix(table: str, inodes: set[str]) -> list[str]:
     """Return the paths of listening unix sockets with one of the inodes."""
     addresses = []
     for line in table.splitlines()[1:]:
         fields = line.split(None, 7)
         if len(fields) == 8 and fields[3] == _ACCEPTS and fields[6] in inodes:
-            addresses.append(Bind(path=fields[7]).gunicorn_bind)
+            folder, name = os.path.split(fields[7])
+            known = name[len(_hoststate.BESIDE) :] if name.startswith(_hoststate.BESIDE) else name
+            addresses.append(Bind(path=os.path.join(folder, known)).gunicorn_bind)
     return addresses
 
 

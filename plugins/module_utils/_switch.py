@@ -140,6 +140,32 @@ def added_unit(text: str, socket: str, name: str, addresses: set[str]) -> str:
     return part.replace("[Socket]\n", f"{unit}\n[Socket]\n{section}", 1) + "\n"
 
 
+def beside_unit(text: str, service: str, moved: dict[str, str], ipv6_only: bool | None) -> str:
+    """The text of a socket unit that opens TCP addresses beside a server, and unix sockets at the paths in `moved`.
+
+    It is another service's, since systemd opens no socket for one that runs already. Two sockets share an address only
+    if they are of one mind about IPv4, of which `ipv6_only` says what the server's are, if it has any.
+    """
+    lines = []
+    for line in text.partition("[Install]")[0].rstrip().splitlines():
+        name, _equals, value = line.partition("=")
+        if name == "ListenStream":
+            line = f"ListenStream={moved.get(value, value)}"
+        if name not in ("Service", "ReusePort") and (name != "BindIPv6Only" or ipv6_only is None):
+            lines.append(line)
+    lines += [f"Service={service}", "ReusePort=yes"]
+    if ipv6_only is not None:
+        lines.append(f"BindIPv6Only={'ipv6-only' if ipv6_only else 'both'}")
+    return "\n".join(lines) + "\n"
+
+
+def is_ours(text: str | None) -> bool:
+    """Whether a file is one that the role wrote."""
+    return (
+        re.search(r"^[#;] Managed by Ansible \(role pyweb\.gunicorn\.gunicorn\)", text or "", re.MULTILINE) is not None
+    )
+
+
 def decide(wanted: Wanted, observed: Observed) -> Decision:
     """Compare what a host has and runs with what it shall."""
     idle = _idle_reasons(wanted, observed)

@@ -146,7 +146,7 @@ def discard(directory: str) -> None:
     if match is None:
         raise ValueError(f"{directory} is not a name that this collection gives")
     if os.path.lexists(directory):
-        if match["built"] and not _is_built(directory):
+        if match["built"] and not is_built(directory):
             raise ValueError(f"{directory} was not built by this collection")
         if match["built"] and os.path.realpath(directory[: match.start()]) == os.path.realpath(directory):
             raise ValueError(f"{directory} is in use")
@@ -170,7 +170,7 @@ def leftovers(path: str) -> list[str]:
         for entry in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             match = re.fullmatch(_SUFFIX, entry[len(name) :]) if entry.startswith(name) else None
             candidate = os.path.join(folder, entry)
-            if match and candidate != current and (not match["built"] or _is_built(candidate)):
+            if match and candidate != current and (not match["built"] or is_built(candidate)):
                 found[candidate] = None
     return list(found)
 
@@ -240,11 +240,15 @@ def lock(path: str, wait: float = 600) -> int:
 
     TimeoutError after `wait` seconds.
     """
-    digest = hashlib.sha256(_settled(path).encode()).hexdigest()[:16]
     try:
-        return _lock.take(f"venv-{digest}", wait)
+        return _lock.take(lock_name(path), wait)
     except TimeoutError as error:
         raise TimeoutError(f"{path}: {error}") from None
+
+
+def lock_name(path: str) -> str:
+    """The lock on a venv and on what stands beside it."""
+    return f"venv-{hashlib.sha256(_settled(path).encode()).hexdigest()[:16]}"
 
 
 def write(path: str, text: str) -> None:
@@ -328,7 +332,8 @@ def _link_target(path: str) -> str | None:
     return os.path.join(os.path.dirname(path), os.readlink(path)) if os.path.islink(path) else None
 
 
-def _is_built(directory: str) -> bool:
+def is_built(directory: str) -> bool:
+    """Whether a venv was built here, beside the path that it is for."""
     # One without anything in it: killed before the marker was written.
     return os.path.isdir(directory) and (_has_mark(directory, BUILT) or not os.listdir(directory))
 

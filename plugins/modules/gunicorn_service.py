@@ -300,7 +300,7 @@ def main() -> None:
         if module.check_mode:
             decision = _switch.decide(wanted, _deploy.observe(wanted, module.run_command))
         else:
-            decision = _deploy.deploy(wanted, module.run_command)
+            decision = _deploy.deploy(wanted, module.run_command, module.warn)
     except (_deploy.DeployError, _secret_files.NotOurs) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)

@@ -154,6 +154,27 @@ class TestChange:
         assert contents(etc) == OLD
 
 
+class TestKeepPrevious:
+    def test_it_stays_when_the_change_has_ended(self, etc: Path) -> None:
+        """The very same file, beside the new one."""
+        inode = (etc / "changed").stat().st_ino
+        _files.stage(new_files(etc))
+        _files.promote(new_files(etc), str(etc / "journal"))
+        for _time in range(2):
+            assert _files.keep_previous(str(etc / "changed")) == str(etc / "changed.by-hand")
+        _files.commit(str(etc / "journal"))
+        assert contents(etc) == {**NEW, "changed.by-hand": "old"}
+        assert (etc / "changed.by-hand").stat().st_ino == inode
+
+    def test_what_was_kept_before_stays(self, etc: Path) -> None:
+        """Somebody may have gone back by hand, and changed it."""
+        (etc / "changed.by-hand").write_text("older")
+        _files.stage(new_files(etc))
+        _files.promote(new_files(etc), str(etc / "journal"))
+        assert _files.keep_previous(str(etc / "changed")) == str(etc / "changed.by-hand.2")
+        assert (etc / "changed.by-hand").read_text() == "older"
+
+
 def number_of_steps(etc: Path) -> int:
     with killed_at(0) as count:
         change(new_files(etc), str(etc / "journal"))

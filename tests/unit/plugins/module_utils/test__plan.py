@@ -685,6 +685,27 @@ class TestMakePlan:
             )
 
 
+class TestDropIns:
+    def test_they_must_not_say_how_a_service_starts_that_is_taken_over(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Others are an administrator's right, and so are those of a service that the role made."""
+        monkeypatch.setattr(_hoststate, "UNIT_DIRECTORY", str(tmp_path))
+        drop_in = tmp_path / "shop.service.d" / "override.conf"
+        drop_in.parent.mkdir()
+        drop_in.write_text("[Service]\nMemoryMax=1G\n# User=root\n")
+        unit = tmp_path / "shop.service"
+        unit.write_text("[Service]\nExecStart=/opt/shop/venv/bin/gunicorn\n")
+        _plan._check_drop_ins("shop")
+        drop_in.write_text("[Service]\nMemoryMax=1G\nUser = web\n")
+        with pytest.raises(
+            InvalidValue, match=r"gunicorn_service_name: 'shop'.*no User= .*shop.service.d/override.conf"
+        ):
+            _plan._check_drop_ins("shop")
+        unit.write_text("# Managed by Ansible (role pyweb.gunicorn.gunicorn): x\n[Service]\n")
+        _plan._check_drop_ins("shop")
+
+
 class TestAccounts:
     def test_an_account_of_the_distribution_is_not_taken_by_chance(self, host: Host) -> None:
         """A project called news is not Debian's user news; who means such a user says so."""
@@ -750,7 +771,9 @@ class TestAddresses:
             pytest.param(NO_UNIT, SOCKET, "127.0.0.1:8000", True, id="held by our own socket, nothing behind it"),
             pytest.param(SERVICE, SOCKET, "0.0.0.0:8000", False, id="our socket stays open while somebody is served"),
             pytest.param(SERVICE, SOCKET, "127.0.0.1:8080", False, id="a running service does not own every port"),
-            pytest.param(SERVICE, NO_UNIT, "127.0.0.1:8000", True, id="a service made by hand holds it itself"),
+            pytest.param(
+                SERVICE, NO_UNIT, "127.0.0.1:8000", False, id="a service made by hand does not own every port"
+            ),
             pytest.param(NO_UNIT, SOCKET._replace(active=False), "127.0.0.1:8000", False, id="ours is not open"),
             pytest.param(NO_UNIT, NO_UNIT, "127.0.0.1:8000", False, id="nothing is ours"),
         ],
@@ -764,6 +787,14 @@ class TestAddresses:
         else:
             with pytest.raises(InvalidValue, match="no other process"):
                 host.plan(bind=[bind])
+
+    def test_a_service_made_by_hand_holds_it_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its own process does; what others hold under its name is theirs."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            (bind,) = _binds.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
+            _plan._check_addresses("shop", [bind], SERVICE._replace(main_pid=os.getpid()), NO_UNIT)
+            with pytest.raises(InvalidValue, match="no other process"):
+                _plan._check_addresses("shop", [bind], SERVICE._replace(main_pid=os.getppid()), NO_UNIT)
 
     def test_a_unix_socket_is_not_tried(self, host: Host) -> None:
         """systemd replaces a file that is left of one."""

@@ -47,6 +47,28 @@ def test_unix_sockets() -> None:
     assert _sockets.parse_unix(table, {"1"}) == ["unix:/run/my shop.sock"]
 
 
+def test_a_unix_socket_whose_file_has_another_place_by_now() -> None:
+    """The kernel goes on to call it by the name under which it was opened beside another."""
+    table = "Num\n0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/shop/.beside.shop.sock\n"
+    assert _sockets.parse_unix(table, {"1"}) == ["unix:/run/shop/shop.sock"]
+
+
+def test_connections_that_are_being_opened() -> None:
+    """On the port in question, by whom."""
+    line = "   0: 0100007F:{} 0100007F:A4C8 {} 00000000:00000000 01:00000018 00000000     0        0 0 1 0\n"
+    table = "sl\n" + line.format("1F40", "03") + line.format("1F41", "03") + line.format("1F40", "01") + "\n"
+    assert _sockets.parse_handshakes(table, 8000) == {"0100007F:A4C8"}
+    assert _sockets.parse_handshakes(table, 8002) == set()
+
+
+def test_descriptors_of_a_process() -> None:
+    """This one's listening sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        inode = str(os.fstat(listening.fileno()).st_ino)
+        assert (address, inode, listening.fileno()) in _sockets.read_descriptors(os.getpid())
+
+
 @pytest.mark.parametrize(
     ("host", "family", "expected"),
     [("127.0.0.1", socket.AF_INET, "127.0.0.1"), ("::1", socket.AF_INET6, "[::1]"), ("::", socket.AF_INET6, "[::]")],

@@ -200,3 +200,44 @@ class TestTexts:
             "\n[Socket]\nExecStopPost=/bin/touch /run/gunicorn-shop-added-1.socket.ended\n"
             "ListenStream=[::1]:8000\nFreeBind=yes\nService=shop.service\n"
         )
+
+
+class TestBeside:
+    """The unit with which systemd opens addresses beside a service that has them."""
+
+    def test_it_is_another_services_and_shares(self) -> None:
+        """The addresses stay, what a boot would need goes."""
+        text = _switch.beside_unit(SOCKET_TEXT, "shop-standin.service", {}, None)
+        assert _switch.socket_addresses(text) == {"127.0.0.1:8000", "[::1]:8000"}
+        assert "Service=shop-standin.service\nReusePort=yes\n" in text
+        assert "Service=shop.service" not in text
+        assert "[Install]" not in text
+
+    @pytest.mark.parametrize(("mind", "line"), [(True, "ipv6-only"), (False, "both")])
+    def test_it_is_of_the_servers_mind_about_ipv4(self, mind: bool, line: str) -> None:
+        """Whatever the unit itself says."""
+        text = SOCKET_TEXT.replace("FreeBind", "BindIPv6Only=ipv6-only\nFreeBind")
+        found = _switch.beside_unit(text, "shop-standin.service", {}, mind)
+        assert [each for each in found.splitlines() if each.startswith("BindIPv6Only")] == [f"BindIPv6Only={line}"]
+
+    def test_unix_sockets_stand_elsewhere(self) -> None:
+        """And the others where they were."""
+        text = SOCKET_TEXT.replace("[::1]:8000", "/run/shop.sock")
+        found = _switch.beside_unit(text, "shop-standin.service", {"/run/shop.sock": "/run/.beside.shop.sock"}, None)
+        assert _switch.socket_addresses(found) == {"127.0.0.1:8000", "/run/.beside.shop.sock"}
+
+
+@pytest.mark.parametrize(
+    ("text", "ours"),
+    [
+        ("# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost.\n[Service]\n", True),
+        ("# newer\n# Managed by Ansible (role pyweb.gunicorn.gunicorn): x\n", True),
+        ("[Service]\nExecStart=/opt/shop/venv/bin/gunicorn\n", False),
+        ("# Managed by Ansible\n[Service]\n", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_whose_file_it_is(text: str | None, ours: bool) -> None:
+    """The role says so in each of its own."""
+    assert _switch.is_ours(text) is ours

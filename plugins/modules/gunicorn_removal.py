@@ -1,0 +1,184 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: gunicorn_removal
+short_description: Take away what the role made for a project
+version_added: 0.1.0
+author:
+  - The pyweb.gunicorn authors (@pyweb)
+description:
+  - Stops and disables a project's service, and removes its units, C(gunicorn.conf.py), secrets, credentials, log
+    rotation and locks, as far as the role made them. This is what the role P(pyweb.gunicorn.gunicorn#role) does with
+    C(gunicorn_state=absent).
+  - The project's code, settings, data, logs, virtual environment and user stay, unless O(remove) names them. What the
+    unit of another service names stays even then.
+  - A service that the role neither made nor adopted is refused. Of one that it adopted, the unit from before stays
+    where it is kept, and is not started again.
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
+    support: full
+  idempotent:
+    description: A second run with the same arguments indicates no change.
+    support: full
+options:
+  project:
+    description: The project's name. A directory is removed as a whole only if it bears this name, or the service's.
+    type: str
+    required: true
+  service_name:
+    description: The units' name without their suffix.
+    type: str
+    required: true
+  user:
+    description: The user that the service ran as.
+    type: str
+    required: true
+  group:
+    description: The group that the service ran as.
+    type: str
+    required: true
+  manage_user:
+    description: Whether the user is the role's to make, and so to remove.
+    type: bool
+    default: true
+  venv:
+    description: The virtual environment.
+    type: str
+    required: true
+  code_directory:
+    description: Where the project's code stands.
+    type: str
+    required: true
+  config_directory:
+    description: Where its settings stand, and C(gunicorn.conf.py), C(secrets.env) and C(credentials).
+    type: str
+    required: true
+  data_directory:
+    description: Where its data stand.
+    type: str
+    required: true
+  log_file:
+    description: Gunicorn's error log; V(-) for the journal.
+    type: str
+    default: "-"
+  access_log_file:
+    description: Gunicorn's access log.
+    type: str
+    default: ""
+  remove:
+    description: What goes beside what the role made.
+    type: list
+    elements: str
+    choices: [venv, code, config, data, logs, user]
+    default: []
+requirements:
+  - systemd 247 or newer
+  - root on the managed host
+seealso:
+  - module: pyweb.gunicorn.gunicorn_service
+"""
+
+EXAMPLES = r"""
+- name: Take the service away, and the virtual environment that was built for it
+  pyweb.gunicorn.gunicorn_removal:
+    project: mysite
+    service_name: mysite
+    user: mysite
+    group: mysite
+    venv: /opt/mysite/venv
+    code_directory: /opt/mysite
+    config_directory: /etc/opt/mysite
+    data_directory: /var/opt/mysite
+    log_file: /var/log/mysite/gunicorn.log
+    remove: [venv]
+  become: true
+"""
+
+RETURN = r"""
+removed:
+  description: What was stopped and removed, units before paths, and paths before accounts.
+  returned: success
+  type: list
+  elements: str
+  sample: ["mysite.socket", "mysite.service", "/etc/systemd/system/mysite.service"]
+left:
+  description: What is still there on purpose, and why, a sentence each; without what was not named in O(remove).
+  returned: success
+  type: list
+  elements: str
+  sample: ["the user web is named by shop.service"]
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _change, _manager, _removal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+
+ARGUMENTS = {
+    "project": {"type": "str", "required": True},
+    "service_name": {"type": "str", "required": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "manage_user": {"type": "bool", "default": True},
+    "venv": {"type": "str", "required": True},
+    "code_directory": {"type": "str", "required": True},
+    "config_directory": {"type": "str", "required": True},
+    "data_directory": {"type": "str", "required": True},
+    "log_file": {"type": "str", "default": "-"},
+    "access_log_file": {"type": "str", "default": ""},
+    "remove": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["venv", "code", "config", "data", "logs", "user"],
+        "default": [],
+    },
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    if os.geteuid() != 0:
+        module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
+    try:
+        wanted = _removal.check_parameters(module.params)
+        if _manager.choose("auto") != _manager.SYSTEMD:
+            raise InvalidValue(
+                "gunicorn_state", "absent", "present on a host without systemd: remove it there yourself"
+            )
+        if module.check_mode:
+            plan = _removal.make_plan(wanted, module.run_command)
+        else:
+            with _change.locked(wanted.service):
+                plan = _removal.make_plan(wanted, module.run_command)
+                _removal.carry_out(wanted, plan, module.run_command)
+                _removal.forget_locks(wanted)
+    except InvalidValue as error:
+        module.fail_json(msg=f"{error}. Nothing was changed.")
+    except _change.DeployError as error:
+        module.fail_json(msg=str(error))
+    except _removal.RemovalError as error:
+        module.fail_json(msg=f"{error}. What was removed before stays so; the next run goes on.")
+    for sentence in plan.left if plan.changes else ():
+        module.warn(f"{sentence}: it stays.")
+    before = "".join(f"{change}\n" for change in plan.changes)
+    module.exit_json(
+        changed=bool(plan.changes or plan.disable),
+        removed=plan.changes,
+        left=list(plan.left),
+        diff={"before": before, "after": ""},
+    )
+
+
+if __name__ == "__main__":
+    main()
