@@ -170,23 +170,27 @@ def test_good_release_reaches_all():
 
 
 @pytest.mark.usefixtures("nothing_lost")
-def test_what_does_not_serve_is_left_out(with_lines):
-    """One host loses its service on the way, another is not reachable, which is allowed for; the others are updated."""
-    over = with_lines("fleet-5 fleet_breaks=true rolling_update_health_timeout=2", f"fleet-6 {GONE}")
-    run = Run("three", over, rolling_update_max_fail_percentage=50)
+def test_update_ends_after_a_batch_that_lost_too_many(with_lines):
+    """A host that does not serve is left out, its neighbour is updated, and the next batch does not begin.
+
+    Another can't be reached, which is allowed for.
+    """
+    over = with_lines("fleet-2 fleet_breaks=true rolling_update_health_timeout=2", f"fleet-6 {GONE}")
+    run = Run("three", over, rolling_update_max_fail_percentage=49)
     assert run.code != 0
-    said = run.failures()["fleet-5"]
+    assert run.batches() == [{"fleet-1"}, {"fleet-2", "fleet-3"}]
+    said = run.failures()["fleet-2"]
     assert "no electricity" in said
     assert "It is left out of its balancers: " in said
     assert "no answer on " in said
-    assert in_haproxy() == {*HOSTS} - {"fleet-5"}
-    assert in_nginx() == {*HOSTS} - {"fleet-5"}
-    assert releases() == {**dict.fromkeys(HOSTS[:4], "three"), "fleet-5": None, "fleet-6": "two"}
+    assert in_haproxy() == in_nginx() == {*HOSTS} - {"fleet-2"}
+    reached = {"fleet-1": "three", "fleet-2": None, "fleet-3": "three"}
+    assert releases() == {**dict.fromkeys(HOSTS, "two"), **reached}
 
 
 @pytest.mark.usefixtures("nothing_lost")
 def test_next_run_goes_on_with_what_is_left_under_ansible_runner(tmp_path):
-    """The collection as it is, called as AWX does: what was left out serves again, and no other host is touched."""
+    """The collection as it is, called as AWX does: what was left out serves again, and who was done is not touched."""
     before = masters()
     run = ansible_runner.run(
         private_data_dir=str(tmp_path),
@@ -197,8 +201,9 @@ def test_next_run_goes_on_with_what_is_left_under_ansible_runner(tmp_path):
         quiet=True,
     )
     assert (run.status, run.rc) == ("successful", 0), run.stdout.read()
-    assert set(run.stats["changed"]) == {"fleet-5", "fleet-6"}
-    assert {name for name, pid in masters().items() if pid != before[name]} == {"fleet-5", "fleet-6"}
+    done = {"fleet-1", "fleet-3"}
+    assert set(run.stats["changed"]) == {*HOSTS} - done
+    assert {name for name, pid in masters().items() if pid == before[name]} == done
     assert set(releases().values()) == {"three"}
     assert_all_are_in()
 
