@@ -136,8 +136,9 @@ class Adoption:
             if os.path.lexists(_files.beside(path, FORMER)):
                 os.replace(_files.beside(path, FORMER), path)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            taken = (shared.take(pid, descriptor) for _, _, descriptor in _sockets.read_descriptors(pid) if pid)
-            self._wait_until_accepted([stack.enter_context(listening) for listening in taken])
+            descriptors = [descriptor for _address, _inode, descriptor in _sockets.read_descriptors(pid) if pid]
+            taken = [stack.enter_context(shared.take(pid, descriptor)) for descriptor in descriptors]
+            self._wait_until_accepted(taken)
 
     def unshare(self) -> None:
         """Leave the service's sockets as they were, once systemd's are closed."""
