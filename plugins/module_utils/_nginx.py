@@ -159,8 +159,7 @@ def with_state(text: str, servers: t.Collection[tuple[str, str]], state: str) ->
 
 def _drained(line: str) -> str:
     body = line.rstrip("\r\n")
-    found = _SERVER.match(body)
-    assert found is not None
+    found = t.cast("re.Match[str]", _SERVER.match(body))
     return f"{found['head']} down;{found['tail']}{MARK}{line[len(body) :]}"
 
 

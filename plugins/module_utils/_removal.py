@@ -5,7 +5,8 @@
 """Take away what the role made for one project, and nothing else.
 
 A file is the role's if it says so in its first lines. The project's own code, settings, data, logs, virtual environment
-and user go only if they are named, and stay if another service's unit names them, too.
+and user go only if they are named, and stay if another service's unit or program names them, too. What systemd and
+supervisor have of the service, and how they are told, stands in _removal_systemd and _removal_supervisor.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ import pwd
 import re
 import shutil
 import stat
-from typing import Callable, NamedTuple
+from typing import Callable, Iterable, NamedTuple, Protocol
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _binds,
     _change,
-    _deploy,
     _files,
     _hoststate,
     _lock,
     _running,
     _secret_files,
+    _supervised,
+    _supervisor,
     _switch,
     _validation,
     _venv_layout,
@@ -60,6 +61,34 @@ class Wanted(NamedTuple):
     data_directory: str
     log_files: tuple[str, ...]
     named: tuple[str, ...]
+
+
+class Found(NamedTuple):
+    """What a manager of services has of the service."""
+
+    stop: tuple[str, ...]
+    disable: tuple[str, ...]
+    addresses: tuple[str, ...]  # paths of unix sockets that the service listened on
+    active: bool  # whether it still does
+    files: tuple[str, ...]  # the role's, to remove first
+    definitions: tuple[str, ...]  # what makes it a service, and what a change left: to remove last
+    foreign: tuple[str, ...]  # what is there, and is not the role's
+
+
+class Manager(Protocol):
+    """What runs services on a host: systemd or supervisor."""
+
+    replaced: tuple[str, ...]  # definitions that a person may have made before the role made its own
+    log_directory: str  # its own for the service, or an empty string
+
+    def read(self) -> Found:
+        """Look what there is; raises InvalidValue where it is not the role's."""
+
+    def stop(self, plan: Plan) -> None:
+        """End the service, and let nothing start it again; raises RemovalError."""
+
+    def forget(self, plan: Plan) -> None:
+        """Know nothing of it any more, now that its files are gone; raises RemovalError."""
 
 
 class Plan(NamedTuple):
@@ -101,26 +130,26 @@ def check_parameters(given: dict) -> Wanted:
     return wanted
 
 
-def make_plan(wanted: Wanted, run: Run) -> Plan:
+def make_plan(wanted: Wanted, manager: Manager) -> Plan:
     """Look what there is; raises InvalidValue where it is not the role's, or not the project's own."""
-    names = _unit_names(wanted.service)
-    units = _hoststate.read_units(names, lambda command: run(command)[1])
-    _check_ours(wanted.service, units)
+    found = manager.read()
+    others = _other_services(manager.replaced)
     left: list[str] = []
-    # The units last: as long as they are there, a run that was killed shows what is left to do.
+    replaced = (*manager.replaced, os.path.join(wanted.config_directory, "gunicorn.conf.py"))
+    # The definitions last: as long as they are there, a run that was killed shows what is left to do.
     paths = [
-        *_own_paths(wanted, left),
-        *_configuration_files(wanted),
-        *_socket_files(wanted, units[f"{wanted.service}.socket"]),
-        *_unit_files(wanted.service),
+        *_own_paths(wanted, manager.log_directory, others, left),
+        *_configuration_files(wanted, found.files),
+        *_closed_sockets(found),
+        *found.definitions,
     ]
-    keep = tuple(path for path in _replaced_files(wanted) if _is_other(_files.beside(path, _files.PREVIOUS)))
-    user, group = _accounts(wanted, left) if "user" in wanted.named else ("", "")
-    left += [f"{path} is what was there before the role, made by hand" for path in _by_hand(wanted)]
-    left += [f"{path} is not the role's" for path in _foreign(wanted)]
+    keep = tuple(path for path in replaced if is_other(_files.beside(path, _files.PREVIOUS)))
+    user, group = _accounts(wanted, others, left) if "user" in wanted.named else ("", "")
+    left += [f"{path} is what was there before the role, made by hand" for path in _by_hand(replaced)]
+    left += [f"{path} is not the role's" for path in (*_foreign(wanted), *found.foreign)]
     return Plan(
-        stop=tuple(name for name in names if units[name].active or units[name].starting),
-        disable=tuple(name for name in names if units[name].enabled),
+        stop=found.stop,
+        disable=found.disable,
         keep=keep,
         paths=tuple(dict.fromkeys(path for path in paths if os.path.lexists(path))),
         user=user,
@@ -129,28 +158,21 @@ def make_plan(wanted: Wanted, run: Run) -> Plan:
     )
 
 
-def carry_out(wanted: Wanted, plan: Plan, run: Run) -> None:
+def carry_out(plan: Plan, manager: Manager, run: Run) -> None:
     """Do it; raises RemovalError. What was killed on the way, the next run completes."""
-    if plan.disable:
-        _command(run, "systemctl", "--quiet", "disable", *plan.disable)
-    # Together, or a request would start the one by the other.
-    if plan.stop:
-        _command(run, "systemctl", "stop", *plan.stop)
+    manager.stop(plan)
     for path in plan.keep:
         _files.keep_previous(path)
-    units = [path for path in plan.paths if _is_systemds(path)]
     try:
         for path in plan.paths:
             _remove(path)
     except OSError as error:
         raise RemovalError(f"{error.filename} can't be removed: {error.strerror}") from None
-    if units or plan.stop or plan.disable:
-        _command(run, "systemctl", "daemon-reload")
-        run(["systemctl", "reset-failed", *_unit_names(wanted.service)])
+    manager.forget(plan)
     if plan.user:
-        _command(run, "userdel", plan.user)
+        command(run, "userdel", plan.user)
     if plan.group and _hoststate.has_group(plan.group):
-        _command(run, "groupdel", plan.group)
+        command(run, "groupdel", plan.group)
 
 
 def forget_locks(wanted: Wanted) -> None:
@@ -159,109 +181,78 @@ def forget_locks(wanted: Wanted) -> None:
         _files.remove(_lock.path_of(name))
 
 
-# Units
+# What the managers share
 
 
-def _unit_names(service: str) -> list[str]:
-    """Sockets first: they would start the services again."""
-    added = glob.glob(os.path.join(_deploy.RUNTIME_UNITS, f"{glob.escape(service)}-added-*.socket"))
-    own = [f"{service}.socket", f"{service}.service", f"{service}-standin.socket", f"{service}-standin.service"]
-    return sorted(map(os.path.basename, added)) + own
+def refusal(service: str, what: str) -> InvalidValue:
+    """The error for a service that somebody else made."""
+    expected = f"a service that the role made: {what} was not. Remove it yourself, or let the role adopt it first"
+    return InvalidValue("gunicorn_service_name", service, expected)
 
 
-def _check_ours(service: str, units: dict[str, _hoststate.Unit]) -> None:
-    expected = "a service that the role made: {} was not. Remove it yourself, or let the role adopt it first"
-    for suffix in ("service", "socket"):
-        path = os.path.join(_hoststate.UNIT_DIRECTORY, f"{service}.{suffix}")
-        unit = units[f"{service}.{suffix}"]
-        if _is_other(path):
-            raise InvalidValue("gunicorn_service_name", service, expected.format(path))
-        if unit.exists and unit.path != path and not _switch.is_ours(_files.read(unit.path)):
-            raise InvalidValue("gunicorn_service_name", service, expected.format(unit.path or f"{service}.{suffix}"))
-    running = units[f"{service}.service"].main_pid
-    gone = not os.path.lexists(os.path.join(_hoststate.UNIT_DIRECTORY, f"{service}.service"))
-    if gone and running and not _running.read(service, running).configuration:
-        raise InvalidValue("gunicorn_service_name", service, expected.format(f"what runs as {service}.service"))
-
-
-def _is_other(path: str) -> bool:
+def is_other(path: str) -> bool:
     """Whether there is a file, and it is not the role's."""
     return os.path.lexists(path) and not _switch.is_ours(_files.read(path))
 
 
-def _unit_files(service: str) -> list[str]:
-    etc = [os.path.join(_hoststate.UNIT_DIRECTORY, f"{service}.{suffix}") for suffix in ("service", "socket")]
-    run = [os.path.join(_deploy.RUNTIME_UNITS, name) for name in _unit_names(service)]
-    more = (f"{service}-standin.service.d", f"{service}.service.wants", f"{service}.service.d/gunicorn-adoption.conf")
-    run += [os.path.join(_deploy.RUNTIME_UNITS, name) for name in more]
-    run += glob.glob(f"/run/gunicorn-{glob.escape(service)}-added-*.ended")
-    run += [f"/run/gunicorn-{service}-standin.sock", f"/run/gunicorn/{service}", f"/run/gunicorn/{service}-standin"]
-    return [*etc, _deploy.journal_of(service), *(_aside(etc)), *run]
-
-
-def _is_systemds(path: str) -> bool:
-    return path.startswith((f"{_hoststate.UNIT_DIRECTORY}/", f"{_deploy.RUNTIME_UNITS}/"))
-
-
-def _aside(paths: list[str]) -> list[str]:
+def aside(paths: Iterable[str]) -> list[str]:
     """What an interrupted change may have left beside files."""
     return [_files.beside(path, prefix) for path in paths for prefix in (_files.CANDIDATE, _files.PREVIOUS)]
 
 
-def _socket_files(wanted: Wanted, unit: _hoststate.Unit) -> list[str]:
-    """systemd leaves the files of unix sockets that it closes."""
-    text = _files.read(os.path.join(_hoststate.UNIT_DIRECTORY, f"{wanted.service}.socket"))
-    paths = [bind.path for bind in _binds.parse_streams(sorted(_switch.socket_addresses(text))) if bind.path]
-    sockets = [path for path in paths if os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)]
-    # One that is open is the unit's own, or somebody else's by now.
-    return [path for path in sockets if unit.active or not _hoststate.unix_error(path)]
+def command(run: Run, *words: str) -> None:
+    """Run a command; raises RemovalError with its own words."""
+    code, output, errors = run(list(words))
+    if code:
+        raise RemovalError(" ".join((errors or output).split()) or f"{' '.join(words)} failed")
 
 
 # Configuration
 
 
-def _configuration_files(wanted: Wanted) -> list[str]:
+def _configuration_files(wanted: Wanted, more: tuple[str, ...]) -> list[str]:
     folder = wanted.config_directory
-    found = [path for path in _replaced_files(wanted)[2:] if not _is_other(path)]
+    configuration = os.path.join(folder, "gunicorn.conf.py")
+    found = [*([] if is_other(configuration) else [configuration]), *more]
     secrets = os.path.join(folder, "secrets.env")
     text = _files.read(secrets) or _files.read(_files.beside(secrets, _files.PREVIOUS))
     if _running.SECRETS in (text or ""):
         directory = os.path.join(folder, "credentials")
         credentials = [os.path.join(directory, name) for name in _secret_files.credentials_of(text or "")]
-        found += [*credentials, *_aside(credentials), secrets]
+        found += [*credentials, *aside(credentials), secrets]
         if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
             found.append(directory)
     rotation = f"/etc/logrotate.d/gunicorn-{wanted.service}"
-    return [*found, *_aside(found), *([] if _is_other(rotation) else [rotation])]
+    return [*found, *aside(found), *([] if is_other(rotation) else [rotation])]
 
 
-def _replaced_files(wanted: Wanted) -> list[str]:
-    """Files that a person may have made before the role made its own."""
-    units = [os.path.join(_hoststate.UNIT_DIRECTORY, f"{wanted.service}.{suffix}") for suffix in ("service", "socket")]
-    return [*units, os.path.join(wanted.config_directory, "gunicorn.conf.py")]
-
-
-def _by_hand(wanted: Wanted) -> list[str]:
-    return sorted(kept for path in _replaced_files(wanted) for kept in glob.glob(f"{glob.escape(path)}{_files.KEPT}*"))
+def _by_hand(replaced: tuple[str, ...]) -> list[str]:
+    return sorted(kept for path in replaced for kept in glob.glob(f"{glob.escape(path)}{_files.KEPT}*"))
 
 
 def _foreign(wanted: Wanted) -> list[str]:
-    drop_ins = os.path.join(_hoststate.UNIT_DIRECTORY, f"{wanted.service}.service.d")
-    others = [f"/etc/logrotate.d/gunicorn-{wanted.service}", _replaced_files(wanted)[2]]
-    return [path for path in others if _is_other(path)] + [drop_ins] * os.path.isdir(drop_ins)
+    configuration = os.path.join(wanted.config_directory, "gunicorn.conf.py")
+    return [path for path in (f"/etc/logrotate.d/gunicorn-{wanted.service}", configuration) if is_other(path)]
+
+
+def _closed_sockets(found: Found) -> list[str]:
+    """Neither systemd nor Gunicorn removes the files of unix sockets that it closes."""
+    sockets = [path for path in found.addresses if os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)]
+    # One that is open is the service's own, or somebody else's by now.
+    return [path for path in sockets if found.active or not _hoststate.unix_error(path)]
 
 
 # What is the project's own
 
 
-def _own_paths(wanted: Wanted, left: list[str]) -> list[str]:
+def _own_paths(wanted: Wanted, log_directory: str, others: list[tuple[str, str]], left: list[str]) -> list[str]:
     """Paths that were named, less those that others use, which are noted in `left`."""
     found = {
         "venv": ("gunicorn_venv", _venv_paths(wanted.venv)),
         "code": ("gunicorn_code_directory", [wanted.code_directory]),
         "config": ("gunicorn_config_directory", [wanted.config_directory]),
         "data": ("gunicorn_data_directory", [wanted.data_directory]),
-        "logs": ("gunicorn_log_file", _log_paths(wanted)),
+        "logs": ("gunicorn_log_file", [*_log_paths(wanted), *([log_directory] if log_directory else [])]),
     }
     result = []
     for name in wanted.named:
@@ -269,7 +260,7 @@ def _own_paths(wanted: Wanted, left: list[str]) -> list[str]:
         for path in paths:
             if os.path.isdir(path) and not os.path.islink(path) and name not in ("venv",):
                 _check_own(wanted, variable, path)
-            user = _used_by_another(wanted.service, path)
+            user = _used_by_another(others, path)
             if user:
                 left.append(f"{path} is named by {user}")
             else:
@@ -309,30 +300,40 @@ def _log_paths(wanted: Wanted) -> list[str]:
     return sorted(set(found))
 
 
-def _used_by_another(service: str, path: str) -> str:
-    """The unit of another service that names a path; an empty string where there is none."""
+def _used_by_another(others: list[tuple[str, str]], path: str) -> str:
+    """The file of another service that names a path; an empty string where there is none."""
     named = re.compile(rf"(?<![\w.-]){re.escape(path)}(?![\w.-])")
-    return next((name for name, text in _other_units(service) if named.search(text)), "")
+    return next((name for name, text in others if named.search(text)), "")
 
 
-def _other_units(service: str) -> list[tuple[str, str]]:
-    own = {f"{service}.service", f"{service}.socket"}
-    paths = sorted(glob.glob(os.path.join(_hoststate.UNIT_DIRECTORY, "*.service")))
-    return [(os.path.basename(path), _files.read(path) or "") for path in paths if os.path.basename(path) not in own]
+def _other_services(own: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The names and texts of what makes services of others, units and programs, whoever runs this host."""
+    units = sorted(glob.glob(os.path.join(_hoststate.UNIT_DIRECTORY, "*.service")))
+    texts = {path: _files.read(path) or "" for path in units}
+    for path, text in _supervisor.read_files().items():
+        # All that a program of the role says itself is where its description stands.
+        described = [_files.read(each) or "" for each in _supervised.descriptions_in(text)]
+        texts[path] = "\n".join([text, *described])
+    return [(os.path.basename(path), text) for path, text in texts.items() if path not in own]
 
 
-def _accounts(wanted: Wanted, left: list[str]) -> tuple[str, str]:
+def _names_account(text: str, kind: str, name: str) -> bool:
+    """Whether a unit, a program or a description runs as a user or group."""
+    return re.search(rf'^\s*"?{kind}"?\s*[=:]\s*"?{re.escape(name)}(?![\w.-])', text, re.MULTILINE | re.I) is not None
+
+
+def _accounts(wanted: Wanted, others: list[tuple[str, str]], left: list[str]) -> tuple[str, str]:
     """The user and the group to remove, or empty strings."""
     user, group = wanted.user, wanted.group
     with contextlib.suppress(KeyError):
         if pwd.getpwnam(user).pw_uid >= _UID_MIN or pwd.getpwnam(user).pw_uid == 0:
             raise InvalidValue(VARIABLE, "user", f"other names: {user} is no system user, so the role did not make it")
     account = _hoststate.read_account(user)
-    for name, text in _other_units(wanted.service):
-        if re.search(rf"^User={re.escape(user)}$", text, re.MULTILINE) and account:
+    for name, text in others:
+        if account and _names_account(text, "user", user):
             left.append(f"the user {user} is named by {name}")
             return "", ""
-        if re.search(rf"^Group={re.escape(group)}$", text, re.MULTILINE):
+        if _names_account(text, "group", group):
             left.append(f"the group {group} is named by {name}")
             group = ""
     if not group or not _hoststate.has_group(group) or _has_members(group, user):
@@ -351,9 +352,3 @@ def _remove(path: str) -> None:
         shutil.rmtree(path)
     else:
         _files.remove(path)
-
-
-def _command(run: Run, *command: str) -> None:
-    code, output, errors = run(list(command))
-    if code:
-        raise RemovalError(" ".join((errors or output).split()) or f"{' '.join(command)} failed")

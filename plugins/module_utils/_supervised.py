@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import stat
@@ -142,7 +144,7 @@ def describe_trial(name: str, live: dict, command: list[str]) -> dict:
     return {
         **live,
         **_places(standin(name)),
-        "sockets": [{"path": _trial_socket(name), "owner": "root", "group": "root", "mode": "0600"}],
+        "sockets": [{"path": trial_socket(name), "owner": "root", "group": "root", "mode": "0600"}],
         "secrets_file": secrets and _files.beside(secrets, _files.CANDIDATE),
         "credentials": {
             each: _files.beside(path, _files.CANDIDATE) for each, path in live["credentials"].items()
@@ -160,7 +162,23 @@ def _places(name: str) -> dict[str, str]:
     return {"runtime_directory": f"/run/gunicorn/{name}", "state": f"/run/gunicorn-{name}"}
 
 
-def _trial_socket(name: str) -> str:
+def runtime_paths(name: str) -> list[str]:
+    """What the launcher makes in /run for a service, or for a trial by its name."""
+    return [runtime_directory(name), f"{_places(name)['state']}.credentials", group_note(name)]
+
+
+def runtime_directory(name: str) -> str:
+    """What the environment of a service, or of a trial, has as RUNTIME_DIRECTORY."""
+    return _places(name)["runtime_directory"]
+
+
+def group_note(name: str) -> str:
+    """Where the launcher notes the process group of what it started."""
+    return f"{_places(name)['state']}.group"
+
+
+def trial_socket(name: str) -> str:
+    """Where a trial listens."""
     return f"/run/gunicorn-{standin(name)}.sock"
 
 
@@ -186,9 +204,9 @@ def program_options(name: str, folder: str, enabled: bool, stop_timeout: int, co
     }
 
 
-def journal_of(wanted: Wanted) -> str:
+def journal_of(name: str) -> str:
     """Where a change notes how to go back: beside the program, where nobody but root can write."""
-    return os.path.join(_supervisor.PROGRAMS, f".{wanted.name}.gunicorn-switch.json")
+    return os.path.join(_supervisor.PROGRAMS, f".{name}.gunicorn-switch.json")
 
 
 def observe(wanted: Wanted, supervisor: Supervisor) -> Observed:
@@ -200,17 +218,37 @@ def observe(wanted: Wanted, supervisor: Supervisor) -> Observed:
         running=running,
         differing=tuple(file.path for file in wanted.all_files if _files.differs(file)),
         closed=tuple(bind.listen_stream for bind in wanted.binds if not is_open(bind)) if running else (),
-        addresses=_unix_sockets(_files.read(wanted.description.path)),
+        addresses=unix_sockets(_files.read(wanted.description.path)),
         venv_directory=os.path.realpath(wanted.venv),
-        interrupted=os.path.lexists(journal_of(wanted)),
+        interrupted=os.path.lexists(journal_of(wanted.name)),
     )
 
 
-def _unix_sockets(description: str | None) -> tuple[str, ...]:
+def unix_sockets(description: str | None) -> tuple[str, ...]:
+    """The paths of the unix sockets that a description names."""
     try:
         return tuple(each["path"] for each in json.loads(description or "{}").get("sockets", ()) if "path" in each)
     except (ValueError, AttributeError, TypeError):
         return ()
+
+
+def describes(description: str, name: str) -> bool:
+    """Whether a text is the description of this service."""
+    try:
+        return json.loads(description)["state"] == _places(name)["state"]
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def descriptions_in(text: str) -> list[str]:
+    """The paths of the descriptions that programs of the role name in a file of supervisor."""
+    commands = re.findall(r"^command=(.*)$", text.replace("%%", "%"), re.MULTILINE) if _switch.is_ours(text) else []
+    words: list[str] = []
+    for each in commands:
+        # Supervisor does not take what can't be split, either.
+        with contextlib.suppress(ValueError):
+            words += shlex.split(each)
+    return [word for word in words if os.path.basename(word) == DESCRIPTION]
 
 
 def decide(wanted: Wanted, observed: Observed) -> _switch.Decision:
@@ -248,7 +286,7 @@ class Deployment(Change):
     """One change of one service, and the way back."""
 
     def __init__(self, wanted: Wanted, observed: Observed, supervisor: Supervisor, run: Run) -> None:
-        super().__init__(wanted, journal_of(wanted), observed.venv_directory, run)
+        super().__init__(wanted, journal_of(wanted.name), observed.venv_directory, run)
         self.wanted: Wanted = wanted
         self.before = observed
         self.supervisor = supervisor
@@ -343,9 +381,8 @@ class Deployment(Change):
 
     def _try(self, output: IO[bytes]) -> None:
         """Start what shall go live on a socket of its own, wait for its workers, and end it; raises Failed."""
-        places = _places(standin(self.wanted.name))
-        ready = os.path.join(places["runtime_directory"], "ready")
-        _remove_places(places)
+        ready = os.path.join(runtime_directory(standin(self.wanted.name)), "ready")
+        _remove_trial(self.wanted.name)
         launcher = _files.beside(self.wanted.launcher.path, _files.CANDIDATE)
         # If this module is killed, nobody else would end it.
         guard = ["timeout", "--kill-after=10", f"{START_TIMEOUT + self.wanted.stop_timeout:.0f}"]
@@ -370,7 +407,7 @@ class Deployment(Change):
             except subprocess.TimeoutExpired:
                 os.killpg(trial.pid, signal.SIGKILL)
                 trial.wait()
-            _remove_places(places)
+            _remove_trial(self.wanted.name)
 
     def _restart(self) -> None:
         """Let supervisor start what is live now, and wait until all workers have loaded the application."""
@@ -381,7 +418,7 @@ class Deployment(Change):
         self._wait_for_workers()
 
     def _wait_for_workers(self) -> None:
-        ready = os.path.join(_places(self.wanted.name)["runtime_directory"], "ready")
+        ready = os.path.join(runtime_directory(self.wanted.name), "ready")
         deadline = time.monotonic() + START_TIMEOUT
         first = 0
         while True:
@@ -446,9 +483,10 @@ class Deployment(Change):
         return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The end of {self.console}": printed}
 
 
-def _remove_places(places: dict[str, str]) -> None:
+def _remove_trial(name: str) -> None:
     """Leave nothing of a trial."""
-    for path in (places["runtime_directory"], f"{places['state']}.credentials"):
-        shutil.rmtree(path, ignore_errors=True)
-    for path in (f"{places['state']}.group", f"{places['state']}.sock"):
-        _files.remove(path)
+    for path in (*runtime_paths(standin(name)), trial_socket(name)):
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            _files.remove(path)

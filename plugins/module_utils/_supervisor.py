@@ -11,6 +11,7 @@ Source: supervisor's manual, "Configuration File", "Subprocesses" and "XML-RPC A
 from __future__ import annotations
 
 import configparser
+import contextlib
 import glob
 import http.client
 import os
@@ -19,7 +20,7 @@ import shlex
 import socket
 import urllib.parse
 import xmlrpc.client
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._quoting import checked
 
@@ -65,15 +66,26 @@ class Access(NamedTuple):
 
 def parse_access(text: str) -> Access:
     """Read supervisord.conf for what supervisorctl needs to know."""
+    section = _section(text, "unix_http_server")
+    values = (section.get(name, "") for name in ("file", "username", "password"))
+    path, user, password = (value.replace("%(here)s", os.path.dirname(CONFIGURATION)) for value in values)
+    return Access(path or _SOCKET, user.replace("%%", "%"), password.replace("%%", "%"))
+
+
+def parse_includes(text: str) -> list[str]:
+    """Read supervisord.conf for the patterns of the files that it includes."""
+    folder = os.path.dirname(CONFIGURATION)
+    patterns = _section(text, "include").get("files", "").replace("%(here)s", folder).split()
+    return [os.path.join(folder, pattern) for pattern in patterns]
+
+
+def _section(text: str, name: str) -> Mapping[str, str]:
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
     try:
         parser.read_string(text)
     except configparser.Error as error:
         raise SupervisorError(f"{CONFIGURATION} can't be read: {' '.join(str(error).split())}") from None
-    section = parser["unix_http_server"] if parser.has_section("unix_http_server") else {}
-    values = (section.get(name, "") for name in ("file", "username", "password"))
-    path, user, password = (value.replace("%(here)s", os.path.dirname(CONFIGURATION)) for value in values)
-    return Access(path or _SOCKET, user.replace("%%", "%"), password.replace("%%", "%"))
+    return parser[name] if parser.has_section(name) else {}
 
 
 def program_text(name: str, description: str, options: dict[str, str]) -> str:
@@ -104,13 +116,28 @@ def _quoted(option: str, value: str) -> str:
 
 def find_program(name: str, folder: str) -> list[str]:
     """The files below conf.d that have a program of that name."""
-    wanted = re.compile(rf"^\[(?:fcgi-)?program:{re.escape(name)}\]", re.MULTILINE)
-    found = []
-    for path in sorted(glob.glob(os.path.join(folder, "*.conf"))):
-        with open(path, encoding="utf-8", errors="replace") as file:
-            if wanted.search(file.read()):
-                found.append(path)
-    return found
+    return [path for path in sorted(glob.glob(os.path.join(folder, "*.conf"))) if has_program(name, _read(path))]
+
+
+def has_program(name: str, text: str) -> bool:
+    """Whether the text of a file has a program of that name."""
+    return re.search(rf"^\[(?:fcgi-)?program:{re.escape(name)}\]", text, re.MULTILINE) is not None
+
+
+def read_files() -> dict[str, str]:
+    """All files of this host that supervisor reads, those of conf.d in any case: their paths and texts."""
+    text = _read(CONFIGURATION)
+    patterns = {os.path.join(PROGRAMS, "*.conf")}
+    with contextlib.suppress(SupervisorError):
+        patterns.update(parse_includes(text))
+    paths = sorted({path for pattern in patterns for path in glob.glob(pattern) if os.path.isfile(path)})
+    return {CONFIGURATION: text, **{path: _read(path) for path in paths}}
+
+
+def _read(path: str) -> str:
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+    return ""
 
 
 class Supervisor:
@@ -156,6 +183,16 @@ class Supervisor:
         """Stop a program, and wait until it has finished its requests."""
         self._ask("stopProcess", name, True, unless=_NOT_RUNNING)
 
+    def remove(self, name: str) -> None:
+        """Stop a program, wait until it has finished its requests, and forget it."""
+        with contextlib.suppress(_UnknownName):
+            self._ask("stopProcessGroup", name)
+            self._ask("removeProcessGroup", name)
+
+    def reread(self) -> None:
+        """Have it read its files, and go on with the programs that it has."""
+        self._ask("reloadConfig")
+
     def _ask(self, what: str, *arguments: object, unless: int | None = None):  # noqa: ANN202
         try:
             return getattr(self._server.supervisor, what)(*arguments)
@@ -170,11 +207,7 @@ class Supervisor:
 
 def this_supervisor() -> Supervisor:
     """The supervisor of this host, whether it runs or not."""
-    try:
-        with open(CONFIGURATION, encoding="utf-8", errors="replace") as file:
-            return Supervisor(parse_access(file.read()))
-    except FileNotFoundError:
-        return Supervisor(Access(_SOCKET))
+    return Supervisor(parse_access(_read(CONFIGURATION)))
 
 
 class _UnknownName(SupervisorError):

@@ -12,11 +12,11 @@ version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
 description:
-  - Stops and disables a project's service, and removes its units, C(gunicorn.conf.py), secrets, credentials, log
-    rotation and locks, as far as the role made them. This is what the role P(pyweb.gunicorn.gunicorn#role) does with
-    C(gunicorn_state=absent).
+  - Stops and disables a project's service, and removes its units or its program of supervisor, C(gunicorn.conf.py),
+    secrets, credentials, log rotation and locks, as far as the role made them. This is what the role
+    P(pyweb.gunicorn.gunicorn#role) does with C(gunicorn_state=absent).
   - The project's code, settings, data, logs, virtual environment and user stay, unless O(remove) names them. What the
-    unit of another service names stays even then.
+    unit or program of another service names stays even then.
   - A service that the role neither made nor adopted is refused. Of one that it adopted, the unit from before stays
     where it is kept, and is not started again.
 attributes:
@@ -35,9 +35,14 @@ options:
     type: str
     required: true
   service_name:
-    description: The units' name without their suffix.
+    description: The units' name without their suffix, or the name of supervisor's program.
     type: str
     required: true
+  service_manager:
+    description: What runs the service; V(auto) is V(systemd) where it runs the host, and else V(supervisor).
+    type: str
+    choices: [auto, systemd, supervisor]
+    default: auto
   user:
     description: The user that the service ran as.
     type: str
@@ -81,10 +86,11 @@ options:
     choices: [venv, code, config, data, logs, user]
     default: []
 requirements:
-  - systemd 247 or newer
+  - systemd 247 or newer, or supervisor 4
   - root on the managed host
 seealso:
   - module: pyweb.gunicorn.gunicorn_service
+  - module: pyweb.gunicorn.gunicorn_supervised_service
 """
 
 EXAMPLES = r"""
@@ -105,7 +111,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: What was stopped and removed, units before paths, and paths before accounts.
+  description: What was stopped and removed, units and programs before paths, and paths before accounts.
   returned: success
   type: list
   elements: str
@@ -122,12 +128,20 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _change, _manager, _removal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _change,
+    _manager,
+    _removal,
+    _removal_supervisor,
+    _removal_systemd,
+    _supervisor,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
     "service_name": {"type": "str", "required": True},
+    "service_manager": {"type": "str", "choices": ["auto", "systemd", "supervisor"], "default": "auto"},
     "user": {"type": "str", "required": True},
     "group": {"type": "str", "required": True},
     "manage_user": {"type": "bool", "default": True},
@@ -146,24 +160,28 @@ ARGUMENTS = {
 }
 
 
+def manager_of(wanted: _removal.Wanted, manager: str, run: _removal.Run) -> _removal.Manager:
+    """What runs the service on this host; raises InvalidValue where the host has not got the one that is wanted."""
+    if _manager.choose(manager) == _manager.SUPERVISOR:
+        return _removal_supervisor.Program(wanted.service, wanted.config_directory)
+    return _removal_systemd.Units(wanted.service, run)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if os.geteuid() != 0:
         module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
     try:
         wanted = _removal.check_parameters(module.params)
-        if _manager.choose("auto") != _manager.SYSTEMD:
-            raise InvalidValue(
-                "gunicorn_state", "absent", "present on a host without systemd: remove it there yourself"
-            )
+        manager = manager_of(wanted, module.params["service_manager"], module.run_command)
         if module.check_mode:
-            plan = _removal.make_plan(wanted, module.run_command)
+            plan = _removal.make_plan(wanted, manager)
         else:
             with _change.locked(wanted.service):
-                plan = _removal.make_plan(wanted, module.run_command)
-                _removal.carry_out(wanted, plan, module.run_command)
+                plan = _removal.make_plan(wanted, manager)
+                _removal.carry_out(plan, manager, module.run_command)
                 _removal.forget_locks(wanted)
-    except InvalidValue as error:
+    except (InvalidValue, _supervisor.SupervisorError) as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except _change.DeployError as error:
         module.fail_json(msg=str(error))

@@ -277,3 +277,93 @@ def test_stopped_and_not_at_boot(host):
     assert not host.file("/run/shop.sock").exists
     assert not host.file("/etc/opt/shop/secrets.env").exists
     assert "Hello from shop" in get(host, URLS[1])
+
+
+# The last tests take it all away again.
+
+
+def remove(*options, **variables):
+    given = json.dumps({"gunicorn_state": "absent", **variables})
+    return PlaybookRun(SCENARIO / "converge.yml", *options, "--extra-vars", given)
+
+
+def named_like(host):
+    """What bears the project's name, and what lies in the folder of its settings."""
+    found = host.check_output(
+        "{ find /etc /run /opt /var -name '*shop*' -not -path '/opt/shop/*' -not -path '/var/lib/dpkg/*';"
+        " find /etc/opt/shop -mindepth 1 -not -name '*.pyc' -not -name __pycache__; } 2> /dev/null | sort -u"
+    )
+    return found.split()
+
+
+OWN = ["/etc/opt/shop", "/etc/opt/shop/settings.py", "/opt/shop", "/var/log/shop", "/var/opt/shop"]
+QUEUE = "/etc/supervisor/conf.d/queue.conf"
+
+
+@pytest.fixture
+def queue(host):
+    """A program of somebody else, which names the project's data."""
+    text = "[program:queue]\\ncommand=sleep 1000000\\ndirectory=/var/opt/shop\\n"
+    host.check_output(f"printf '{text}' > {QUEUE} && supervisorctl update queue")
+    wait_for(lambda: host.run("supervisorctl status queue").rc == 0)
+    yield int(host.check_output("supervisorctl pid queue"))
+    host.check_output(f"rm {QUEUE} && supervisorctl update queue")
+
+
+def test_another_program_is_not_removed(host):
+    """The error names its file; neither it nor the project is touched."""
+    foreign = "/etc/supervisor/conf.d/other.conf"
+    before = processes(host)
+    host.check_output(f"printf '[program:queue]\\ncommand=sleep 1000000\\nautostart=false\\n' > {foreign}")
+    had = files(host)
+    message = failure(remove(gunicorn_service_name="queue"))
+    assert "gunicorn_service_name: 'queue'" in message
+    assert f"the program in {foreign} was not" in message
+    assert (files(host), processes(host)) == (had, before)
+    host.check_output(f"rm {foreign}")
+
+
+def test_removed(host, queue):
+    """What the role made is gone, and nothing else; supervisor and its other program go on."""
+    variables = {"gunicorn_bind": VARIABLES["gunicorn_bind"], "gunicorn_secrets": {"A": "1"}}
+    assert deploy(**variables, gunicorn_credentials=VARIABLES["gunicorn_credentials"]).code == 0
+    supervisor = host.check_output("supervisorctl pid")
+    before = files(host), processes(host)
+    checked = remove("--check", "--diff")
+    assert checked.changed() == ["Remove what the role made, and what is named"]
+    assert "/etc/supervisor/conf.d/shop.conf" in checked.output
+    assert (files(host), processes(host)) == before
+    run = remove()
+    assert run.code == 0, run.output
+    assert run.changed() == checked.changed()
+    assert named_like(host) == sorted([*OWN, "/var/log/supervisor/shop"])
+    assert host.file("/opt/shop/shop/wsgi.py").exists
+    assert host.file("/opt/shop/venv/bin/gunicorn").exists
+    assert host.file("/var/log/shop/gunicorn.log").exists
+    assert host.user("shop").exists
+    assert host.run("ps -u shop").rc == 1
+    assert host.run(f"curl --silent {URLS[0]}/").rc == 7
+    assert "shop" not in host.check_output("supervisorctl avail")
+    assert (host.check_output("supervisorctl pid"), int(host.check_output("supervisorctl pid queue"))) == (
+        supervisor,
+        queue,
+    )
+    assert remove().changed() == []
+
+
+def test_removed_without_supervisor(host, queue):
+    """What a supervisor that was killed left behind ends, half of the files may be gone, and what is named goes."""
+    assert deploy().code == 0
+    pid = master(host)
+    host.check_output("kill -KILL $(cat /run/supervisord.pid) && rm /etc/supervisor/conf.d/shop.conf")
+    assert host.file(f"/proc/{pid}").exists
+    named = ["venv", "code", "config", "data", "logs", "user"]
+    run = remove(gunicorn_absent_remove=named)
+    assert run.code == 0, run.output
+    assert run.warnings() == ["/var/opt/shop is named by queue.conf: it stays."]
+    assert named_like(host) == ["/var/opt/shop"]
+    assert not host.user("shop").exists
+    assert not host.group("shop").exists
+    assert host.run(f"curl --silent {URLS[0]}/").rc == 7
+    host.check_output("rm -f /run/supervisord.pid /run/supervisor.sock; kill %s; service supervisor start", str(queue))
+    wait_for(lambda: host.run("supervisorctl pid").rc == 0)

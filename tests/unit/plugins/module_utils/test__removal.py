@@ -4,13 +4,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _removal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _hoststate,
+    _removal,
+    _removal_supervisor,
+    _removal_systemd,
+    _supervised,
+    _supervisor,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 
 OURS = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run.\n"
@@ -23,6 +31,19 @@ def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "units"
     folder.mkdir()
     monkeypatch.setattr(_hoststate, "UNIT_DIRECTORY", str(folder))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where programs stand of a supervisor that does not run."""
+    folder = tmp_path / "supervisor" / "conf.d"
+    folder.mkdir(parents=True)
+    socket = f"[unix_http_server]\nfile={tmp_path}/supervisor.sock\n"
+    main = write(folder.parent / "supervisord.conf", f"{socket}[include]\nfiles = conf.d/*.conf more/*.ini\n")
+    monkeypatch.setattr(_supervisor, "CONFIGURATION", main)
+    monkeypatch.setattr(_supervisor, "PROGRAMS", str(folder))
+    monkeypatch.setattr(_supervisor, "LOGS", str(tmp_path / "log" / "supervisor"))
     return folder
 
 
@@ -48,7 +69,8 @@ def parameters(root: Path, **changes: object) -> dict:
 def plan(root: Path, **changes: object) -> _removal.Plan:
     """What there is to do on a host whose systemd knows nothing of the project."""
     wanted = _removal.check_parameters(parameters(root, **changes))
-    return _removal.make_plan(wanted, lambda command: (0, "\n".join(NO_UNIT for _name in command[4:]), ""))
+    units = _removal_systemd.Units("shop", lambda command: (0, "\n".join(NO_UNIT for _name in command[4:]), ""))
+    return _removal.make_plan(wanted, units)
 
 
 def write(path: Path, text: str = "") -> str:
@@ -182,3 +204,107 @@ class TestNamed:
         write(etc / "other.service", f"[Service]\nUser={name}\n")
         found = plan(tmp_path, user=name, remove=["user"])
         assert (found.user, found.left) == ("", (f"the user {name} is named by other.service",))
+
+
+class TestUnderSupervisor:
+    """The same, where a program takes the place of units."""
+
+    @pytest.fixture(autouse=True)
+    def _units(self, etc: Path) -> None:
+        """No unit of the machine that the tests run on counts."""
+
+    def plan(self, root: Path, **changes: object) -> _removal.Plan:
+        wanted = _removal.check_parameters(parameters(root, **changes))
+        return _removal.make_plan(wanted, _removal_supervisor.Program(wanted.service, wanted.config_directory))
+
+    def program(self, programs: Path, name: str, folder: Path, **description: object) -> str:
+        """The file of a program that the role made, with its description."""
+        path = str(folder / _supervised.DESCRIPTION)
+        state = f"/run/gunicorn-{name}"
+        write(Path(path), json.dumps({"state": state, "sockets": [], **description}, indent=2))
+        options = _supervised.program_options(name, str(folder), True, 40, "hash")
+        return write(programs / f"{name}.conf", _supervisor.program_text(name, "", options))
+
+    def test_a_host_without_it(self, tmp_path: Path) -> None:
+        """There is nothing to do, whatever is named."""
+        assert self.plan(tmp_path, remove=list(_removal.NAMES)).changes == []
+
+    def test_what_the_role_made(self, programs: Path, tmp_path: Path) -> None:
+        """Program, launcher, description, configuration, secrets, and what an interrupted change left; the program last."""
+        config = tmp_path / "etc" / "shop"
+        program = self.program(programs, "shop", config)
+        made = [
+            program,
+            str(config / _supervised.DESCRIPTION),
+            write(config / _supervised.LAUNCHER, OURS),
+            write(config / ".candidate.gunicorn.launch.py", OURS),
+            write(config / ".candidate.gunicorn.launch.json", "{}"),
+            write(config / "gunicorn.conf.py", OURS),
+            write(config / "secrets.env", f"{OURS}# Credentials: key\nGUNICORN_SECRETS=1\n"),
+            write(config / "credentials" / "key", "x"),
+            str(config / "credentials"),
+            write(programs / ".shop.gunicorn-switch.json", "{}"),
+            write(programs / ".previous.shop.conf", OURS),
+        ]
+        for other in (config / "settings.py", tmp_path / "opt" / "shop" / "shop.py", programs / "other.conf"):
+            write(other, "x = 1\n")
+        write(tmp_path / "log" / "supervisor" / "shop" / "console.log")
+        assert sorted(self.plan(tmp_path).paths) == sorted(made)
+        assert self.plan(tmp_path).paths[-1] == program
+        os.unlink(program)
+        assert sorted(self.plan(tmp_path).paths) == sorted(set(made) - {program})
+
+    def test_what_is_not_the_roles_stays(self, programs: Path, tmp_path: Path) -> None:
+        """And is told: a description is the role's if it is of this service."""
+        config = tmp_path / "etc" / "shop"
+        program = self.program(programs, "shop", config, state="/run/gunicorn-other")
+        launcher = write(config / _supervised.LAUNCHER, "import os\n")
+        found = self.plan(tmp_path)
+        assert found.paths == (program,)
+        assert found.left == (
+            f"{launcher} is not the role's",
+            f"{config / _supervised.DESCRIPTION} is not the role's",
+        )
+
+    @pytest.mark.parametrize("name", ["conf.d/shop.conf", "conf.d/web.conf", "more/web.ini", "supervisord.conf"])
+    def test_a_program_made_by_hand_is_refused(self, name: str, programs: Path, tmp_path: Path) -> None:
+        """Wherever supervisor reads it."""
+        path = programs.parent / name
+        before = path.read_text() if path.exists() else ""
+        write(path, f"{before}[program:shop]\ncommand=/opt/shop/venv/bin/gunicorn shop.wsgi\n")
+        with pytest.raises(InvalidValue, match=f"gunicorn_service_name: 'shop'.*{path} was not"):
+            self.plan(tmp_path)
+
+    def test_a_name_that_no_program_has(self, tmp_path: Path) -> None:
+        """supervisorctl would take it for every program."""
+        with pytest.raises(InvalidValue, match="gunicorn_service_name: 'all'"):
+            self.plan(tmp_path, service_name="all")
+
+    def test_the_log_directory_of_supervisor(self, tmp_path: Path) -> None:
+        """Goes with the logs."""
+        console = Path(write(tmp_path / "log" / "supervisor" / "shop" / "console.log"))
+        assert self.plan(tmp_path).paths == ()
+        assert self.plan(tmp_path, log_file="-", remove=["logs"]).paths == (str(console.parent),)
+
+    def test_what_another_program_names(self, programs: Path, tmp_path: Path) -> None:
+        """Itself, or in the description that it is started by."""
+        write(tmp_path / "var" / "shop" / "db.sqlite3")
+        data = str(tmp_path / "var" / "shop")
+        self.program(programs, "shop", tmp_path / "etc" / "shop", directory=data)
+        assert data in self.plan(tmp_path, remove=["data"]).paths
+        self.program(programs, "blog", tmp_path / "etc" / "blog", directory=data)
+        assert self.plan(tmp_path, remove=["data"]).left == (f"{data} is named by blog.conf",)
+        os.unlink(programs / "blog.conf")
+        write(programs.parent / "more" / "queue.ini", f"[program:queue]\ncommand=/usr/bin/queue --spool={data}\n")
+        assert self.plan(tmp_path, remove=["data"]).left == (f"{data} is named by queue.ini",)
+        assert data not in self.plan(tmp_path, remove=["data"]).paths
+
+    def test_users_of_other_programs(self, programs: Path, tmp_path: Path) -> None:
+        """By an option or a description."""
+        name = pwd.getpwuid(2).pw_name
+        assert self.plan(tmp_path, user=name, remove=["user"]).user == name
+        write(programs / "queue.conf", f"[program:queue]\nuser={name} ; not root\n")
+        assert self.plan(tmp_path, user=name, remove=["user"]).left == (f"the user {name} is named by queue.conf",)
+        os.unlink(programs / "queue.conf")
+        self.program(programs, "blog", tmp_path / "etc" / "blog", user=name)
+        assert self.plan(tmp_path, user=name, remove=["user"]).left == (f"the user {name} is named by blog.conf",)

@@ -167,8 +167,8 @@ class TestDescriptions:
     @pytest.mark.parametrize("text", [None, "", "[]", "nonsense", '{"sockets": 1}', '{"sockets": [1]}'])
     def test_a_live_description_that_is_not_ours(self, text: str | None) -> None:
         """It names no socket that could be removed."""
-        assert _supervised._unix_sockets(text) == ()
+        assert _supervised.unix_sockets(text) == ()
 
     def test_sockets_of_the_live_description(self) -> None:
         """Those in the file system; the others end with their process."""
-        assert _supervised._unix_sockets('{"sockets": [{"path": "/run/a.sock"}, {"host": "::1"}]}') == ("/run/a.sock",)
+        assert _supervised.unix_sockets('{"sockets": [{"path": "/run/a.sock"}, {"host": "::1"}]}') == ("/run/a.sock",)
