@@ -310,17 +310,22 @@ def queue(host):
     host.check_output(f"rm {QUEUE} && supervisorctl update queue")
 
 
-def test_another_program_is_not_removed(host):
+@pytest.fixture
+def mail(host):
+    """The file of a program that the role did not make, and that nothing has started."""
+    path = "/etc/supervisor/conf.d/other.conf"
+    host.check_output(f"printf '[program:mail]\\ncommand=sleep 1000000\\nautostart=false\\n' > {path}")
+    yield path
+    host.check_output(f"rm {path}")
+
+
+def test_another_program_is_not_removed(host, mail):
     """The error names its file; neither it nor the project is touched."""
-    foreign = "/etc/supervisor/conf.d/other.conf"
-    before = processes(host)
-    host.check_output(f"printf '[program:queue]\\ncommand=sleep 1000000\\nautostart=false\\n' > {foreign}")
-    had = files(host)
-    message = failure(remove(gunicorn_service_name="queue"))
-    assert "gunicorn_service_name: 'queue'" in message
-    assert f"the program in {foreign} was not" in message
-    assert (files(host), processes(host)) == (had, before)
-    host.check_output(f"rm {foreign}")
+    before = files(host), processes(host)
+    message = failure(remove(gunicorn_service_name="mail"))
+    assert "gunicorn_service_name: 'mail'" in message
+    assert f"the program in {mail} was not" in message
+    assert (files(host), processes(host)) == before
 
 
 def test_removed(host, queue):
