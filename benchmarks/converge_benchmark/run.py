@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import resource
@@ -81,7 +82,7 @@ def one_round(hosts: Sequence[Host], files: dict[str, str], forks: int) -> list[
     for way, act in ways.items():
         fleet.reset(hosts)
         for case, workers in cases:
-            runs.append(timed(case, way, hosts, lambda act=act, workers=workers: act(workers)))  # type: ignore[misc]
+            runs.append(timed(case, way, hosts, functools.partial(act, workers)))
     runs.append(timed("nothing", "floor", hosts, lambda: play(hosts, "floor.yml", forks, WORKERS)))
     return runs
 

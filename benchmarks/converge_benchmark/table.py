@@ -26,7 +26,7 @@ def table(results: dict) -> str:
     costs += [
         cost
         for case in CASES
-        for number in (numbers[0], numbers[-1])
+        for number in dict.fromkeys((numbers[0], numbers[-1]))
         for way in WAYS
         if (cost := costs_of(runs, case, number, way))
     ]

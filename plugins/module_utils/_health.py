@@ -16,6 +16,19 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import Bind
 # A server that listens on every address is asked on the loopback one.
 _REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
+# The option of the modules that ask
+ARGUMENT = {
+    "type": "dict",
+    "required": True,
+    "options": {
+        "path": {"type": "str", "default": "/"},
+        "host": {"type": "str", "default": "localhost"},
+        "statuses": {"type": "list", "elements": "int", "default": []},
+        "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
+        "timeout": {"type": "int", "default": 30},
+    },
+}
+
 
 class Request(NamedTuple):
     """What is asked, how, and which answers will do; no statuses stand for all below 500."""

@@ -130,19 +130,11 @@ def wanted_from(given: dict) -> _site.Wanted:
     )
 
 
-def differences(file: _files.WantedFile) -> list:
-    """What diff mode shows, read before anything is changed."""
-    if not _files.differs(file):
-        return []
-    before = _files.read(file.path) or ""
-    return [{"before_header": file.path, "after_header": file.path, "before": before, "after": file.content or ""}]
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
     wanted = wanted_from(module.params)
-    diff = differences(wanted.file)
+    diff = _files.differences([wanted.file])
     try:
         if module.check_mode:
             decision = _site.decide(wanted, _site.observe(wanted, module.run_command))

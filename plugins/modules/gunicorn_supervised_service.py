@@ -271,17 +271,7 @@ ARGUMENTS = {
     "venv_fingerprint": {"type": "str", "default": ""},
     "gunicorn_version": {"type": "str", "default": ""},
     "stop_timeout": {"type": "int", "default": 40},
-    "health": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "path": {"type": "str", "default": "/"},
-            "host": {"type": "str", "default": "localhost"},
-            "statuses": {"type": "list", "elements": "int", "default": []},
-            "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
-            "timeout": {"type": "int", "default": 30},
-        },
-    },
+    "health": _health.ARGUMENT,
 }
 
 
