@@ -16,9 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _binds,
     _files,
     _health,
-    _hoststate,
     _lock,
-    _running,
     _venv_layout,
 )
 
@@ -74,21 +72,6 @@ def locked(name: str) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def is_open(bind: _binds.Bind) -> bool:
-    """Whether somebody listens on an address."""
-    return _hoststate.is_listening(bind.family, bind.host, bind.port, bind.path)
-
-
-def read_running(name: str, pid: int) -> _running.Running:
-    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
-    deadline = time.monotonic() + 5
-    while True:
-        running = _running.read(name, pid)
-        if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
-            return running
-        time.sleep(0.2)
 
 
 class Change:

@@ -26,7 +26,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _binds,
     _files,
     _hoststate,
+    _observation,
     _running,
+    _sockets,
     _switch,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import (
@@ -34,10 +36,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import (
     DeployError,
     Failed,
     Run,
-    is_open,
     locked,
     quoted,
-    read_running,
     summary,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Decision, Observed, Wanted
@@ -45,27 +45,13 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._switch import Deci
 RUNTIME_UNITS = "/run/systemd/system"
 
 
-def journal_of(name: str) -> str:
-    """Where a change notes how to go back: beside the unit, where nobody but root can write."""
-    return os.path.join(_hoststate.UNIT_DIRECTORY, f".{name}.gunicorn-switch.json")
-
-
 def observe(wanted: Wanted, run: Run) -> Observed:
     """Read what the host has and runs."""
-    names = [f"{wanted.name}.service", f"{wanted.name}.socket", f"{wanted.name}-standin.service"]
-    units = _hoststate.read_units(names, lambda command: run(command)[1])
-    service, sockets, standin = (units[name] for name in names)
-    return Observed(
-        service=service,
-        socket=sockets,
-        standin=standin,
-        running=read_running(wanted.name, service.main_pid) if service.main_pid else None,
-        differing=tuple(file.path for file in wanted.all_files if _files.differs(file)),
-        addresses=_switch.socket_addresses(_files.read(wanted.socket.path)),
-        closed=tuple(bind.listen_stream for bind in wanted.binds if not is_open(bind)) if sockets.active else (),
-        venv_directory=os.path.realpath(wanted.venv),
-        interrupted=os.path.lexists(journal_of(wanted.name)),
+    files = (file.path for file in wanted.all_files)
+    found = _observation.read(
+        wanted.name, files, wanted.binds, wanted.venv, wanted.group, lambda command: run(command)[1]
     )
+    return _observation.compare(wanted, found)
 
 
 def deploy(wanted: Wanted, run: Run, tell: Callable[[str], None]) -> Decision:
@@ -90,7 +76,7 @@ class Deployment(Change):
     """One change of one service, and the way back."""
 
     def __init__(self, wanted: Wanted, observed: Observed, run: Run, tell: Callable[[str], None]) -> None:
-        super().__init__(wanted, journal_of(wanted.name), observed.venv_directory, run)
+        super().__init__(wanted, _observation.journal_of(wanted.name), observed.venv_directory, run)
         self.wanted: Wanted = wanted
         self.before = observed
         self.tell = tell
@@ -119,7 +105,8 @@ class Deployment(Change):
     def _settle(self) -> None:
         """Nothing to start: put files in place, stop what shall not run."""
         self._stage()
-        self._promote()
+        self._promote_files()
+        self._systemctl("daemon-reload")
         self._stop_standin()
         if self.wanted.started:
             self._match_socket_files()
@@ -131,7 +118,7 @@ class Deployment(Change):
         """Start a service that does not run; if it does not work, all is as before."""
         self._stage()
         try:
-            self._promote()
+            self._promote_files()
             self._arrange_sockets()
             self._systemctl("start", self.socket)
             self._systemctl("restart", self.service)
@@ -168,7 +155,7 @@ class Deployment(Change):
             raise DeployError(f"{text}. The live service was not touched.\n{quoted(said)}") from None
         try:
             self._spare_socket_files()
-            self._promote()
+            self._promote_files()
             self._arrange_sockets()
             self._systemctl("restart", self.service)
             self._end_sharing()
@@ -269,7 +256,9 @@ class Deployment(Change):
                 _write_runtime_unit(f"{self.standin}.d/{os.path.basename(path)}", _files.read(path) or "")
             names = " ".join([sockets, *(os.path.basename(path) for path in self._added_units())])
             _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={names}\n")
-        self._systemctl("daemon-reload")
+        # systemd reads a unit that is new to it when that is started, without a reload of all others.
+        if self.adoption:
+            self._systemctl("daemon-reload")
         if not self.before.socket.active:
             self._systemctl("start", sockets)
         self._systemctl("start", self.standin)
@@ -302,18 +291,16 @@ class Deployment(Change):
         for unit in present:
             _files.remove(os.path.join(RUNTIME_UNITS, unit))
         shutil.rmtree(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"), ignore_errors=True)
-        self.run(["systemctl", "daemon-reload"])
-
-    def _promote(self) -> None:
-        self._promote_files()
-        self._systemctl("daemon-reload")
+        # It forgets units that are over, if nothing else names them.
+        if any(self._read_unit(unit).exists for unit in present):
+            self.run(["systemctl", "daemon-reload"])
 
     def _added_units(self) -> list[str]:
         """Units of addresses that came while the others were open; a boot opens all of them from the one unit."""
         return sorted(glob.glob(os.path.join(RUNTIME_UNITS, f"{glob.escape(self.wanted.name)}-added-*.socket")))
 
     def _arrange_sockets(self) -> None:
-        """Have the service's next start open what is new beside the sockets that stay open, and close what is gone.
+        """Have systemd read the units, and open what is new at the service's next start, beside what stays open.
 
         A socket unit that is active opens nothing more, but at a daemon-reload it keeps the sockets of the addresses
         that it still has, and closes those that it has no more. A unit for the others can start only while the service
@@ -329,7 +316,7 @@ class Deployment(Change):
             else:
                 self._remove_added_unit(path)
         binds = _binds.parse_streams(sorted(wanted))
-        closed = {bind.listen_stream for bind in binds if not is_open(bind)}
+        closed = {bind.listen_stream for bind in binds if not _sockets.is_open(bind)}
         if closed and self._read_unit(self.socket).active:
             name = f"{self.wanted.name}-added-{_switch.digest(*sorted(closed))[:8]}.socket"
             _files.remove(_switch.ended_flag(name))
@@ -369,7 +356,7 @@ class Deployment(Change):
     def _remove_gone_socket_files(self) -> None:
         """systemd leaves the file of a unix socket that it closed."""
         for bind in _binds.parse_streams(sorted(self.before.addresses)):
-            if bind.path is None or bind.path in {kept.path for kept in self.wanted.binds} or is_open(bind):
+            if bind.path is None or bind.path in {kept.path for kept in self.wanted.binds} or _sockets.is_open(bind):
                 continue
             with contextlib.suppress(OSError):
                 if stat.S_ISSOCK(os.lstat(bind.path).st_mode):

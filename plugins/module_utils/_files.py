@@ -10,8 +10,10 @@ Whoever is killed on the way leaves each file whole, either the old or the new o
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import stat
 from typing import NamedTuple
 
 CANDIDATE = ".candidate."
@@ -31,6 +33,15 @@ class WantedFile(NamedTuple):
     secret: bool = False
 
 
+class State(NamedTuple):
+    """A file as it is; the hash is empty where there is no file to read at the path."""
+
+    sha256: str
+    owner: int
+    group: int
+    mode: int
+
+
 def beside(path: str, prefix: str) -> str:
     """The path of a file's candidate or predecessor: the same folder and suffix, another name."""
     folder, name = os.path.split(path)
@@ -42,17 +53,35 @@ def read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def text_hash(text: str) -> str:
+    """The hash of a file with this text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def state(path: str) -> State | None:
+    """What is at a path, or None where nothing is."""
+    try:
+        status = os.lstat(path)
+        text = read(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return State("" if text is None else text_hash(text), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+
+
+def is_another(file: WantedFile, found: State | None) -> bool:
+    """Whether what was found is another file than wanted, or has another owner or mode."""
+    if file.content is None:
+        return found is not None
+    return found != State(text_hash(file.content), file.owner, file.group, file.mode)
 
 
 def differs(file: WantedFile) -> bool:
     """Whether the live file is another one than wanted, or has another owner or mode."""
-    if file.content is None or (content := read(file.path)) is None:
-        return os.path.lexists(file.path) != (file.content is not None)
-    status = os.lstat(file.path)
-    wanted = (file.content, file.owner, file.group, file.mode)
-    return (content, status.st_uid, status.st_gid, status.st_mode & 0o7777) != wanted
+    return is_another(file, state(file.path))
 
 
 def differences(files: list[WantedFile]) -> list[dict[str, str]]:

@@ -28,7 +28,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _hoststate,
     _limits,
     _manager,
+    _observation,
     _quoting,
+    _secret_files,
     _settings,
     _sizing,
     _sizing_info,
@@ -262,6 +264,16 @@ def make_plan(wanted: Wanted, run: Callable[[list[str]], str], manager: str = _m
         "create_group": not _hoststate.has_group(wanted.group),
         "directories": directories + (_console_directory(wanted) if manager == _manager.SUPERVISOR else []),
     }
+
+
+def observe(
+    wanted: Wanted, secrets: str, credentials: str, run: Callable[[list[str]], str]
+) -> _observation.Observation:
+    """Read what the host has and runs of the service; raises NotOurs."""
+    secret_files, secrets_hash = _secret_files.secret_files(secrets, credentials, wanted.config_directory)
+    files = _observation.paths(wanted.service, wanted.config_directory)
+    found = _observation.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, run)
+    return _observation.without_secrets(found, secret_files, secrets_hash)
 
 
 def lacking(plan: dict, venv: dict) -> list[str]:

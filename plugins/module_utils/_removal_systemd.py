@@ -14,6 +14,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _deploy,
     _files,
     _hoststate,
+    _observation,
     _running,
     _switch,
 )
@@ -99,4 +100,4 @@ class Units:
         run += [os.path.join(_deploy.RUNTIME_UNITS, each) for each in more]
         run += glob.glob(f"/run/gunicorn-{glob.escape(name)}-added-*.ended")
         run += [f"/run/gunicorn-{name}-standin.sock", f"/run/gunicorn/{name}", f"/run/gunicorn/{name}-standin"]
-        return [*self.replaced, _deploy.journal_of(name), *aside(self.replaced), *run]
+        return [*self.replaced, _observation.journal_of(name), *aside(self.replaced), *run]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import time
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate
@@ -53,6 +54,16 @@ def read(service: str, pid: int, root: str = "/") -> Running:
         workers=_count_workers(directory, pid, root),
         holds_sockets="LISTEN_FDS" in environment,
     )
+
+
+def read_settled(service: str, pid: int) -> Running:
+    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
+    deadline = time.monotonic() + 5
+    while True:
+        running = read(service, pid)
+        if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
+            return running
+        time.sleep(0.2)
 
 
 def _read_said(path: str) -> dict:

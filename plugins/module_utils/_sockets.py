@@ -128,11 +128,12 @@ def parse_unix(table: str, inodes: set[str]) -> list[str]:
     return addresses
 
 
+def is_open(bind: Bind, root: str = "/") -> bool:
+    """Whether somebody listens on an address."""
+    return _hoststate.is_listening(bind.family, bind.host, bind.port, bind.path, root)
+
+
 def configured_listening(streams: list[str], root: str = "/") -> list[str]:
     """Return those of the configured addresses that somebody listens on, to every user's knowledge."""
     binds = parse_streams([stream[len("unix:") :] if stream.startswith("unix:") else stream for stream in streams])
-    return [
-        bind.gunicorn_bind
-        for bind in binds
-        if _hoststate.is_listening(bind.family, bind.host, bind.port, bind.path, root)
-    ]
+    return [bind.gunicorn_bind for bind in binds if is_open(bind, root)]

@@ -30,6 +30,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _health,
     _manager,
     _running,
+    _sockets,
     _supervisor,
     _switch,
 )
@@ -38,10 +39,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import (
     DeployError,
     Failed,
     Run,
-    is_open,
     locked,
     quoted,
-    read_running,
     summary,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import Process, Supervisor, SupervisorError
@@ -212,12 +211,12 @@ def journal_of(name: str) -> str:
 def observe(wanted: Wanted, supervisor: Supervisor) -> Observed:
     """Read what the host has and runs."""
     process = supervisor.process(wanted.name) if supervisor.runs() else Process()
-    running = read_running(wanted.name, process.pid) if process.is_up else None
+    running = _running.read_settled(wanted.name, process.pid) if process.is_up else None
     return Observed(
         process=process,
         running=running,
         differing=tuple(file.path for file in wanted.all_files if _files.differs(file)),
-        closed=tuple(bind.listen_stream for bind in wanted.binds if not is_open(bind)) if running else (),
+        closed=tuple(bind.listen_stream for bind in wanted.binds if not _sockets.is_open(bind)) if running else (),
         addresses=unix_sockets(_files.read(wanted.description.path)),
         venv_directory=os.path.realpath(wanted.venv),
         interrupted=os.path.lexists(journal_of(wanted.name)),
@@ -444,7 +443,7 @@ class Deployment(Change):
         kept = {bind.path for bind in self.wanted.binds}
         for path in set(self.before.addresses) - kept:
             with contextlib.suppress(OSError):
-                if stat.S_ISSOCK(os.lstat(path).st_mode) and not is_open(_binds.Bind(path=path)):
+                if stat.S_ISSOCK(os.lstat(path).st_mode) and not _sockets.is_open(_binds.Bind(path=path)):
                     os.unlink(path)
         _files.put(self.wanted.logrotate)
         self._forget_way_back()

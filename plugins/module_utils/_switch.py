@@ -13,13 +13,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import Bind
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import WantedFile, text_hash
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._hoststate import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._running import Running
+
+if TYPE_CHECKING:
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health
 
 
 class Started(Protocol):
@@ -231,7 +233,7 @@ def mismatches(wanted: Started, running: Running) -> list[str]:
     found = [f"{name} is {is_now or 'unknown'}, not {shall}" for name, is_now, shall in compared if is_now != shall]
     if running.argv != wanted.argv:
         found.append(_argv_mismatch(running.argv, wanted.argv))
-    if not found and running.configuration_sha256 != file_hash(wanted.configuration):
+    if not found and running.configuration_sha256 != text_hash(wanted.configuration.content or ""):
         found.append("what runs was started with another gunicorn.conf.py")
     if not found and running.configuration != wanted.configuration_hash:
         found.append("what runs was started with another configuration")
@@ -246,8 +248,3 @@ def _argv_mismatch(is_now: tuple[str, ...], shall: tuple[str, ...]) -> str:
     more = " ".join(part for part in is_now if part not in shall)
     less = " ".join(part for part in shall if part not in is_now)
     return f"the command line has {more or 'nothing'} in place of {less or 'nothing'}"
-
-
-def file_hash(file: WantedFile) -> str:
-    """The hash that a configuration file publishes of itself."""
-    return hashlib.sha256((file.content or "").encode("utf-8", "surrogateescape")).hexdigest()

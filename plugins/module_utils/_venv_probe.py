@@ -9,7 +9,6 @@ Only the installed Gunicorn knows which settings it has and what they may hold, 
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
@@ -86,6 +85,8 @@ def is_met(line: str, versions: dict) -> bool:
 
 def setting_problems(settings: dict, worker_class: str) -> list:
     """One [name, value, expected] for each setting that the installed Gunicorn would not take."""
+    if not settings:
+        return worker_class_problems(worker_class)
     from gunicorn import config
 
     known = {setting.name: setting for setting in config.KNOWN_SETTINGS}
@@ -105,12 +106,16 @@ def setting_problems(settings: dict, worker_class: str) -> list:
 
 
 def unknown_setting(name: str, known: dict) -> str:
+    import difflib
+
     nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
     return f"the name of a setting of Gunicorn; the nearest is {nearest[0]!r}"
 
 
 def worker_class_problems(worker_class: str) -> list:
     """A short name must be one that this Gunicorn has, with its library; a dotted path is the application's own."""
+    if worker_class == "sync":
+        return []  # it needs no library
     from gunicorn.workers import SUPPORTED_WORKERS
 
     if worker_class in SUPPORTED_WORKERS:

@@ -148,6 +148,14 @@ options:
     type: list
     elements: str
     default: []
+  secrets:
+    description: The text of the environment file with secrets, as M(pyweb.gunicorn.gunicorn_service) takes it.
+    type: str
+    default: ""
+  credentials:
+    description: Names and contents of the credentials, as JSON in Base64.
+    type: str
+    default: e30=
   pip_extra_args:
     description: Further arguments of C(pip install).
     type: list
@@ -243,6 +251,13 @@ lacking:
   type: list
   elements: str
   sample: ["the package logrotate", "the user"]
+observed:
+  description:
+    - What the host has and runs of the service under systemd, for O(pyweb.gunicorn.gunicorn_service#module:observed).
+    - Of secrets it says only whether they are as wanted.
+    - Null where supervisor runs the services.
+  returned: success
+  type: dict
 sizing:
   description: >-
     What M(pyweb.gunicorn.gunicorn_sizing_info) says of the host; null where both O(workers) and O(threads) are numbers.
@@ -260,9 +275,17 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _manager, _plan, _sizing_info, _venv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
+    _hoststate,
+    _manager,
+    _observation,
+    _plan,
+    _sizing_info,
+    _venv,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._secret_files import NotOurs
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
@@ -293,6 +316,8 @@ ARGUMENTS = {
     "service_directives": {"type": "dict", "default": {}},
     "sizing": {"type": "dict", "default": {}},
     "unfit_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "secrets": {"type": "str", "default": "", "no_log": True},
+    "credentials": {"type": "str", "default": "e30=", "no_log": True},
     "pip_extra_args": {"type": "list", "elements": "str", "default": []},
     "pip_environment": {"type": "list", "elements": "str", "default": []},
     "code_directory": {"type": "str", "required": True},
@@ -316,7 +341,7 @@ def main() -> None:
         return module.run_command(command, data=data, binary_data=True, cwd="/")
 
     given = module.params
-    sizing = None
+    sizing = observed = None
     warnings: list = []
     try:
         wanted = _plan.check_parameters(given, _hoststate.has_ipv6_loopback())
@@ -326,18 +351,21 @@ def main() -> None:
             logs = [given["log_file"], given["access_log_file"]]
             warnings.append(_manager.notice(wanted.service, given["service_directives"], logs))
         plan = _plan.make_plan(wanted, run, manager)
+        if manager == _manager.SYSTEMD:
+            observed = _observation.as_dict(_plan.observe(wanted, given["secrets"], given["credentials"], run))
         if "auto" in (given["workers"], given["threads"]):
             sizing, told = _sizing_info.size(wanted.sizing)
             warnings += told
         venv = _venv.ensure(_plan.wanted_venv(given), run_in_venv, check_mode=True)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
-    except (_venv.VenvError, HostFactsError) as error:
+    except (_venv.VenvError, HostFactsError, NotOurs) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
     del venv["diff"]
-    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv, lacking=_plan.lacking(plan, venv))
+    lacking = _plan.lacking(plan, venv)
+    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv, lacking=lacking, observed=observed)
 
 
 if __name__ == "__main__":

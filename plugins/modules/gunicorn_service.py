@@ -156,6 +156,11 @@ options:
         description: Seconds within which it must succeed on every address.
         type: int
         default: 30
+  observed:
+    description:
+      - What M(pyweb.gunicorn.gunicorn_plan_info) returned as RV(pyweb.gunicorn.gunicorn_plan_info#module:observed).
+      - In check mode the controller compares with that, and the host is asked only where a diff is to be shown.
+    type: dict
 requirements:
   - systemd 247 or newer
   - root on the managed host
@@ -207,85 +212,22 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _binds,
     _deploy,
     _files,
-    _health,
     _hoststate,
     _secret_files,
     _switch,
 )
-
-ARGUMENTS = {
-    "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-    "enabled": {"type": "bool", "default": True},
-    "user": {"type": "str", "required": True},
-    "group": {"type": "str", "required": True},
-    "unit": {"type": "str", "required": True},
-    "standin_unit": {"type": "str", "required": True},
-    "socket_unit": {"type": "str", "required": True},
-    "configuration": {"type": "str", "required": True},
-    "config_directory": {"type": "path", "required": True},
-    "secrets": {"type": "str", "default": "", "no_log": True},
-    "credentials": {"type": "str", "default": "e30=", "no_log": True},
-    "logrotate": {"type": "str", "default": ""},
-    "log_file": {"type": "str", "default": "-"},
-    "binds": {"type": "list", "elements": "str", "required": True},
-    "command": {"type": "list", "elements": "str", "required": True},
-    "workers": {"type": "int", "required": True},
-    "venv": {"type": "path", "required": True},
-    "venv_directory": {"type": "path", "required": True},
-    "venv_backup": {"type": "str", "default": ""},
-    "venv_fingerprint": {"type": "str", "default": ""},
-    "gunicorn_version": {"type": "str", "default": ""},
-    "health": _health.ARGUMENT,
-}
-
-
-def wanted_from(given: dict) -> _switch.Wanted:
-    """What the module's arguments ask for."""
-    name, folder = given["name"], given["config_directory"]
-    secret_files, secrets_hash = _secret_files.secret_files(given["secrets"], given["credentials"], folder)
-    texts = (given["unit"], given["configuration"], given["venv_fingerprint"])
-    configuration_hash = _switch.digest(*texts)
-    socket, unit = (os.path.join(_hoststate.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("socket", "service"))
-    health = given["health"]
-    return _switch.Wanted(
-        name=name,
-        started=given["state"] == "started",
-        enabled=given["enabled"],
-        user=given["user"],
-        group=given["group"],
-        log_file=given["log_file"],
-        config_directory=folder,
-        configuration=_files.WantedFile(
-            os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, _hoststate.group_id(given["group"])
-        ),
-        unit=_files.WantedFile(unit, _switch.fill_in(given["unit"], "CONFIGURATION", configuration_hash)),
-        socket=_files.WantedFile(socket, given["socket_unit"]),
-        logrotate=_files.WantedFile(f"/etc/logrotate.d/gunicorn-{name}", given["logrotate"] or None),
-        secret_files=tuple(secret_files),
-        standin_unit=_switch.fill_in(given["standin_unit"], "CONFIGURATION", configuration_hash),
-        binds=tuple(_binds.parse_binds(given["binds"], given["user"], given["group"])),
-        argv=tuple(given["command"]),
-        workers=given["workers"],
-        venv=given["venv"],
-        venv_directory=os.path.realpath(given["venv_directory"]),
-        venv_backup=given["venv_backup"],
-        gunicorn_version=given["gunicorn_version"],
-        configuration_hash=configuration_hash,
-        secrets_hash=secrets_hash,
-        health=_health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"])),
-        health_timeout=health["timeout"],
-    )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import ARGUMENTS, wanted_from
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    given = {**module.params, "venv_directory": os.path.realpath(module.params["venv_directory"])}
     os.umask(0o022)
     try:
-        wanted = wanted_from(module.params)
+        secrets = _secret_files.secret_files(given["secrets"], given["credentials"], given["config_directory"])
+        wanted = wanted_from(given, _hoststate.group_id(given["group"]), *secrets)
         diff = _files.differences(wanted.all_files)
         if module.check_mode:
             decision = _switch.decide(wanted, _deploy.observe(wanted, module.run_command))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _supervised, _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _files, _supervised
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._binds import Bind
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._health import Request
@@ -47,7 +47,7 @@ RUNNING = Running(
     argv=WANTED.argv,
     prefix="/opt/shop/venv-12345678",
     gunicorn_version="27.0.1",
-    configuration_sha256=_switch.file_hash(CONFIGURATION),
+    configuration_sha256=_files.text_hash(CONFIGURATION.content or ""),
     workers=3,
     holds_sockets=True,
 )

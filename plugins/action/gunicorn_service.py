@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The action gunicorn_service; its documentation stands in the module of its name."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _observation, _switch
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import ARGUMENTS, wanted_from
+
+
+class ActionModule(ActionBase):
+    """Compares on the controller with what the plan has read of the host; all else is the module's."""
+
+    TRANSFERS_FILES = False
+    # Those of ARGUMENTS.
+    _VALID_ARGS = frozenset(ARGUMENTS)
+
+    def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
+        """Return the module's result."""
+        result = super().run(tmp, task_vars)
+        arguments = {name: value for name, value in self._task.args.items() if name != "observed"}
+        if self._task.check_mode and self._task.args.get("observed"):
+            _validated, given = self.validate_argument_spec(ARGUMENTS)
+            reasons = compare(given)
+            if not (reasons and self._task.diff):
+                return {**result, "changed": bool(reasons), "name": given["name"], "reasons": reasons}
+        module = "pyweb.gunicorn.gunicorn_service"
+        return {**result, **self._execute_module(module, module_args=arguments, task_vars=task_vars)}
+
+
+def compare(given: dict) -> list[str]:
+    """Return how what the plan has observed differs from what the arguments ask for."""
+    found = _observation.from_dict(given["observed"])
+    # Whether the secrets are as wanted was for the host to tell.
+    wanted = wanted_from(given, found.group, [], "")
+    return _switch.decide(wanted, _observation.compare(wanted, found)).reasons
