@@ -21,7 +21,6 @@ from typing import Callable, NamedTuple
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _adoption,
     _binds,
     _files,
     _hostfacts,
@@ -364,6 +363,9 @@ def _check_addresses(name: str, binds: list[_binds.Bind], service: _hoststate.Un
     ports = {address.rpartition(":")[2] for address in ours}
     held: set = set()
     if service.active and not sockets.active:
+        # The host would read and compile all of that in vain at each run.
+        from ansible_collections.pyweb.gunicorn.plugins.module_utils import _adoption
+
         # A service that was made by hand and holds its addresses itself hands them over, or gives them up when it goes.
         held = {one.bind.port or one.bind.path for one in _adoption.read_held(f"{name}.service", service.main_pid)}
     for bind in binds:
