@@ -2,21 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The arguments of gunicorn_service, which it reads on the host and its action on the controller."""
+"""The arguments of the modules for services, which one of them reads on the controller, too."""
 
 from __future__ import annotations
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _binds, _files, _health, _observation, _switch
 
-ARGUMENTS = {
+# What both managers of services have to be told
+COMMON = {
     "name": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "enabled": {"type": "bool", "default": True},
     "user": {"type": "str", "required": True},
     "group": {"type": "str", "required": True},
-    "unit": {"type": "str", "required": True},
-    "standin_unit": {"type": "str", "required": True},
-    "socket_unit": {"type": "str", "required": True},
     "configuration": {"type": "str", "required": True},
     "config_directory": {"type": "path", "required": True},
     "secrets": {"type": "str", "default": "", "no_log": True},
@@ -32,6 +30,12 @@ ARGUMENTS = {
     "venv_fingerprint": {"type": "str", "default": ""},
     "gunicorn_version": {"type": "str", "default": ""},
     "health": _health.ARGUMENT,
+}
+ARGUMENTS = {
+    **COMMON,
+    "unit": {"type": "str", "required": True},
+    "standin_unit": {"type": "str", "required": True},
+    "socket_unit": {"type": "str", "required": True},
     "observed": {"type": "dict"},
 }
 

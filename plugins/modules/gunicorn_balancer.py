@@ -11,6 +11,8 @@ short_description: Take a server out of HAProxy or nginx once nobody is on it, o
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
 description:
   - Runs on the load balancer, delegated there by who changes a host behind it. The role
     P(pyweb.gunicorn.rolling_update#role) does so for each of its hosts.
@@ -24,13 +26,10 @@ description:
   - Several runs may ask for changes of one balancer at the same time; these wait for each other.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
     support: none
   idempotent:
-    description: A second run with the same arguments indicates no change.
     support: full
 options:
   type:

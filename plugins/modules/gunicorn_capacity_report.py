@@ -18,25 +18,20 @@ description:
   - It is what the playbook C(pyweb.gunicorn.capacity_report) ends with, and is meant to be called by that.
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
 attributes:
   action:
     support: full
     description: Runs on the controller alone, without a connection to any host.
   check_mode:
     support: full
-    description: Can run in C(check_mode) and return what it would without it.
-    details:
-      - Nothing is written then.
+    details: Nothing is written then.
   diff_mode:
     support: none
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
   idempotent:
     support: none
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    details:
-      - The report says when it was made, so that it is another one each time.
+    details: The report says when it was made, so that it is another one each time.
 options:
   directory:
     description:

@@ -11,23 +11,15 @@ short_description: Check a deployment's parameters against the host that it is f
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.attributes.info_module
 description:
   - Checks the variables of the role P(pyweb.gunicorn.gunicorn#role) beyond their types, reads what the host has, and
     returns what the deployment needs and the host lacks, and how many workers the host can have. All at once, since
     each module that runs on a host costs it a start of Python.
   - This is the first step of the role. It changes nothing, and a value that can't be used ends here, with one error
     that names the variable, the value, and what was expected.
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return the same.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
-    support: N/A
-    details: This module changes nothing.
-  idempotent:
-    description: The same host gives the same answer.
-    support: full
 options:
   project:
     description: The project's name; a Python package's name that is also fit to name a user and a unit.

@@ -11,6 +11,8 @@ short_description: Write, check, enable and load a site of nginx or Apache, or p
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
 description:
   - Compares a site of the distribution's web server, and what the running server has loaded, with what is wanted. This
     is the last step of the role P(pyweb.gunicorn.proxy#role), which makes the configuration that this module takes.
@@ -20,13 +22,10 @@ description:
   - One change of a web server at a time; a second one waits. One that was killed is put back by the next.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
     support: full
   idempotent:
-    description: A second run with the same arguments indicates no change.
     support: full
 options:
   state:

@@ -11,6 +11,9 @@ short_description: Check the parameters of a site in front of Gunicorn against t
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.attributes.info_module
 description:
   - Checks the variables of the role P(pyweb.gunicorn.proxy#role) beyond their types, reads what the host has, and
     returns what the site needs and the host lacks.
@@ -18,16 +21,7 @@ description:
     that names the variable, the value, and what was expected.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return the same.
-    support: full
     details: A certificate that is missing is no error there, as an earlier task may bring it.
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
-    support: N/A
-    details: This module changes nothing.
-  idempotent:
-    description: The same host gives the same answer.
-    support: full
 options:
   state:
     description: Whether there shall be a site. For V(absent) only O(server) and O(site) count.

@@ -11,6 +11,8 @@ short_description: Take away what the role made for a project
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
 description:
   - Stops and disables a project's service, and removes its units or its program of supervisor, C(gunicorn.conf.py),
     secrets, credentials, log rotation and locks, as far as the role made them. This is what the role
@@ -21,13 +23,10 @@ description:
     where it is kept, and is not started again.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
     support: full
   idempotent:
-    description: A second run with the same arguments indicates no change.
     support: full
 options:
   project:

@@ -11,6 +11,10 @@ short_description: Bring a Gunicorn service to a new configuration without losin
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.service
+  - pyweb.gunicorn.health
 description:
   - Compares what a host has and runs with what is wanted, and does what there is to do. This is the last step of the
     role P(pyweb.gunicorn.gunicorn#role), which makes the units and the configuration that this module takes.
@@ -24,33 +28,21 @@ description:
   - One deployment of a service at a time; a second one waits. One that was killed is ended by the next.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
     support: full
     details: Of secrets and credentials nothing is shown.
   idempotent:
-    description: A second run with the same arguments indicates no change.
     support: full
 options:
   name:
     description: The units' name without their suffix.
     type: str
     required: true
-  state:
-    description: Whether the service shall run.
-    type: str
-    choices: [started, stopped]
-    default: started
   enabled:
     description: Whether the service shall start at boot.
     type: bool
     default: true
-  user:
-    description: The user that the service runs as; the log is read as that one.
-    type: str
-    required: true
   group:
     description: The group that may read the configuration.
     type: str
@@ -62,31 +54,17 @@ options:
     type: str
     required: true
   standin_unit:
-    description: The text of the unit that stands in; the same but for the candidates' paths.
+    description: The text of the unit that stands in; the same but for the candidates' paths. Check mode needs none.
     type: str
     required: true
   socket_unit:
     description: The socket unit's text.
     type: str
     required: true
-  configuration:
-    description:
-      - The text of C(gunicorn.conf.py), which says in C(running.json) of the runtime directory what runs, and makes a
-        file C(worker-PID) for each worker that accepts connections.
-    type: str
-    required: true
   config_directory:
     description: Where C(gunicorn.conf.py), C(secrets.env) and C(credentials) stand.
     type: path
     required: true
-  secrets:
-    description: The text of the environment file with secrets; C(@SECRETS@) in it becomes a hash. Empty for no file.
-    type: str
-    default: ""
-  credentials:
-    description: Names and contents of the credentials, as JSON in Base64.
-    type: str
-    default: e30=
   logrotate:
     description: The text of the rotation of its logs for C(/etc/logrotate.d). Empty for none.
     type: str
@@ -95,67 +73,10 @@ options:
     description: Gunicorn's error log, of which errors show the end; V(-) for the journal.
     type: str
     default: "-"
-  binds:
-    description: The addresses as Gunicorn's C(--bind) takes them; the health request is sent to each.
-    type: list
-    elements: str
-    required: true
-  command:
-    description: The command line that the running master must have.
-    type: list
-    elements: str
-    required: true
-  workers:
-    description: The number of workers that the running master must have.
-    type: int
-    required: true
   venv:
     description: The virtual environment's path, as the unit names it.
     type: path
     required: true
-  venv_directory:
-    description: The directory that O(venv) shall be, or shall be a link to; from M(pyweb.gunicorn.gunicorn_venv).
-    type: path
-    required: true
-  venv_backup:
-    description: What O(venv) was before it was changed in place, if it was; from M(pyweb.gunicorn.gunicorn_venv).
-    type: str
-    default: ""
-  venv_fingerprint:
-    description: A hash of what is installed; from M(pyweb.gunicorn.gunicorn_venv).
-    type: str
-    default: ""
-  gunicorn_version:
-    description: The version that the running master must have.
-    type: str
-    default: ""
-  health:
-    description: The health request.
-    type: dict
-    required: true
-    suboptions:
-      path:
-        description: Its path.
-        type: str
-        default: /
-      host:
-        description: Its header Host.
-        type: str
-        default: localhost
-      statuses:
-        description: The statuses that are accepted. Without any, all below 500 are.
-        type: list
-        elements: int
-        default: []
-      scheme:
-        description: How the service is spoken to. For V(tcp) a connection is enough.
-        type: str
-        choices: [http, https, tcp]
-        default: http
-      timeout:
-        description: Seconds within which it must succeed on every address.
-        type: int
-        default: 30
   observed:
     description:
       - What M(pyweb.gunicorn.gunicorn_plan_info) returned as RV(pyweb.gunicorn.gunicorn_plan_info#module:observed).

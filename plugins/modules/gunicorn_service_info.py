@@ -23,24 +23,9 @@ description:
     anything.
 author:
   - The pyweb.gunicorn authors (@pyweb)
-attributes:
-  check_mode:
-    support: full
-    description: Can run in C(check_mode) and return the same as without it.
-    details:
-      - This module changes nothing.
-  diff_mode:
-    support: N/A
-    description:
-      - Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
-    details:
-      - This module changes nothing.
-  idempotent:
-    support: full
-    description:
-      - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
-    details:
-      - This module changes nothing.
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.attributes.info_module
 options:
   name:
     description:

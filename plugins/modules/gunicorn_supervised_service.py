@@ -11,6 +11,10 @@ short_description: Bring a Gunicorn service under supervisor to a new configurat
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.service
+  - pyweb.gunicorn.health
 description:
   - Does on a host without systemd what M(pyweb.gunicorn.gunicorn_service) does on one with it. This is the last step
     of the role P(pyweb.gunicorn.gunicorn#role) there.
@@ -24,14 +28,11 @@ description:
   - One deployment of a service at a time; a second one waits. One that was killed is ended by the next.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
     support: full
     details: Of secrets and credentials nothing is shown.
   idempotent:
-    description: A second run with the same arguments indicates no change.
     support: full
 options:
   name:
@@ -42,19 +43,10 @@ options:
     description: What the service is, for who reads the program's file.
     type: str
     default: ""
-  state:
-    description: Whether the service shall run.
-    type: str
-    choices: [started, stopped]
-    default: started
   enabled:
     description: Whether supervisor starts the service when it starts itself, as at boot.
     type: bool
     default: true
-  user:
-    description: The user that the service runs as; the log is read as that one.
-    type: str
-    required: true
   group:
     description: The group that the service runs as, and that may read the configuration.
     type: str
@@ -80,24 +72,10 @@ options:
         as E(GUNICORN_CONFIGURATION).
     type: str
     required: true
-  configuration:
-    description:
-      - The text of C(gunicorn.conf.py), which says in C(running.json) of the runtime directory what runs, and makes a
-        file C(worker-PID) for each worker that accepts connections.
-    type: str
-    required: true
   config_directory:
     description: Where C(gunicorn.conf.py), C(gunicorn.launch.py), C(secrets.env) and C(credentials) stand.
     type: path
     required: true
-  secrets:
-    description: The text of the environment file with secrets; C(@SECRETS@) in it becomes a hash. Empty for no file.
-    type: str
-    default: ""
-  credentials:
-    description: Names and contents of the credentials, as JSON in Base64.
-    type: str
-    default: e30=
   logrotate:
     description: The text of logrotate's file for the logs, written after a change that worked. Empty for no file.
     type: str
@@ -106,82 +84,25 @@ options:
     description: Gunicorn's error log, of which errors show the end; V(-) for what supervisor writes to its own log.
     type: str
     default: "-"
-  binds:
-    description: The addresses as Gunicorn's C(--bind) takes them; the health request is sent to each.
-    type: list
-    elements: str
-    required: true
   socket_directives:
     description: >-
       What M(pyweb.gunicorn.gunicorn_plan_info) returns under this name; of it C(BindIPv6Only), and C(SocketUser),
       C(SocketGroup) and C(SocketMode) of unix sockets.
     type: dict
     default: {}
-  command:
-    description: The command line that the running master must have.
-    type: list
-    elements: str
-    required: true
   trial_command:
     description: The same with the candidates' paths.
     type: list
     elements: str
     required: true
-  workers:
-    description: The number of workers that the running master must have.
-    type: int
-    required: true
   venv:
     description: The virtual environment's path, as O(command) names it.
     type: path
     required: true
-  venv_directory:
-    description: The directory that O(venv) shall be, or shall be a link to; from M(pyweb.gunicorn.gunicorn_venv).
-    type: path
-    required: true
-  venv_backup:
-    description: What O(venv) was before it was changed in place, if it was; from M(pyweb.gunicorn.gunicorn_venv).
-    type: str
-    default: ""
-  venv_fingerprint:
-    description: A hash of what is installed; from M(pyweb.gunicorn.gunicorn_venv).
-    type: str
-    default: ""
-  gunicorn_version:
-    description: The version that the running master must have.
-    type: str
-    default: ""
   stop_timeout:
     description: Seconds that the service may take to finish its requests when it stops; more than Gunicorn's own.
     type: int
     default: 40
-  health:
-    description: The health request.
-    type: dict
-    required: true
-    suboptions:
-      path:
-        description: Its path.
-        type: str
-        default: /
-      host:
-        description: Its header Host.
-        type: str
-        default: localhost
-      statuses:
-        description: The statuses that are accepted. Without any, all below 500 are.
-        type: list
-        elements: int
-        default: []
-      scheme:
-        description: How the service is spoken to. For V(tcp) a connection is enough.
-        type: str
-        choices: [http, https, tcp]
-        default: http
-      timeout:
-        description: Seconds within which it must succeed on every address.
-        type: int
-        default: 30
 requirements:
   - supervisor 4 from the distribution
   - Python 3.9 or newer as C(/usr/bin/python3)
@@ -242,36 +163,18 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
     _supervisor,
     _switch,
 )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import COMMON
 
 ARGUMENTS = {
-    "name": {"type": "str", "required": True},
+    **COMMON,
     "description": {"type": "str", "default": ""},
-    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
-    "enabled": {"type": "bool", "default": True},
-    "user": {"type": "str", "required": True},
-    "group": {"type": "str", "required": True},
     "directory": {"type": "path", "required": True},
     "environment": {"type": "dict", "default": {}},
     "service_directives": {"type": "dict", "default": {}},
     "launcher": {"type": "str", "required": True},
-    "configuration": {"type": "str", "required": True},
-    "config_directory": {"type": "path", "required": True},
-    "secrets": {"type": "str", "default": "", "no_log": True},
-    "credentials": {"type": "str", "default": "e30=", "no_log": True},
-    "logrotate": {"type": "str", "default": ""},
-    "log_file": {"type": "str", "default": "-"},
-    "binds": {"type": "list", "elements": "str", "required": True},
     "socket_directives": {"type": "dict", "default": {}},
-    "command": {"type": "list", "elements": "str", "required": True},
     "trial_command": {"type": "list", "elements": "str", "required": True},
-    "workers": {"type": "int", "required": True},
-    "venv": {"type": "path", "required": True},
-    "venv_directory": {"type": "path", "required": True},
-    "venv_backup": {"type": "str", "default": ""},
-    "venv_fingerprint": {"type": "str", "default": ""},
-    "gunicorn_version": {"type": "str", "default": ""},
     "stop_timeout": {"type": "int", "default": 40},
-    "health": _health.ARGUMENT,
 }
 
 

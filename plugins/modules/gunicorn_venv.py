@@ -11,6 +11,8 @@ short_description: Have Gunicorn and an application's requirements in a virtual 
 version_added: 0.1.0
 author:
   - The pyweb.gunicorn authors (@pyweb)
+extends_documentation_fragment:
+  - pyweb.gunicorn.attributes
 description:
   - Makes the virtual environment if there is none, and installs Gunicorn and the requirements into it with its own pip.
     The host's Python is never touched.
@@ -26,14 +28,11 @@ description:
     requirements in one resolution, and repairs a Gunicorn that an interrupted pip left incomplete.
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)).
     support: partial
     details: The versions after the change are known only once it was made.
   idempotent:
-    description: A second run with the same arguments indicates no change.
     support: partial
     details: With O(upgrade=true) the package index decides.
 options:
