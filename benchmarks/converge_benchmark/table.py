@@ -30,9 +30,17 @@ def table(results: dict) -> str:
         for way in WAYS
         if (cost := costs_of(runs, case, number, way))
     ]
-    rounds = max(len(of(runs, "nothing", "role", number)) for number in numbers)
-    told = f"Medians of {rounds} rounds, {results['forks']} forks; controller and hosts share {results['cores']} cores."
+    rounds = ", ".join(f"{len(of(runs, 'nothing', 'role', number))} on {number}" for number in numbers)
+    told = (
+        f"Medians of so many rounds on so many hosts: {rounds}. {results['forks']} forks; controller and hosts share "
+        f"{results['cores']} cores."
+    )
     return f"{markdown(lines)}\n{told}\n\n{markdown(costs)}"
+
+
+def joined(results: list[dict]) -> dict:
+    """The results of several runs of the benchmark as those of one."""
+    return {**results[0], "runs": [run for result in results for run in result["runs"]]}
 
 
 def of(runs: list[dict], case: str, way: str, number: int) -> list[dict]:

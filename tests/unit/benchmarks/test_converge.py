@@ -44,6 +44,14 @@ def test_costs_are_those_of_one_host() -> None:
     assert "| a run that changes nothing | 4 | the role | 4.00 s | 2.00 s | 3 | 5 kB |" in table.table(results)
 
 
+def test_results_of_several_runs_are_one_table() -> None:
+    """It tells how often each number of hosts was measured."""
+    more = {**RESULTS, "runs": runs("nothing", "role", 4, 8.0)}
+    made = table.table(table.joined([RESULTS, more]))
+    assert "Medians of so many rounds on so many hosts: 3 on 1, 1 on 4. 10 forks;" in made
+    assert "| a run that changes nothing | 1 | 1.20 s |" in made
+
+
 def test_the_script_writes_the_files_as_they_are(tmp_path: Path) -> None:
     """What stands in them is not taken for shell; only the number of workers changes."""
     files = {"a.conf": "$HOME `id` \\ 'x' \"y\"\nend\n", "b": "gunicorn --workers=2 $$MAINPID\n"}
