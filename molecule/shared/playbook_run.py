@@ -8,17 +8,6 @@ import subprocess
 from pathlib import Path
 
 CALLBACKS = Path(__file__).parent / "callback_plugins"
-# Actions of the controller; everything else goes to the host.
-CONTROLLER_ACTIONS = {
-    "assert",
-    "debug",
-    "include_role",
-    "include_tasks",
-    "import_tasks",
-    "meta",
-    "set_fact",
-    "validate_argument_spec",
-}
 
 
 class PlaybookRun:
@@ -46,5 +35,5 @@ class PlaybookRun:
         return [warning for result in self.results for warning in result["warnings"]]
 
     def on_host(self) -> list[str]:
-        """Return the names of the tasks that went to the host."""
-        return [result["task"] for result in self.results if result["action"] not in CONTROLLER_ACTIONS]
+        """Return the names of the tasks that ran a module on the host."""
+        return [result["task"] for result in self.results if result["on_host"]]

@@ -6,30 +6,24 @@
 
 from __future__ import annotations
 
-from ansible.plugins.action import ActionBase
+from ansible.plugins.action import normal
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _observation, _switch
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import ARGUMENTS, wanted_from
 
 
-class ActionModule(ActionBase):
+class ActionModule(normal.ActionModule):
     """Compares on the controller with what the plan has read of the host; all else is the module's."""
-
-    TRANSFERS_FILES = False
-    # Those of ARGUMENTS.
-    _VALID_ARGS = frozenset(ARGUMENTS)
 
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         """Return the module's result."""
-        result = super().run(tmp, task_vars)
-        arguments = {name: value for name, value in self._task.args.items() if name != "observed"}
         if self._task.check_mode and self._task.args.get("observed"):
             _validated, given = self.validate_argument_spec(ARGUMENTS)
             reasons = compare(given)
             if not (reasons and self._task.diff):
-                return {**result, "changed": bool(reasons), "name": given["name"], "reasons": reasons}
-        module = "pyweb.gunicorn.gunicorn_service"
-        return {**result, **self._execute_module(module, module_args=arguments, task_vars=task_vars)}
+                return {"changed": bool(reasons), "name": given["name"], "reasons": reasons}
+        self._task.args = {name: value for name, value in self._task.args.items() if name != "observed"}
+        return super().run(tmp, task_vars)
 
 
 def compare(given: dict) -> list[str]:

@@ -257,7 +257,7 @@ class Deployment(Change):
             names = " ".join([sockets, *(os.path.basename(path) for path in self._added_units())])
             _write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={names}\n")
         # systemd reads a unit that is new to it when that is started, without a reload of all others.
-        if self.adoption:
+        if self.adoption or self.before.standin.exists:
             self._systemctl("daemon-reload")
         if not self.before.socket.active:
             self._systemctl("start", sockets)

@@ -29,7 +29,7 @@ class Running(NamedTuple):
     configuration: str
     secrets: str
     argv: tuple[str, ...]
-    prefix: str
+    prefix: str  # without symbolic links
     gunicorn_version: str
     configuration_sha256: str
     workers: int
@@ -48,7 +48,7 @@ def read(service: str, pid: int, root: str = "/") -> Running:
         configuration=environment.get(CONFIGURATION, ""),
         secrets=environment.get(SECRETS, ""),
         argv=tuple(str(part) for part in said.get("argv", ())),
-        prefix=said.get("prefix", ""),
+        prefix=_real_path(said.get("prefix", "")),
         gunicorn_version=said.get("gunicorn_version", ""),
         configuration_sha256=said.get("configuration_sha256", ""),
         workers=_count_workers(directory, pid, root),
@@ -64,6 +64,13 @@ def read_settled(service: str, pid: int) -> Running:
         if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
             return running
         time.sleep(0.2)
+
+
+def _real_path(path: str) -> str:
+    try:
+        return os.path.realpath(path) if path else ""
+    except ValueError:  # no path at all
+        return ""
 
 
 def _read_said(path: str) -> dict:

@@ -11,7 +11,6 @@ killed has lost its handlers, and the next one finds its files already in place.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -227,7 +226,7 @@ def mismatches(wanted: Started, running: Running) -> list[str]:
     """How what runs differs from what is wanted; the names of the differences, and values that are no secrets."""
     compared = [
         ("Gunicorn's version", running.gunicorn_version, wanted.gunicorn_version),
-        ("the virtual environment", running.prefix and os.path.realpath(running.prefix), wanted.venv_directory),
+        ("the virtual environment", running.prefix, wanted.venv_directory),
         ("the number of workers", running.workers, wanted.workers),
     ]
     found = [f"{name} is {is_now or 'unknown'}, not {shall}" for name, is_now, shall in compared if is_now != shall]

@@ -134,6 +134,14 @@ def browsed(request):
         yield server, browser
 
 
+def test_nobody_reads_the_secret_of_the_settings():
+    """Neither in what Ansible shows, nor on the command line of a process that it starts on the host."""
+    run = PlaybookRun(SCENARIO.parents[1] / "playbooks" / "site.yml", "-vvv")
+    assert run.code == 0, run.output
+    assert "Collect the static files" in [result["task"] for result in run.results]
+    assert "4c1f70be92d6" not in run.output
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_page_has_its_style_in_a_browser(browsed, family):
     """By https, to which http leads, with the stylesheet that the web server has, and from the client's own address."""

@@ -23,9 +23,10 @@ class CallbackModule(CallbackBase):
         line = {
             "host": result.host.get_name(),
             "task": result.task.get_name().split(" : ")[-1],
-            "action": result.task.resolved_action.split(".")[-1],
             "changed": bool(told.get("changed")),
             "failed": failed,
+            # Modules say how they were called.
+            "on_host": any("invocation" in each for each in [told, *told.get("results", [])]),
             "message": str(told.get("msg", "")),
             "warnings": [str(warning) for warning in told.get("warnings") or []],
             "diff": "".join(self._get_diff(item) for item in self._diffs(told)),

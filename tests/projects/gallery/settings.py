@@ -1,8 +1,9 @@
 """Settings of a Django project behind a web server, as production has them."""
 
+import os
 from pathlib import Path
 
-SECRET_KEY = "tests"
+SECRET_KEY = os.environ["GALLERY_SECRET_KEY"]
 ALLOWED_HOSTS = [".gallery.example.com"]
 ROOT_URLCONF = "gallery.urls"
 INSTALLED_APPS = ["django.contrib.staticfiles", "gallery"]

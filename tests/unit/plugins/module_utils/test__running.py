@@ -63,6 +63,14 @@ def test_what_is_no_word_of_this_master_does_not_count(root: Path, text: str) ->
     assert (running.argv, running.gunicorn_version) == ((), "")
 
 
+def test_links_are_followed_where_they_are(root: Path) -> None:
+    """The controller compares, and has other ones; what the service's user writes need not be a path."""
+    (root / "opt").symlink_to(root / "srv")
+    for prefix, real in ((f"{root}/opt/venv", f"{root}/srv/venv"), ("/opt\0", "")):
+        (root / "run/gunicorn/shop/running.json").write_text(json.dumps({**SAID, "prefix": prefix}))
+        assert _running.read("shop", 100, str(root)).prefix == real
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
 def test_what_is_no_file_does_not_hold_it_up(root: Path, make: Callable) -> None:
     """A pipe that nobody writes to, a device that never ends."""

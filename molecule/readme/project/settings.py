@@ -1,0 +1,9 @@
+"""Settings of mysite for production."""
+
+SECRET_KEY = "tests"
+ALLOWED_HOSTS = ["www.example.com", "example.com", "localhost"]
+ROOT_URLCONF = "mysite.urls"
+INSTALLED_APPS = ["django.contrib.staticfiles", "mysite"]
+STATIC_URL = "/static/"
+STATIC_ROOT = "/var/cache/mysite/static"
+USE_TZ = True

@@ -1,0 +1,51 @@
+"""The site playbook of the README, as it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playbook_run import PlaybookRun
+
+SCENARIO = Path(__file__).parent.parent
+README = SCENARIO.parents[1] / "README.md"
+CURL = "curl --silent --show-error --fail --max-time 20 --cacert /etc/ssl/certs/example.com.pem"
+NAMES = " ".join(
+    f"--resolve {name}:{port}:127.0.0.1" for name in ("www.example.com", "example.com") for port in (80, 443)
+)
+
+
+@pytest.fixture(scope="module")
+def playbook(tmp_path_factory) -> Path:
+    """The playbook, and the settings that it brings, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("site")
+    (text,) = re.findall(r"^## A site playbook\n.*?^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    (folder / "site.yml").write_text(text)
+    shutil.copy(SCENARIO / "project" / "settings.py", folder)
+    return folder / "site.yml"
+
+
+def test_the_site_is_served(playbook, host):
+    """Over TLS, with its stylesheet from nginx's files, by a service that starts at boot."""
+    run = PlaybookRun(playbook)
+    assert run.code == 0, run.output
+    page = host.check_output(f"{CURL} {NAMES} https://www.example.com/")
+    assert page.endswith("<p>To 127.0.0.1 by https")
+    (stylesheet,) = re.findall("href=(/static/[a-z.]+)", page)
+    head = host.check_output(f"{CURL} {NAMES} --include https://example.com{stylesheet}")
+    assert "\nServer: nginx" in head
+    assert head.endswith("p { color: green }")
+    redirect = f"{CURL} {NAMES} --output /dev/null --write-out '%{{http_code}} %{{redirect_url}}' http://example.com/"
+    assert host.check_output(redirect) == "301 https://example.com/"
+    for unit in ("mysite.service", "nginx.service"):
+        assert host.service(unit).is_running
+        assert host.service(unit).is_enabled
+
+
+def test_a_second_run_changes_nothing(playbook):
+    """Of all that the playbook does."""
+    run = PlaybookRun(playbook)
+    assert run.code == 0, run.output
+    assert run.changed() == []
