@@ -1,4 +1,4 @@
-"""The site playbook of the README, as it stands there."""
+"""The site playbook of the README, as it stands there but for the repository's URL."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from playbook_run import PlaybookRun
 
 SCENARIO = Path(__file__).parent.parent
 README = SCENARIO.parents[1] / "README.md"
+REPOSITORY = "https://git.example.com/mysite.git"
 CURL = "curl --silent --show-error --fail --max-time 20 --cacert /etc/ssl/certs/example.com.pem"
 NAMES = " ".join(
     f"--resolve {name}:{port}:127.0.0.1" for name in ("www.example.com", "example.com") for port in (80, 443)
@@ -22,7 +23,8 @@ def playbook(tmp_path_factory) -> Path:
     """The playbook, and the settings that it brings, in a folder of their own."""
     folder = tmp_path_factory.mktemp("site")
     (text,) = re.findall(r"^## A site playbook\n.*?^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
-    (folder / "site.yml").write_text(text)
+    assert text.count(REPOSITORY) == 1
+    (folder / "site.yml").write_text(text.replace(REPOSITORY, "/srv/mysite.git"))
     shutil.copy(SCENARIO / "project" / "settings.py", folder)
     return folder / "site.yml"
 
