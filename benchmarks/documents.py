@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -21,9 +21,16 @@ def markdown(rows: Iterable[Sequence[str]]) -> str:
 
 def replace_part(path: Path, begin: str, end: str, made: str) -> None:
     """Put a text between two lines of a file."""
+    replace_parts(path, {(begin, end): made})
+
+
+def replace_parts(path: Path, parts: Mapping[tuple[str, str], str]) -> None:
+    """Put texts between two lines of a file each; where one of the lines is not there, the file stays as it is."""
     text = path.read_text(encoding="utf-8")
-    if begin not in text or end not in text:
-        raise DocumentError(f"{path}: there are no lines {begin.strip()} and {end.strip()}")
-    before, _begin, rest = text.partition(begin)
-    _old, _end, after = rest.partition(end)
-    path.write_text(before + begin + made + end + after, encoding="utf-8")
+    for (begin, end), made in parts.items():
+        if begin not in text or end not in text:
+            raise DocumentError(f"{path}: there are no lines {begin.strip()} and {end.strip()}")
+        before, _begin, rest = text.partition(begin)
+        _old, _end, after = rest.partition(end)
+        text = before + begin + made + end + after
+    path.write_text(text, encoding="utf-8")

@@ -76,7 +76,7 @@ def test_markup_becomes_markdown(description: str | list, meaning: str) -> None:
 
 def test_a_bar_does_not_end_a_cell() -> None:
     """Markdown takes one for the cell's end even in code."""
-    assert MADE["row"]("`a`", "`x | y`") == "| `a` | `x \\| y` |\n"
+    assert MADE["escaped"]("`x | y`") == "`x \\| y`"
 
 
 def test_write_replaces_the_tables_alone(tmp_path: Path) -> None:
