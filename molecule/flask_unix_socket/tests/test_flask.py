@@ -25,6 +25,13 @@ def test_answers_the_web_server(host):
     }
 
 
+def test_uv_installed_it(host):
+    """Gunicorn and the requirements; pip is there, as people expect it."""
+    installers = "/opt/notes/venv/lib/python3*/site-packages/{gunicorn,flask,pip}-*.dist-info/INSTALLER"
+    assert host.check_output(f"bash -c 'cat {installers}'").split() == ["uv", "uv", "uv"]
+    assert host.run("/opt/notes/venv/bin/pip --version").rc == 0
+
+
 def test_socket_is_for_the_group_alone(host):
     """Owner, group and mode are the ones asked for, and another user can't connect."""
     socket = host.file(SOCKET)
