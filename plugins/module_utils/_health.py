@@ -39,6 +39,11 @@ class Request(NamedTuple):
     statuses: tuple[int, ...]
 
 
+def request_from(given: dict) -> Request:
+    """The request that the option asks for."""
+    return Request(given["path"], given["host"], given["scheme"], tuple(given["statuses"]))
+
+
 def problem(bind: Bind, request: Request, timeout: float) -> str:
     """Ask once on this address; returns what is wrong with the answer, or an empty string."""
     try:

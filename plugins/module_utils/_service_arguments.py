@@ -46,7 +46,6 @@ def wanted_from(given: dict, group: int, secret_files: list[_files.WantedFile], 
     paths = _observation.paths(name, folder)
     texts = (given["unit"], given["configuration"], given["venv_fingerprint"])
     configuration_hash = _switch.digest(*texts)
-    health = given["health"]
     return _switch.Wanted(
         name=name,
         started=given["state"] == "started",
@@ -70,6 +69,6 @@ def wanted_from(given: dict, group: int, secret_files: list[_files.WantedFile], 
         gunicorn_version=given["gunicorn_version"],
         configuration_hash=configuration_hash,
         secrets_hash=secrets_hash,
-        health=_health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"])),
-        health_timeout=health["timeout"],
+        health=_health.request_from(given["health"]),
+        health_timeout=given["health"]["timeout"],
     )

@@ -166,8 +166,7 @@ def change(module: AnsibleModule) -> list:
         return _balancer.leaves(*chosen) if drained else _balancer.returns(*chosen)
     if drained:
         return _balancer.take_out(*chosen, given["minimum"], given["timeout"])
-    health = given["health"]
-    request = health and _health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"]))
+    request = given["health"] and _health.request_from(given["health"])
     return _balancer.put_back(*chosen, request, given["timeout"])
 
 

@@ -193,7 +193,7 @@ def wanted_from(given: dict) -> _supervised.Wanted:
     program = _supervisor.program_text(
         name, given["description"], _supervised.program_options(*options, configuration_hash)
     )
-    group, health = _hoststate.group_id(given["group"]), given["health"]
+    group = _hoststate.group_id(given["group"])
     return _supervised.Wanted(
         name=name,
         started=given["state"] == "started",
@@ -217,8 +217,8 @@ def wanted_from(given: dict) -> _supervised.Wanted:
         configuration_hash=configuration_hash,
         secrets_hash=secrets_hash,
         stop_timeout=given["stop_timeout"],
-        health=_health.Request(health["path"], health["host"], health["scheme"], tuple(health["statuses"])),
-        health_timeout=health["timeout"],
+        health=_health.request_from(given["health"]),
+        health_timeout=given["health"]["timeout"],
     )
 
 
