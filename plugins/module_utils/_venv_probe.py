@@ -10,13 +10,21 @@ Only the installed Gunicorn knows which settings it has and what they may hold, 
 from __future__ import annotations
 
 import json
+import operator
 import os
+import re
 import sys
 
 try:
     from importlib import metadata
 except ImportError:
     raise SystemExit("its Python is older than 3.8") from None
+
+# A name, perhaps with versions that are nothing but numbers
+_RELEASE = r"[0-9]{1,9}(?:\.[0-9]{1,9})*"
+_COMPARISON = rf"([<>=]=|[<>])\s*({_RELEASE})"
+_PLAIN = re.compile(rf"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*({_COMPARISON}(?:\s*,\s*{_COMPARISON})*)?")
+_OPERATORS = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def answer(request: dict) -> dict:
@@ -69,6 +77,15 @@ def is_whole(name: str) -> bool:
 
 def is_met(line: str, versions: dict) -> bool:
     """Whether what is installed satisfies one requirement; what can't be judged by name and version counts as met."""
+    plain = _PLAIN.fullmatch(line.strip())
+    if plain:
+        version = versions.get(normalized(plain[1]))
+        if version is None or not plain[2]:
+            return version is not None
+        if re.fullmatch(_RELEASE, version):
+            pairs = re.findall(_COMPARISON, plain[2])
+            return all(_OPERATORS[sign](release(version), release(wanted)) for sign, wanted in pairs)
+    # For all else; to import this takes as long as the rest of what is asked here.
     try:
         from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
     except ImportError:
@@ -81,6 +98,11 @@ def is_met(line: str, versions: dict) -> bool:
         return True
     version = versions.get(normalized(requirement.name))
     return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def release(version: str) -> tuple:
+    """The numbers of a version, without the zeros at its end: 1.0 and 1 are the same."""
+    return tuple(int(part) for part in re.sub(r"(\.0+)+\Z", "", version).split("."))
 
 
 def setting_problems(settings: dict, worker_class: str) -> list:

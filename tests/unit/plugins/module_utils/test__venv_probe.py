@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv_probe
 
@@ -155,10 +158,22 @@ class TestIsMet:
         assert _venv_probe.is_met(line, self.VERSIONS) is met
 
     def test_without_pip(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Nothing can be compared then, and what is not a bare name counts as unmet: pip will come and look."""
+        """Plain numbers are compared all the same; what is more than that counts as unmet: pip will come and look."""
         monkeypatch.setitem(sys.modules, "pip._vendor.packaging.requirements", None)
         assert _venv_probe.is_met("Zope.Interface", self.VERSIONS)
-        assert not _venv_probe.is_met("gunicorn>=23.0.0", self.VERSIONS)
+        assert _venv_probe.is_met("gunicorn >= 23.0.0, <28", self.VERSIONS)
+        assert not _venv_probe.is_met("gunicorn~=27.0", self.VERSIONS)
+        assert not _venv_probe.is_met("Django>=5.2", self.VERSIONS)
+
+    @given(
+        sign=st.sampled_from(["==", "<", "<=", ">", ">="]),
+        wanted=st.lists(st.integers(0, 2), min_size=1, max_size=4),
+        found=st.lists(st.integers(0, 2), min_size=1, max_size=4),
+    )
+    def test_plain_versions_are_compared_as_pip_does(self, sign: str, wanted: list[int], found: list[int]) -> None:
+        """PEP 440 of releases, which zeros at their end make no other."""
+        specifier, version = sign + ".".join(map(str, wanted)), ".".join(map(str, found))
+        assert _venv_probe.is_met(f"shop{specifier}", {"shop": version}) is SpecifierSet(specifier).contains(version)
 
 
 class TestSettings:
