@@ -1,4 +1,4 @@
-"""The site playbook of the README, as it stands there but for the repository's URL."""
+"""What the README has one try: its site playbook, as it stands but for the repository's URL, and that of the demo."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from playbook_run import PlaybookRun
 
 SCENARIO = Path(__file__).parent.parent
-README = SCENARIO.parents[1] / "README.md"
+ROOT = SCENARIO.parents[1]
+# Where the tests that ask a host look; the demo's host is not for them.
+testinfra_hosts = ["ansible://web"]
 REPOSITORY = "https://git.example.com/mysite.git"
 CURL = "curl --silent --show-error --fail --max-time 20 --cacert /etc/ssl/certs/example.com.pem"
 NAMES = " ".join(
@@ -22,7 +24,8 @@ NAMES = " ".join(
 def playbook(tmp_path_factory) -> Path:
     """The playbook, and the settings that it brings, in a folder of their own."""
     folder = tmp_path_factory.mktemp("site")
-    (text,) = re.findall(r"^## A site playbook\n.*?^```yaml\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
+    readme = (ROOT / "README.md").read_text()
+    (text,) = re.findall(r"^## A site playbook\n.*?^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     assert text.count(REPOSITORY) == 1
     (folder / "site.yml").write_text(text.replace(REPOSITORY, "/srv/mysite.git"))
     shutil.copy(SCENARIO / "project" / "settings.py", folder)
@@ -51,3 +54,14 @@ def test_a_second_run_changes_nothing(playbook):
     run = PlaybookRun(playbook)
     assert run.code == 0, run.output
     assert run.changed() == []
+
+
+def test_the_demo_shows_what_came_of_it():
+    """The service's status, how many workers it has and why, and the page on both address families."""
+    run = PlaybookRun(ROOT / "scripts" / "demo.yml")
+    assert run.code == 0, run.output
+    (shown,) = [result["message"] for result in run.results if result["task"] == "Show what was done"]
+    assert "Active: active (running)" in shown
+    assert re.search(r"^[0-9]+ workers?: .* by CPU; .* so .* decides\.$", shown, re.MULTILINE)
+    for address in ("127.0.0.1", "[::1]"):
+        assert f"http://{address}:8000/ answers 200: <!doctype html><title>demo</title><h1>It works</h1>" in shown
