@@ -115,9 +115,9 @@ def everywhere(hosts, command):
 
 @contextlib.contextmanager
 def under_load(hosts):
-    """Thirty requests a second on each host, none of which may fail."""
+    """Fifteen requests a second on each host, none of which may fail."""
     control = "/run/load.sock"
-    start = f"systemd-run --quiet --collect --unit=load /usr/local/bin/load.py run --rate=30 --control={control}"
+    start = f"systemd-run --quiet --collect --unit=load /usr/local/bin/load.py run --rate=15 --control={control}"
     for host in hosts:
         host.check_output(f"{start} v4=127.0.0.1:8000 v6=[::1]:8000")
     try:

@@ -86,10 +86,10 @@ def damaged(host, path, line):
 
 @contextlib.contextmanager
 def under_load(host):
-    """Fifty requests a second, with and without keepalive, none of which may fail."""
+    """Twenty-five requests a second, with and without keepalive, none of which may fail."""
     control = "/run/load.sock"
     targets = "v4=127.0.0.1:8000 v6=[::1]:8000 kept=127.0.0.1:8000,keepalive=2"
-    command = f"/usr/local/bin/load.py run --rate=50 --control={control} {targets}"
+    command = f"/usr/local/bin/load.py run --rate=25 --control={control} {targets}"
     host.check_output(f"systemd-run --quiet --collect --unit=load {command}")
     wait_for(lambda: host.file(control).exists)
     try:
