@@ -182,6 +182,14 @@ def test_django_sees_the_client(server, claims):
     assert (seen["scheme"], seen["host"], seen["real"]) == ("https", NAME, None)
 
 
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
+def test_a_client_can_not_say_where_the_application_is(server, name):
+    """Gunicorn takes both from a web server that it trusts: /x/seen would be /seen, past what is forbidden there."""
+    claim = ["--insecure", "--connect-to", f"::{server.address}:", "--header", f"{name}: /x"]
+    assert other(server).status(*claim, f"https://{NAME}/x/seen") == 404
+    assert other(server).status(*claim, f"https://{NAME}/seen") == 200
+
+
 def test_a_url_arrives_as_it_came(server):
     """Neither server decodes or shortens it."""
     path = "/seen/%2F/%C3%BC//a+b/..;/?q=%20"
