@@ -9,6 +9,7 @@ Runs on the balancer. What differs between HAProxy and nginx stands in _haproxy 
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 import typing as t
@@ -21,6 +22,9 @@ READY, DRAINED, MAINTENANCE = "ready", "drained", "maintenance"
 # Changes of one balancer that wait for each other take far less than a second each.
 LOCK_TIMEOUT = 120.0
 INTERVAL = 0.1
+# A server that nobody else watches is asked for a connection, no more: its release may be an older one.
+_CONNECTION = _health.Request("/", "localhost", "tcp", ())
+_CONNECTION_TIMEOUT = 2.0
 
 
 class BalancerError(Exception):
@@ -31,14 +35,16 @@ class Server(t.NamedTuple):
     """A server as its balancer has it.
 
     `state` is READY, DRAINED (by us) or MAINTENANCE (by an administrator, whose wish it is); it is `serving` if it
-    gets new requests at this moment.
+    gets new requests at this moment, those of a `backup` only while all others are gone. `address` is None where the
+    balancer's name for it can't be resolved.
     """
 
     group: str
     name: str
-    address: Bind
+    address: Bind | None
     state: str
     serving: bool
+    backup: bool = False
 
     @property
     def label(self) -> str:
@@ -49,6 +55,8 @@ class Balancer(t.Protocol):
     """A balancer that runs on this host."""
 
     name: str
+    # Whether it sends nothing to a server that is down, and says so in `serving`
+    knows_health: bool
 
     def servers(self) -> list[Server]:
         """Every server that it knows."""
@@ -68,6 +76,8 @@ def select(balancer: Balancer, name: str, group: str) -> list[Server]:
         where = f"{balancer.name} has in {group}" if group else f"{balancer.name} has"
         labels = ", ".join(sorted(server.label for server in known)) or "none"
         raise InvalidValue("server", name, f"one that {where}: {labels}")
+    if any(server.address is None for server in found):
+        raise InvalidValue("server", name, "a host and a port that this balancer can reach")
     return found
 
 
@@ -78,8 +88,7 @@ def take_out(balancer: Balancer, name: str, group: str, minimum: int, timeout: f
     the server put back.
     """
     with _Lock(balancer):
-        leaving = leaves(balancer, name, group)
-        _check_the_others(balancer, leaving, minimum)
+        leaving = leaves(balancer, name, group, minimum)
         servers = _ours(balancer, name, group)
         balancer.set_state(servers, DRAINED)
     if wait_until(lambda: balancer.connections(servers) == 0, timeout):
@@ -89,7 +98,7 @@ def take_out(balancer: Balancer, name: str, group: str, minimum: int, timeout: f
         balancer.set_state(leaving, READY)
     raise BalancerError(
         f"{_labels(servers)}: {left} connections did not end within {timeout:g} s. "
-        f"The server is in {balancer.name} again."
+        f"The server {'is in' if leaving else 'stays out of'} {balancer.name}{' again' if leaving else ''}."
     )
 
 
@@ -117,9 +126,11 @@ def put_back(
     return returning
 
 
-def leaves(balancer: Balancer, name: str, group: str) -> list[Server]:
-    """Where taking the server out is a change."""
-    return [server for server in select(balancer, name, group) if server.state == READY]
+def leaves(balancer: Balancer, name: str, group: str, minimum: int) -> list[Server]:
+    """Where taking the server out is a change; BalancerError where fewer than `minimum` others would be left."""
+    leaving = [server for server in select(balancer, name, group) if server.state == READY]
+    _check_the_others(balancer, leaving, minimum)
+    return leaving
 
 
 def returns(balancer: Balancer, name: str, group: str) -> list[Server]:
@@ -146,7 +157,9 @@ def _check_the_others(balancer: Balancer, leaving: t.Sequence[Server], minimum: 
     """Without the lock, two that leave at once would each count on the other."""
     servers = balancer.servers()
     for server in leaving:
-        others = sum(other.serving for other in servers if other.group == server.group and other.name != server.name)
+        candidates = (other for other in servers if other.group == server.group and other.name != server.name)
+        # No more are asked than are needed.
+        others = len(list(itertools.islice((other for other in candidates if _counts(balancer, other)), minimum)))
         # Nobody misses one that is down.
         if server.serving and others < minimum:
             raise BalancerError(
@@ -154,6 +167,13 @@ def _check_the_others(balancer: Balancer, leaving: t.Sequence[Server], minimum: 
                 f"{minimum} shall. Take smaller batches (rolling_update_serial), or allow for fewer "
                 "(rolling_update_minimum). The server was left in."
             )
+
+
+def _counts(balancer: Balancer, server: Server) -> bool:
+    """Whether it is there for those who come, now and in the next moment."""
+    if not server.serving or server.backup or server.address is None:
+        return False
+    return balancer.knows_health or not _health.problem(server.address, _CONNECTION, _CONNECTION_TIMEOUT)
 
 
 def _wait_for_answer(balancer: Balancer, server: Server, request: _health.Request, deadline: float) -> None:

@@ -35,6 +35,7 @@ class HAProxy:
     """An HAProxy whose admin socket is at this path."""
 
     name = "HAProxy"
+    knows_health = True
 
     def __init__(self, path: str) -> None:
         self._path = path

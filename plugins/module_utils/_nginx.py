@@ -62,6 +62,7 @@ class Nginx:
     """An nginx that runs here, and the file with its upstreams; one `server` directive a line."""
 
     name = "nginx"
+    knows_health = False
 
     def __init__(self, config_file: str, run: Run, root: str = "/") -> None:
         self._path = os.path.realpath(config_file)
@@ -71,7 +72,9 @@ class Nginx:
     def servers(self) -> list[Server]:
         """Every server of the file's upstreams."""
         return [
-            Server(line.group, line.name, addresses(line.name)[0], line.state, _serves(line))
+            Server(
+                line.group, line.name, _address(line.name), line.state, line.state == READY, "backup" in line.parameters
+            )
             for line in parse(self._text())
         ]
 
@@ -169,10 +172,6 @@ def _ready(line: str) -> str:
     return f"{head};{tail}{line[len(body) :]}"
 
 
-def _serves(line: Line) -> bool:
-    return line.state == READY and "backup" not in line.parameters
-
-
 def addresses(name: str) -> list[Bind]:
     """The addresses of a server as nginx names it: HOST, HOST:PORT or [IPV6]:PORT."""
     host, port = name, str(DEFAULT_PORT)
@@ -183,3 +182,11 @@ def addresses(name: str) -> list[Bind]:
     except (OSError, ValueError) as error:
         raise InvalidValue("server", name, f"a host and a port that this balancer can reach ({error})") from None
     return [Bind(host=str(address[0]), port=int(address[1])) for *_kind, address in found]
+
+
+def _address(name: str) -> Bind | None:
+    """The first of them; other servers of the file may be unix sockets, or unknown at this moment."""
+    try:
+        return addresses(name)[0]
+    except InvalidValue:
+        return None

@@ -61,7 +61,9 @@ options:
     description: The file with nginx's upstreams, each C(server) on a line of its own. Needed for V(nginx).
     type: path
   minimum:
-    description: How many other servers of each group must go on serving. Where that is not so, nothing is changed.
+    description:
+      - How many other servers of each group must go on serving. Where that is not so, nothing is changed.
+      - HAProxy knows which ones serve. nginx does not; there, one counts that takes a connection.
     type: int
     default: 1
   timeout:
@@ -163,7 +165,7 @@ def change(module: AnsibleModule) -> list:
     chosen = (balancer, given["server"], given["group"])
     drained = given["state"] == "drained"
     if module.check_mode:
-        return _balancer.leaves(*chosen) if drained else _balancer.returns(*chosen)
+        return _balancer.leaves(*chosen, given["minimum"]) if drained else _balancer.returns(*chosen)
     if drained:
         return _balancer.take_out(*chosen, given["minimum"], given["timeout"])
     request = given["health"] and _health.request_from(given["health"])

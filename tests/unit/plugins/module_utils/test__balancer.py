@@ -25,7 +25,7 @@ class InMemory:
     """A balancer of the least kind; `connections` are what it has in turn."""
 
     def __init__(self, name: str, servers: Sequence[Server], connections: Sequence[int] = (0,)) -> None:
-        self.name = name
+        self.name, self.knows_health = name, True
         self.known = {server.label: server for server in servers}
         self._connections = list(connections)
 
@@ -88,6 +88,28 @@ def test_the_last_that_serve_are_left_in(balancer: InMemory) -> None:
     assert len(_balancer.take_out(balancer, "web1", "", 0, 1)) == 2
 
 
+def test_a_server_that_nobody_watches_is_asked_for_a_connection(balancer: InMemory) -> None:
+    """nginx knows nothing of who serves; what is not there, or is a backup, does not count."""
+    balancer.knows_health = False
+    with pytest.raises(_balancer.BalancerError, match="shop/web1: without it, 0 servers would be left"):
+        _balancer.leaves(balancer, "web1", "shop", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        there = Bind(host="127.0.0.1", port=listening.getsockname()[1])
+        balancer.known["shop/web2"] = server("shop/web2", address=there)
+        assert len(_balancer.leaves(balancer, "web1", "shop", 1)) == 1
+        balancer.known["shop/web2"] = server("shop/web2", address=there)._replace(backup=True)
+        with pytest.raises(_balancer.BalancerError, match="0 servers would be left"):
+            _balancer.leaves(balancer, "web1", "shop", 1)
+
+
+def test_a_server_without_an_address_is_nobody_elses_matter(balancer: InMemory) -> None:
+    """A unix socket, or a name that is unknown at this moment."""
+    balancer.known["blog/web3"] = server("blog/web3")._replace(address=None)
+    assert len(_balancer.take_out(balancer, "web1", "shop", 1, 1)) == 1
+    with pytest.raises(InvalidValue, match="server: 'web3' can't be used: expected a host and a port"):
+        _balancer.take_out(balancer, "web3", "", 0, 1)
+
+
 def test_connections_are_waited_for(balancer: InMemory) -> None:
     """Until there is none."""
     waiting = InMemory(balancer.name, balancer.servers(), connections=[3, 1, 0])
@@ -97,9 +119,14 @@ def test_connections_are_waited_for(balancer: InMemory) -> None:
 def test_connections_that_stay_put_the_server_back(balancer: InMemory) -> None:
     """They are told, and nothing stays changed."""
     staying = InMemory(balancer.name, balancer.servers(), connections=[2])
-    with pytest.raises(_balancer.BalancerError, match="2 connections did not end within 0.2 s"):
+    with pytest.raises(
+        _balancer.BalancerError, match="2 connections did not end within 0.2 s. The server is in .* again"
+    ):
         _balancer.take_out(staying, "web1", "", 1, 0.2)
     assert set(staying.states().values()) == {READY}
+    staying.known["shop/web1"] = server("shop/web1", DRAINED)
+    with pytest.raises(_balancer.BalancerError, match="The server stays out of unit-tests"):
+        _balancer.take_out(staying, "web1", "shop", 1, 0.2)
 
 
 def test_who_does_not_answer_stays_out(balancer: InMemory) -> None:
