@@ -161,6 +161,18 @@ def test_bad_release_is_tried_on_one_host_and_harms_none():
 
 
 @pytest.mark.usefixtures("nothing_lost")
+def test_old_release_comes_back_to_the_host_that_the_bad_one_was_tried_on():
+    """It runs the old one as before, but has the code of the bad one."""
+    assert on("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
+    run = Run("one", rolling_update_max_fail_percentage="0")
+    assert run.code == 0, run.output
+    assert run.batches() == [{"fleet-1"}]
+    assert not on("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
+    assert not on("fleet-1").file("/var/lib/misc/gunicorn-shop.rolling-update").exists
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost")
 def test_good_release_reaches_all():
     """In batches; nobody was on a host while it was changed, as its own tasks check."""
     run = Run("two")
