@@ -53,6 +53,7 @@ _ROLES_OWN = frozenset(
         "RuntimeDirectory",
         "RuntimeDirectoryPreserve",
         "Sockets",
+        "NonBlocking",
     ]
 )
 # As PEP 440 has them: what pip's parser refuses would count as met in a venv that has a Gunicorn already.

@@ -40,6 +40,27 @@ for thread in threads: thread.join()
 print(len(tokens), len(failures))
 """
 
+# All who have a socket share its flags: those of systemd are those of the service.
+RESTART_AND_WATCH_THE_SOCKETS = """
+import glob, os, subprocess
+def flags():
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in open(table).readlines()[1:]:
+            words = line.split()
+            if words[1].endswith(":1F40") and words[3] == "0A": inodes.add(f"socket:[{words[9]}]")
+    for link in glob.glob("/proc/1/fd/*"):
+        if os.readlink(link) in inodes:
+            for line in open(f"/proc/1/fdinfo/{os.path.basename(link)}"):
+                if line.startswith("flags:"): yield int(line.split()[1], 8)
+inodes, seen, blocking = set(), 0, 0
+restart = subprocess.Popen(["systemctl", "restart", "shop"])
+while restart.poll() is None:
+    for each in flags():
+        seen += 1
+        blocking += not each & os.O_NONBLOCK
+print(len(inodes), seen, blocking)
+"""
+
 
 def get(host, url):
     return host.check_output("curl --silent --show-error --fail --globoff --max-time 20 %s", url)
@@ -182,6 +203,14 @@ def test_reload_of_an_application_that_loads_but_fails_is_refused(host):
         assert "Hello from shop" in get(host, URLS[0])
     finally:
         assert host.run("cp -p /root/urls.py %s", urls).rc == 0
+
+
+def test_sockets_never_block_those_at_work(host):
+    """A start leaves O_NONBLOCK alone: else who loses the race for a connection waits for the next one in accept()."""
+    sockets, seen, blocking = map(int, host.check_output("python3 -c %s", RESTART_AND_WATCH_THE_SOCKETS).split())
+    assert sockets == 2
+    assert seen > 50
+    assert blocking == 0
 
 
 def test_start_waits_for_a_worker_that_works(host):
