@@ -49,9 +49,11 @@ def flags():
             words = line.split()
             if words[1].endswith(":1F40") and words[3] == "0A": inodes.add(f"socket:[{words[9]}]")
     for link in glob.glob("/proc/1/fd/*"):
-        if os.readlink(link) in inodes:
-            for line in open(f"/proc/1/fdinfo/{os.path.basename(link)}"):
-                if line.startswith("flags:"): yield int(line.split()[1], 8)
+        try:
+            if os.readlink(link) in inodes:
+                for line in open(f"/proc/1/fdinfo/{os.path.basename(link)}"):
+                    if line.startswith("flags:"): yield int(line.split()[1], 8)
+        except OSError: pass  # closed since
 inodes, seen, blocking = set(), 0, 0
 restart = subprocess.Popen(["systemctl", "restart", "shop"])
 while restart.poll() is None:
