@@ -53,7 +53,6 @@ _ROLES_OWN = frozenset(
         "RuntimeDirectory",
         "RuntimeDirectoryPreserve",
         "Sockets",
-        "NonBlocking",
     ]
 )
 # As PEP 440 has them: what pip's parser refuses would count as met in a venv that has a Gunicorn already.
