@@ -96,10 +96,8 @@ def take_out(balancer: Balancer, name: str, group: str, minimum: int, timeout: f
     left = balancer.connections(servers)
     with _Lock(balancer):
         balancer.set_state(leaving, READY)
-    raise BalancerError(
-        f"{_labels(servers)}: {left} connections did not end within {timeout:g} s. "
-        f"The server {'is in' if leaving else 'stays out of'} {balancer.name}{' again' if leaving else ''}."
-    )
+    state = f"is in {balancer.name} again" if leaving else f"stays out of {balancer.name}"
+    raise BalancerError(f"{_labels(servers)}: {left} connections did not end within {timeout:g} s. The server {state}.")
 
 
 def put_back(
@@ -157,9 +155,10 @@ def _check_the_others(balancer: Balancer, leaving: t.Sequence[Server], minimum: 
     """Without the lock, two that leave at once would each count on the other."""
     servers = balancer.servers()
     for server in leaving:
-        candidates = (other for other in servers if other.group == server.group and other.name != server.name)
+        neighbours = (other for other in servers if other.group == server.group and other.name != server.name)
+        serving = (other for other in neighbours if _counts(balancer, other))
         # No more are asked than are needed.
-        others = len(list(itertools.islice((other for other in candidates if _counts(balancer, other)), minimum)))
+        others = len(list(itertools.islice(serving, minimum)))
         # Nobody misses one that is down.
         if server.serving and others < minimum:
             raise BalancerError(

@@ -134,6 +134,20 @@ def test_what_nginx_does_not_take_is_put_back(tmp_path: Path, failing: str) -> N
     assert (file.read_text(), file.stat().st_mode & 0o777) == (TEXT, 0o640)
 
 
+def test_servers_of_other_kinds_do_not_hide_the_rest(tmp_path: Path) -> None:
+    """A unix socket has no address here; a backup is in use, but known for one."""
+    file = tmp_path / "shop.conf"
+    file.write_text(TEXT.replace("10.0.0.2:8000", "unix:/run/shop.sock"))
+    first, unix, down, backup, _blog = _nginx.Nginx(str(file), Commands("none"), str(tmp_path)).servers()
+    assert first.address == _nginx.addresses("10.0.0.1:8000")[0]
+    assert (unix.name, unix.address) == ("unix:/run/shop.sock", None)
+    assert [(server.serving, server.backup) for server in (first, down, backup)] == [
+        (True, False),
+        (False, False),
+        (True, True),
+    ]
+
+
 def test_an_nginx_that_does_not_run_is_told(tmp_path: Path) -> None:
     """Before the file is written."""
     file = tmp_path / "shop.conf"
