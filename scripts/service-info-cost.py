@@ -7,7 +7,7 @@ import resource
 import statistics
 import subprocess
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _service_info
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import inspection
 
 PROCESSES = 200
 ROUNDS = 15
@@ -29,7 +29,7 @@ def main() -> None:
         costs = []
         for _round in range(ROUNDS):
             begin = spent()
-            services = _service_info.read_all(None, 0.1, run)["services"]
+            services = inspection.read_all(None, 0.1, run)["services"]
             costs.append(spent() - begin)
     finally:
         for filler in fillers:

@@ -10,8 +10,10 @@ import math
 import typing as t
 from collections.abc import Callable
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._limits import Whole, service_limits
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Demand, Host, Resource, size_workers
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import Host, Resource
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.sizing import size_workers
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import Whole, service_limits
 from sizing_benchmark.cases import MIB, Application, Limit, Setting
 
 

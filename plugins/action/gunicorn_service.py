@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ansible.plugins.action import normal
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _observation, _switch
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import ARGUMENTS, wanted_from
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation, systemd
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import ARGUMENTS, wanted_from
 
 
 class ActionModule(normal.ActionModule):
@@ -28,7 +28,7 @@ class ActionModule(normal.ActionModule):
 
 def compare(given: dict) -> list[str]:
     """Return how what the plan has observed differs from what the arguments ask for."""
-    found = _observation.from_dict(given["observed"])
+    found = observation.from_dict(given["observed"])
     # Whether the secrets are as wanted was for the host to tell.
     wanted = wanted_from(given, found.group, [], "")
-    return _switch.decide(wanted, _observation.compare(wanted, found)).reasons
+    return systemd.decide(wanted, observation.compare(wanted, found)).reasons

@@ -10,16 +10,16 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._validation import RESERVED_ENVIRONMENT
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import RESERVED_ENVIRONMENT
 
 
 def _environment(variables: dict) -> list:
-    return [_quoting.environment_assignment(name, value) for name, value in variables.items()]
+    return [quoting.environment_assignment(name, value) for name, value in variables.items()]
 
 
 def _environment_file(variables: dict) -> list:
-    return [_quoting.environment_file_line(name, value) for name, value in variables.items()]
+    return [quoting.environment_file_line(name, value) for name, value in variables.items()]
 
 
 def _unfit_secrets(secrets: dict) -> list:
@@ -35,18 +35,18 @@ def _is_fit(name: object, value: object) -> bool:
     if not isinstance(value, str) or name in RESERVED_ENVIRONMENT:
         return False
     try:
-        _quoting.environment_file_line(name, value)
+        quoting.environment_file_line(name, value)
     except (TypeError, ValueError):
         return False
     return True
 
 
 def _arguments(arguments: list) -> str:
-    return " ".join(_quoting.command_argument(argument) for argument in arguments)
+    return " ".join(quoting.command_argument(argument) for argument in arguments)
 
 
 def _directives(wanted: dict, drop_in: dict | None = None) -> list:
-    return _quoting.directives(_quoting.with_drop_in(wanted, drop_in or {}))
+    return quoting.directives(quoting.with_drop_in(wanted, drop_in or {}))
 
 
 def _as_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,7 +68,7 @@ class FilterModule:
             "systemd_environment_file": _environment_file,
             "unfit_secrets": _unfit_secrets,
             "systemd_arguments": _arguments,
-            "systemd_text": _quoting.text,
+            "systemd_text": quoting.text,
             "systemd_directives": _directives,
         }
         return {name: _as_filter(name, function) for name, function in functions.items()}

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _web_quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import quoting
 
 
 def web_argument(value: object) -> str:
     """Return one argument of a directive of nginx or Apache."""
     try:
-        return _web_quoting.argument(str(value))
+        return quoting.argument(str(value))
     except ValueError as error:
         raise AnsibleFilterError(f"web_argument: {error}") from error
 

@@ -130,8 +130,12 @@ servers:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _balancer, _haproxy, _health, _nginx
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import balancer as balancer_balancer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import BalancerError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.haproxy import HAProxy
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.nginx import Nginx
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {
     "type": {"type": "str", "choices": ["haproxy", "nginx"], "required": True},
@@ -158,18 +162,16 @@ def change(module: AnsibleModule) -> list:
     """Do what the module is asked for, or in check mode only look; returns the servers that it concerns."""
     given = module.params
     balancer = (
-        _haproxy.HAProxy(given["socket"])
-        if given["type"] == "haproxy"
-        else _nginx.Nginx(given["config_file"], module.run_command)
+        HAProxy(given["socket"]) if given["type"] == "haproxy" else Nginx(given["config_file"], module.run_command)
     )
     chosen = (balancer, given["server"], given["group"])
     drained = given["state"] == "drained"
     if module.check_mode:
-        return _balancer.leaves(*chosen, given["minimum"]) if drained else _balancer.returns(*chosen)
+        return balancer_balancer.leaves(*chosen, given["minimum"]) if drained else balancer_balancer.returns(*chosen)
     if drained:
-        return _balancer.take_out(*chosen, given["minimum"], given["timeout"])
-    request = given["health"] and _health.request_from(given["health"])
-    return _balancer.put_back(*chosen, request, given["timeout"])
+        return balancer_balancer.take_out(*chosen, given["minimum"], given["timeout"])
+    request = given["health"] and _health_request.request_from(given["health"])
+    return balancer_balancer.put_back(*chosen, request, given["timeout"])
 
 
 def main() -> None:
@@ -182,7 +184,7 @@ def main() -> None:
         servers = change(module)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
-    except (_balancer.BalancerError, TimeoutError) as error:
+    except (BalancerError, TimeoutError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(servers), servers=[server.label for server in servers])
 

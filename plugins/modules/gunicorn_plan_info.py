@@ -267,17 +267,18 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _hoststate,
-    _manager,
-    _observation,
-    _plan,
-    _sizing_info,
-    _venv,
-)
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._secret_files import NotOurs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
@@ -336,27 +337,27 @@ def main() -> None:
     sizing = observed = None
     warnings: list = []
     try:
-        wanted = _plan.check_parameters(given, _hoststate.has_ipv6_loopback())
-        manager = _manager.choose(given["service_manager"])
-        if manager == _manager.SUPERVISOR:
-            _manager.check_supervised(wanted.service, given["service_directives"])
+        wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
+        manager = service_manager.choose(given["service_manager"])
+        if manager == service_manager.SUPERVISOR:
+            substitutes.check_supervised(wanted.service, given["service_directives"])
             logs = [given["log_file"], given["access_log_file"]]
-            warnings.append(_manager.notice(wanted.service, given["service_directives"], logs))
-        plan = _plan.make_plan(wanted, run, manager)
-        if manager == _manager.SYSTEMD:
-            observed = _observation.as_dict(_plan.observe(wanted, given["secrets"], given["credentials"], run))
+            warnings.append(substitutes.notice(wanted.service, given["service_directives"], logs))
+        plan = plan_plan.make_plan(wanted, run, manager)
+        if manager == service_manager.SYSTEMD:
+            observed = observation.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], run))
         if "auto" in (given["workers"], given["threads"]):
-            sizing, told = _sizing_info.size(wanted.sizing)
+            sizing, told = answer.size(wanted.sizing)
             warnings += told
-        venv = _venv.ensure(_plan.wanted_venv(given), run_in_venv, check_mode=True)
+        venv = ensure.ensure(parameters.wanted_venv(given), run_in_venv, check_mode=True)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
-    except (_venv.VenvError, HostFactsError, NotOurs) as error:
+    except (VenvError, HostFactsError, NotOurs) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
     del venv["diff"]
-    lacking = _plan.lacking(plan, venv)
+    lacking = plan_plan.lacking(plan, venv)
     module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv, lacking=lacking, observed=observed)
 
 

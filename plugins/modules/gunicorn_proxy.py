@@ -94,7 +94,11 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _files, _site, _web_servers
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import servers
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import site as proxy_site
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.site import SiteError, SiteSpec
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -108,21 +112,21 @@ ARGUMENTS = {
 }
 
 
-def wanted_from(given: dict) -> _site.Wanted:
+def wanted_from(given: dict) -> SiteSpec:
     """What the module's arguments ask for."""
-    server, site = _web_servers.SERVERS[given["server"]], given["site"]
+    server, site = servers.SERVERS[given["server"]], given["site"]
     path, link = server.site_file(site), server.site_link(site)
     present = given["state"] == "present"
     links: dict = {}
     if present:
-        links.update(_web_servers.module_links(server.folder, given["modules"]))
+        links.update(servers.module_links(server.folder, given["modules"]))
         if not given["default_site"]:
             links[server.default_link] = None
     links[link] = os.path.join("..", os.path.relpath(path, server.folder)) if present else None
-    return _site.Wanted(
+    return SiteSpec(
         server=server,
         site=site,
-        file=_files.WantedFile(path, given["configuration"] if present else None),
+        file=WantedFile(path, given["configuration"] if present else None),
         links=links,
         server_names=tuple(given["server_names"]),
         read_by_server=tuple(given["read_by_server"]) if present else (),
@@ -133,13 +137,13 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
     wanted = wanted_from(module.params)
-    diff = _files.differences([wanted.file])
+    diff = files.differences([wanted.file])
     try:
         if module.check_mode:
-            decision = _site.decide(wanted, _site.observe(wanted, module.run_command))
+            decision = proxy_site.decide(wanted, proxy_site.observe(wanted, module.run_command))
         else:
-            decision = _site.apply(wanted, module.run_command)
-    except _site.SiteError as error:
+            decision = proxy_site.apply(wanted, module.run_command)
+    except SiteError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)
 

@@ -153,8 +153,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _hoststate, _proxy
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import plan as proxy_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -190,13 +192,13 @@ def main() -> None:
 
     try:
         if module.params["state"] == "absent":
-            server, site = _proxy.check_server(module.params)
-            _proxy.check_site_file(server, site)
+            server, site = parameters.check_server(module.params)
+            proxy_plan.check_site_file(server, site)
             plan = {"packages": [], "directories": [], "upstreams": []}
         else:
-            ipv6 = _hoststate.has_ipv6_loopback()
-            wanted = _proxy.check_parameters(module.params, ipv6)
-            plan = {**_proxy.make_plan(wanted, run, module.check_mode), "ipv6": ipv6}
+            ipv6 = ports.has_ipv6_loopback()
+            wanted = parameters.check_parameters(module.params, ipv6)
+            plan = {**proxy_plan.make_plan(wanted, run, module.check_mode), "ipv6": ipv6}
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     module.exit_json(changed=False, plan=plan)

@@ -127,15 +127,16 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _change,
-    _manager,
-    _removal,
-    _removal_supervisor,
-    _removal_systemd,
-    _supervisor,
-)
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import removal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import Manager, RemovalError, Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.removal import RemovalRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor import Program
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import Units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
@@ -159,11 +160,11 @@ ARGUMENTS = {
 }
 
 
-def manager_of(wanted: _removal.Wanted, manager: str, run: _removal.Run) -> _removal.Manager:
+def manager_of(wanted: RemovalRequest, manager: str, run: Run) -> Manager:
     """What runs the service on this host; raises InvalidValue where the host has not got the one that is wanted."""
-    if _manager.choose(manager) == _manager.SUPERVISOR:
-        return _removal_supervisor.Program(wanted.service, wanted.config_directory)
-    return _removal_systemd.Units(wanted.service, run)
+    if service_manager.choose(manager) == service_manager.SUPERVISOR:
+        return Program(wanted.service, wanted.config_directory)
+    return Units(wanted.service, run)
 
 
 def main() -> None:
@@ -171,20 +172,20 @@ def main() -> None:
     if os.geteuid() != 0:
         module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
     try:
-        wanted = _removal.check_parameters(module.params)
+        wanted = removal.check_parameters(module.params)
         manager = manager_of(wanted, module.params["service_manager"], module.run_command)
         if module.check_mode:
-            plan = _removal.make_plan(wanted, manager)
+            plan = removal.make_plan(wanted, manager)
         else:
-            with _change.locked(wanted.service):
-                plan = _removal.make_plan(wanted, manager)
-                _removal.carry_out(plan, manager, module.run_command)
-                _removal.forget_locks(wanted)
-    except (InvalidValue, _supervisor.SupervisorError) as error:
+            with lock.locked(wanted.service):
+                plan = removal.make_plan(wanted, manager)
+                removal.carry_out(plan, manager, module.run_command)
+                removal.forget_locks(wanted)
+    except (InvalidValue, SupervisorError) as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
-    except _change.DeployError as error:
+    except DeployError as error:
         module.fail_json(msg=str(error))
-    except _removal.RemovalError as error:
+    except RemovalError as error:
         module.fail_json(msg=f"{error}. What was removed before stays so; the next run goes on.")
     for sentence in plan.left if plan.changes else ():
         module.warn(f"{sentence}: it stays.")

@@ -132,14 +132,14 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _deploy,
-    _files,
-    _hoststate,
-    _secret_files,
-    _switch,
-)
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import ARGUMENTS, wanted_from
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation, systemd
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import ARGUMENTS, wanted_from
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 
 
 def main() -> None:
@@ -147,14 +147,14 @@ def main() -> None:
     given = {**module.params, "venv_directory": os.path.realpath(module.params["venv_directory"])}
     os.umask(0o022)
     try:
-        secrets = _secret_files.secret_files(given["secrets"], given["credentials"], given["config_directory"])
-        wanted = wanted_from(given, _hoststate.group_id(given["group"]), *secrets)
-        diff = _files.differences(wanted.all_files)
+        secrets = service_secrets.secret_files(given["secrets"], given["credentials"], given["config_directory"])
+        wanted = wanted_from(given, accounts.group_id(given["group"]), *secrets)
+        diff = files.differences(wanted.all_files)
         if module.check_mode:
-            decision = _switch.decide(wanted, _deploy.observe(wanted, module.run_command))
+            decision = systemd.decide(wanted, observation.observe(wanted, module.run_command))
         else:
-            decision = _deploy.deploy(wanted, module.run_command, module.warn)
-    except (_deploy.DeployError, _secret_files.NotOurs) as error:
+            decision = change_systemd.deploy(wanted, module.run_command, module.warn)
+    except (DeployError, NotOurs) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)
 

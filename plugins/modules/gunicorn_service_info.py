@@ -594,9 +594,9 @@ host:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_info import read_all
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.inspection import read_all
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
 def main() -> None:

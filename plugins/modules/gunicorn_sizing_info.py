@@ -282,9 +282,9 @@ host:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _sizing_info
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._hostfacts import HostFactsError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
 def main() -> None:
@@ -307,7 +307,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result, warnings = _sizing_info.size(module.params)
+        result, warnings = answer.size(module.params)
     except (InvalidValue, HostFactsError) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:

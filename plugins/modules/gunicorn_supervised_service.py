@@ -152,18 +152,19 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import (
-    _binds,
-    _change,
-    _files,
-    _health,
-    _hoststate,
-    _secret_files,
-    _supervised,
-    _supervisor,
-    _switch,
-)
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service_arguments import COMMON
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, secrets, supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import COMMON
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 
 ARGUMENTS = {
     **COMMON,
@@ -178,35 +179,33 @@ ARGUMENTS = {
 }
 
 
-def wanted_from(given: dict) -> _supervised.Wanted:
+def wanted_from(given: dict) -> SupervisorSpec:
     """What the module's arguments ask for; raises ValueError for what can't be said to supervisor."""
     name, folder = given["name"], given["config_directory"]
-    binds = _binds.parse_binds(given["binds"], given["user"], given["group"])
-    secret_files, secrets_hash = _secret_files.secret_files(given["secrets"], given["credentials"], folder)
+    binds = addresses.parse_binds(given["binds"], given["user"], given["group"])
+    secret_files, secrets_hash = secrets.secret_files(given["secrets"], given["credentials"], folder)
     credentials = sorted(json.loads(base64.b64decode(given["credentials"])))
-    sockets = _supervised.describe_sockets(binds, given["socket_directives"])
-    live = _supervised.describe(name, given, sockets, credentials)
+    sockets = launcher.describe_sockets(binds, given["socket_directives"])
+    live = launcher.describe(name, given, sockets, credentials)
     description = json.dumps(live, indent=2, sort_keys=True) + "\n"
     options = (name, folder, given["enabled"], given["stop_timeout"])
     texts = (given["launcher"], given["configuration"], given["venv_fingerprint"], description)
-    configuration_hash = _switch.digest(*texts, json.dumps(_supervised.program_options(*options, "")))
-    program = _supervisor.program_text(
-        name, given["description"], _supervised.program_options(*options, configuration_hash)
-    )
-    group = _hoststate.group_id(given["group"])
-    return _supervised.Wanted(
+    configuration_hash = comparison.digest(*texts, json.dumps(launcher.program_options(*options, "")))
+    program = programs.program_text(name, given["description"], launcher.program_options(*options, configuration_hash))
+    group = accounts.group_id(given["group"])
+    return SupervisorSpec(
         name=name,
         started=given["state"] == "started",
         user=given["user"],
         group=given["group"],
         log_file=given["log_file"],
-        configuration=_files.WantedFile(os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, group),
-        launcher=_files.WantedFile(os.path.join(folder, _supervised.LAUNCHER), given["launcher"]),
-        description=_files.WantedFile(os.path.join(folder, _supervised.DESCRIPTION), description, 0o640, group),
-        program=_files.WantedFile(os.path.join(_supervisor.PROGRAMS, f"{name}.conf"), program),
-        logrotate=_files.WantedFile(f"/etc/logrotate.d/gunicorn-{name}", given["logrotate"] or None),
+        configuration=WantedFile(os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, group),
+        launcher=WantedFile(os.path.join(folder, launcher.LAUNCHER), given["launcher"]),
+        description=WantedFile(os.path.join(folder, launcher.DESCRIPTION), description, 0o640, group),
+        program=WantedFile(os.path.join(programs.PROGRAMS, f"{name}.conf"), program),
+        logrotate=WantedFile(f"/etc/logrotate.d/gunicorn-{name}", given["logrotate"] or None),
         secret_files=tuple(secret_files),
-        trial=json.dumps(_supervised.describe_trial(name, live, given["trial_command"])),
+        trial=json.dumps(launcher.describe_trial(name, live, given["trial_command"])),
         binds=tuple(binds),
         argv=tuple(given["command"]),
         workers=given["workers"],
@@ -217,7 +216,7 @@ def wanted_from(given: dict) -> _supervised.Wanted:
         configuration_hash=configuration_hash,
         secrets_hash=secrets_hash,
         stop_timeout=given["stop_timeout"],
-        health=_health.request_from(given["health"]),
+        health=_health_request.request_from(given["health"]),
         health_timeout=given["health"]["timeout"],
     )
 
@@ -227,12 +226,12 @@ def main() -> None:
     os.umask(0o022)
     try:
         wanted = wanted_from(module.params)
-        diff = _files.differences(wanted.all_files)
+        diff = files.differences(wanted.all_files)
         if module.check_mode:
-            decision = _supervised.decide(wanted, _supervised.observe(wanted, _supervisor.this_supervisor()))
+            decision = supervisor.decide(wanted, supervisor.observe(wanted, client.this_supervisor()))
         else:
-            decision = _supervised.deploy(wanted, module.run_command)
-    except (_change.DeployError, _secret_files.NotOurs, _supervisor.SupervisorError, ValueError) as error:
+            decision = change_supervisor.deploy(wanted, module.run_command)
+    except (DeployError, NotOurs, SupervisorError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)
 

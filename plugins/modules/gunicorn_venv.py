@@ -161,8 +161,10 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _venv, _venv_layout
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError, VenvSpec
 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
@@ -191,11 +193,13 @@ def main() -> None:
         return module.run_command(command, data=data, binary_data=True, cwd="/", pass_fds=locks)
 
     try:
-        given = dict(module.params, path=path, requirements=_venv.read_requirements(module.params["requirements"]))
+        given = dict(
+            module.params, path=path, requirements=requirements.read_requirements(module.params["requirements"])
+        )
         if not module.check_mode:
-            locks.append(_venv_layout.lock(path))
-        result = _venv.ensure(_venv.Wanted(**given), run, module.check_mode)
-    except (InvalidValue, _venv.VenvError) as error:
+            locks.append(directories.lock(path))
+        result = ensure.ensure(VenvSpec(**given), run, module.check_mode)
+    except (InvalidValue, VenvError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:  # a full disk, for example
         module.fail_json(msg=f"gunicorn_venv: {path} could not be brought to what is wanted: {error}")

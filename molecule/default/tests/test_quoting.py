@@ -5,7 +5,7 @@ import json
 import random
 import string
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
 
 AWKWARD = [
     "", " ", "  two  spaces ", "plain", "%n %h %%", "$HOME ${HOME} $$", "back\\slash", "\\n is no newline", "\\",
@@ -32,12 +32,12 @@ def write(host, path, text):
 def test_systemd_gives_back_what_was_written(host):
     """Every value arrives unchanged, and none of them has added a directive."""
     wanted = values()
-    environment = [_quoting.environment_assignment(f"V{number}", value) for number, value in enumerate(wanted)]
-    command = [_quoting.command_argument(item) for item in ["/usr/bin/python3", "-I", "-c", PROBE, *wanted]]
+    environment = [quoting.environment_assignment(f"V{number}", value) for number, value in enumerate(wanted)]
+    command = [quoting.command_argument(item) for item in ["/usr/bin/python3", "-I", "-c", PROBE, *wanted]]
     unit = "\n".join(
         [
             "[Unit]",
-            f"Description={_quoting.text('50% of ' + repr(wanted))}",
+            f"Description={quoting.text('50% of ' + repr(wanted))}",
             "[Service]",
             "Type=oneshot",
             "User=daemon",
@@ -48,7 +48,7 @@ def test_systemd_gives_back_what_was_written(host):
             "",
         ]
     )
-    lines = [_quoting.environment_file_line(f"F{number}", value) for number, value in enumerate(wanted)]
+    lines = [quoting.environment_file_line(f"F{number}", value) for number, value in enumerate(wanted)]
     write(host, "/run/quoting.env", "\n".join([*lines, ""]))
     write(host, "/run/systemd/system/quoting.service", unit)
     assert host.run("systemctl daemon-reload && systemctl start quoting.service").rc == 0

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _requests
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
 
 TEMPLATE = Path(__file__).parents[3] / "roles/gunicorn/templates/gunicorn.conf.py.j2"
 
@@ -47,7 +47,7 @@ def test_what_is_counted_is_read(conf, tmp_path):
     counters = conf._Counters(True)
     for _number in range(100):
         ask(counters, cpu=0.001, wait=0.004)
-    requests = _requests.read(str(tmp_path), time.time())
+    requests = request_counters.read(str(tmp_path), time.time())
     assert requests.count == 100
     assert 0.001 <= requests.cpu_per_request < 0.003
     assert requests.wait_ratio > 1.5
@@ -70,7 +70,7 @@ def test_waiting_for_a_cpu_is_not_waiting(conf, tmp_path):
             ask(counters, cpu=0.002)
         os._exit(0)
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0, 0]
-    requests = _requests.read(str(tmp_path), time.time())
+    requests = request_counters.read(str(tmp_path), time.time())
     assert requests.count == 300
     assert requests.latency.mean > 1.5 * requests.cpu_per_request
     assert requests.wait_ratio < 0.2
@@ -79,21 +79,21 @@ def test_waiting_for_a_cpu_is_not_waiting(conf, tmp_path):
 def test_requests_beside_others_have_no_part_in_the_ratio(conf, tmp_path):
     """One that begins while another one runs is counted, but neither says how the application waits."""
     counters = conf._Counters(True)
-    for _number in range(_requests.ENOUGH):
+    for _number in range(request_counters.ENOUGH):
         first = counters.begin()
         ask(counters)
         counters.end(first)
-    requests = _requests.read(str(tmp_path), time.time())
-    assert requests.count == 2 * _requests.ENOUGH
+    requests = request_counters.read(str(tmp_path), time.time())
+    assert requests.count == 2 * request_counters.ENOUGH
     assert requests.wait_ratio is None
 
 
 def test_greenlets_have_no_account(conf, tmp_path):
     """Without an account of each thread there is the latency, but no ratio."""
     counters = conf._Counters(False)
-    for _number in range(_requests.ENOUGH):
+    for _number in range(request_counters.ENOUGH):
         ask(counters)
-    assert _requests.read(str(tmp_path), time.time()).wait_ratio is None
+    assert request_counters.read(str(tmp_path), time.time()).wait_ratio is None
 
 
 def test_workers_that_ended_count(conf, tmp_path):
@@ -104,7 +104,7 @@ def test_workers_that_ended_count(conf, tmp_path):
         counters.words[1] -= 100 * number
         conf._Counters.keep(os.getpid())
     assert [path.name for path in tmp_path.iterdir()] == ["requests-0"]
-    requests = _requests.read(str(tmp_path), time.time())
+    requests = request_counters.read(str(tmp_path), time.time())
     assert requests.count == 3
     assert requests.latency.max >= 0.002
     assert time.time() - 260 < requests.since <= time.time() - 200
@@ -120,7 +120,7 @@ def test_each_time_has_its_bucket(took):
     """The bucket that the worker counts a time in is the one that the module takes for it."""
     names = {}
     exec(counting_code().partition("def _count")[0], names)
-    bucket = names["_Counters"].bucket(types.SimpleNamespace(BUCKETS=_requests.BUCKETS), took)
-    assert _requests.bucket_start(bucket) <= took >> 16
-    assert took >> 16 < _requests.bucket_start(bucket + 1) or bucket == _requests.BUCKETS - 1
-    assert names["_Counters"].BUCKETS == _requests.BUCKETS
+    bucket = names["_Counters"].bucket(types.SimpleNamespace(BUCKETS=request_counters.BUCKETS), took)
+    assert request_counters.bucket_start(bucket) <= took >> 16
+    assert took >> 16 < request_counters.bucket_start(bucket + 1) or bucket == request_counters.BUCKETS - 1
+    assert names["_Counters"].BUCKETS == request_counters.BUCKETS

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 
 LAUNCHER = Path(__file__).parents[3] / "roles" / "gunicorn" / "files" / "gunicorn.launch.py"
 _SPEC = importlib.util.spec_from_file_location("launcher", LAUNCHER)
@@ -27,7 +28,7 @@ _SPEC.loader.exec_module(launcher)
 def fits(value: str) -> bool:
     """Whether the filter that writes secrets takes the value."""
     try:
-        _quoting.checked(value)
+        values_text.checked(value)
     except ValueError:
         return False
     return True
@@ -39,7 +40,7 @@ def test_secrets_are_read_as_they_were_written(
 ) -> None:
     """Whatever is in a value, lines that look like others included."""
     path = tmp_path_factory.mktemp("secrets") / "secrets.env"
-    lines = [_quoting.environment_file_line(name, value) for name, value in secrets.items()]
+    lines = [quoting.environment_file_line(name, value) for name, value in secrets.items()]
     text = "\n".join(["# Managed by Ansible", "# Credentials: a b", *lines, "GUNICORN_SECRETS=0a1b", ""])
     path.write_bytes(text.encode())
     assert launcher.read_secrets(str(path)) == {**secrets, "GUNICORN_SECRETS": "0a1b"}
@@ -49,7 +50,7 @@ def test_secrets_are_read_as_they_were_written(
 def test_secrets_that_look_like_the_file(tmp_path: Path, value: str) -> None:
     """They begin no other variable."""
     path = tmp_path / "secrets.env"
-    path.write_bytes(f"{_quoting.environment_file_line('A', value)}\nGUNICORN_SECRETS=0a\n".encode())
+    path.write_bytes(f"{quoting.environment_file_line('A', value)}\nGUNICORN_SECRETS=0a\n".encode())
     assert launcher.read_secrets(str(path)) == {"A": value, "GUNICORN_SECRETS": "0a"}
 
 

@@ -13,8 +13,8 @@ import yaml
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _sizing_info
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import Demand
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
 from ansible_collections.pyweb.gunicorn.plugins.modules import gunicorn_sizing_info
 
 A_HOST = {"cpus": 2, "memory": "16000M"}
@@ -104,8 +104,8 @@ def test_it_reads_the_host_it_runs_on(run: t.Callable[..., Answer]) -> None:
 def test_the_slice_is_handed_on(run: t.Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
     """The slice decides whose limits count."""
     asked = []
-    real = _sizing_info.read_host
-    monkeypatch.setattr(_sizing_info, "read_host", lambda name, **given: asked.append(name) or real(name, **given))
+    real = answer.read_host
+    monkeypatch.setattr(answer, "read_host", lambda name, **given: asked.append(name) or real(name, **given))
     run(**A_HOST)
     run(slice="web-shop.slice", **A_HOST)
     assert asked == ["system.slice", "web-shop.slice"]
@@ -163,8 +163,8 @@ def test_a_host_that_can_not_be_read_is_an_error_that_says_what_to_do(
     run: t.Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """No traceback on a host without /proc."""
-    real = _sizing_info.read_host
-    monkeypatch.setattr(_sizing_info, "read_host", lambda name, **given: real(name, root=str(tmp_path), **given))
+    real = answer.read_host
+    monkeypatch.setattr(answer, "read_host", lambda name, **given: real(name, root=str(tmp_path), **given))
     code, result = run(memory="1G")
     assert code == 1
     assert result["msg"].endswith("set the option cpus")
@@ -175,9 +175,9 @@ def test_without_options_the_demand_is_the_default(
 ) -> None:
     """The defaults of the options and those of the rule are the same values."""
     demands = []
-    real = _sizing_info.size_workers
+    real = answer.size_workers
     monkeypatch.setattr(
-        _sizing_info,
+        answer,
         "size_workers",
         lambda host, demand, *limits: demands.append(demand) or real(host, demand, *limits),
     )
@@ -205,7 +205,7 @@ def test_options_are_documented_as_they_are(monkeypatch: pytest.MonkeyPatch) -> 
     }
     assert documented == specs[0]
     defaults = {name: option.get("default") for name, option in specs[0].items()}
-    assert defaults == _sizing_info.DEFAULTS, "what the role does not give counts the same"
+    assert defaults == answer.DEFAULTS, "what the role does not give counts the same"
 
 
 def test_what_is_returned_is_documented(run: t.Callable[..., Answer]) -> None:

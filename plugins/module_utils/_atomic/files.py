@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a service, put in place together: written beside the live ones, then moved, and moved back if need be.
+
+Whoever is killed on the way leaves each file whole, either the old or the new one, and a journal of how to go back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+from typing import NamedTuple
+
+CANDIDATE = ".candidate."
+PREVIOUS = ".previous."
+
+
+class WantedFile(NamedTuple):
+    """A file as it shall be; without content there shall be none."""
+
+    path: str
+    content: str | None
+    mode: int = 0o644
+    group: int = 0
+    owner: int = 0
+    secret: bool = False
+
+
+class FileState(NamedTuple):
+    """A file as it is; the hash is empty where there is no file to read at the path."""
+
+    sha256: str
+    owner: int
+    group: int
+    mode: int
+
+
+def beside(path: str, prefix: str) -> str:
+    """The path of a file's candidate or predecessor: the same folder and suffix, another name."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, prefix + name)
+
+
+def read(path: str) -> str | None:
+    """A file's text, or None where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def text_hash(text: str) -> str:
+    """The hash of a file with this text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def state(path: str) -> FileState | None:
+    """What is at a path, or None where nothing is."""
+    try:
+        status = os.lstat(path)
+        text = read(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return FileState(
+        "" if text is None else text_hash(text), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+    )
+
+
+def is_another(file: WantedFile, found: FileState | None) -> bool:
+    """Whether what was found is another file than wanted, or has another owner or mode."""
+    if file.content is None:
+        return found is not None
+    return found != FileState(text_hash(file.content), file.owner, file.group, file.mode)
+
+
+def differs(file: WantedFile) -> bool:
+    """Whether the live file is another one than wanted, or has another owner or mode."""
+    return is_another(file, state(file.path))
+
+
+def differences(files: list[WantedFile]) -> list[dict[str, str]]:
+    """What diff mode shows, read before anything is changed; nothing of secrets."""
+    return [
+        {
+            "before_header": file.path,
+            "after_header": file.path,
+            "before": read(file.path) or "",
+            "after": file.content or "",
+        }
+        for file in files
+        if not file.secret and differs(file)
+    ]
+
+
+def stage(files: list[WantedFile]) -> None:
+    """Write the candidates beside the live files; where one can't be written, none is left."""
+    for file in files:
+        try:
+            if file.content is not None:
+                _write(beside(file.path, CANDIDATE), file)
+        except OSError as error:
+            unstage(files)
+            # A full disk is noticed at a descriptor, which has no name.
+            raise OSError(error.errno, error.strerror, file.path) from None
+
+
+def _write(path: str, file: WantedFile) -> None:
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    remove(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as candidate:
+        candidate.write(file.content or "")
+        candidate.flush()
+        os.fchown(descriptor, file.owner, file.group)
+        os.fchmod(descriptor, file.mode)
+        os.fsync(descriptor)
+
+
+def put(file: WantedFile) -> None:
+    """Write a single file, whole or not at all, or remove it."""
+    if file.content is None:
+        remove(file.path)
+        return
+    stage([file])
+    os.replace(beside(file.path, CANDIDATE), file.path)
+
+
+def unstage(files: list[WantedFile]) -> None:
+    """Remove candidates; those that are not there are no error."""
+    for file in files:
+        remove(beside(file.path, CANDIDATE))
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is no error."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)

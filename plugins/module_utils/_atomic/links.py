@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A link that moves to another directory at once, and two paths that exchange their names."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import secrets
+
+BACKUP = ".gunicorn-backup"
+
+HEX = "-[0-9a-f]{8}"
+SWAP = rf"\.gunicorn-swap{HEX}"
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+# Not every filesystem exchanges names, not every kernel, and not every container lets it.
+_CAN_NOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ENOTSUP)
+
+
+def switch_link(path: str, directory: str) -> str:
+    """Make `path` a link to `directory`, atomically; returns what undo_link needs to know.
+
+    That is the directory which the link named before, or where the plain directory is that stood at `path`, or ""
+    where there was nothing. Where `path` is `directory` already, nothing happens, and it is that directory.
+    """
+    path = settled(path)
+    finish_exchanges(path)
+    if os.path.lexists(path) and os.path.realpath(path) == os.path.realpath(directory):
+        return os.path.realpath(path)
+    if os.path.lexists(path) and not (os.path.islink(path) or os.path.isdir(path)):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    previous = _link_target(path)
+    temporary = f"{path}.gunicorn-swap-{secrets.token_hex(4)}"
+    os.symlink(directory, temporary)
+    try:
+        if previous is not None or not os.path.lexists(path):
+            os.replace(temporary, path)
+            return previous or ""
+        exchange(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
+    return temporary
+
+
+def undo_link(path: str, directory: str, previous: str) -> None:
+    """Take back a switch_link to `directory`; `previous` is what it returned."""
+    path = settled(path)
+    finish_exchanges(path)
+    if not previous:
+        if os.path.islink(path) and os.path.realpath(path) == os.path.realpath(directory):
+            os.unlink(path)
+    elif re.fullmatch(re.escape(path) + SWAP, previous):
+        if os.path.islink(path):
+            exchange(previous, path)
+        if os.path.islink(previous):
+            os.unlink(previous)
+    else:
+        switch_link(path, previous)
+
+
+def what_stands(path: str) -> str:
+    """What put_back needs to know before a switch_link: the directory that a link names, "directory", or ""."""
+    return _link_target(settled(path)) or ("directory" if os.path.lexists(path) else "")
+
+
+def finish_exchanges(path: str) -> None:
+    """Complete or take back what a killed run left of an exchange by single renames."""
+    folder, name = os.path.split(path)
+    for entry in os.listdir(folder) if os.path.isdir(folder) else []:
+        if re.fullmatch(rf"{re.escape(name)}(?:{re.escape(BACKUP)}|{SWAP})\.aside", entry):
+            aside = os.path.join(folder, entry)
+            target = aside[: -len(".aside")] if os.path.lexists(path) else path
+            if not os.path.lexists(target):
+                os.rename(aside, target)
+
+
+def exchange(first: str, second: str) -> None:
+    """Give two paths each other's names at once, or with a moment in between where the filesystem can't."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is not None:
+        if not renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE):
+            return
+        code = ctypes.get_errno()
+        if code not in _CAN_NOT_EXCHANGE:
+            raise OSError(code, os.strerror(code), first, None, second)
+    _exchange_by_renames(first, second)
+
+
+def _exchange_by_renames(first: str, second: str) -> None:
+    aside = f"{first}.aside"
+    done: list[tuple[str, str]] = []
+    try:
+        for source, target in ((second, aside), (first, second), (aside, first)):
+            os.rename(source, target)
+            done.append((source, target))
+    except OSError:
+        for source, target in reversed(done):
+            os.rename(target, source)
+        raise
+
+
+def settled(path: str) -> str:
+    """The path itself may be a link, and stays one; the way to it is resolved."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def _link_target(path: str) -> str | None:
+    return os.path.join(os.path.dirname(path), os.readlink(path)) if os.path.islink(path) else None

@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""nginx as a balancer: the parameter `down` in the file of its upstreams, and a reload.
+
+The free nginx has no interface to change an upstream with. Source: ngx_http_upstream_module, "Controlling nginx".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import (
+    DRAINED,
+    MAINTENANCE,
+    READY,
+    BalancerError,
+    Server,
+    wait_until,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes, sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+# What we took out, as opposed to what an administrator did; it stands at the end of the server's line.
+MARK = "  # taken out by pyweb.gunicorn"
+RELOAD_TIMEOUT = 15.0  # seconds
+DEFAULT_PORT = 80
+PID_FILE = "/run/nginx.pid"
+
+_UPSTREAM = re.compile(r"\s*upstream\s+(?P<name>[^\s{]+)\s*\{")
+_SERVER = re.compile(r"(?P<head>\s*server\s+(?P<name>[^\s;]+)(?P<parameters>[^;#{]*));(?P<tail>.*)\Z")
+_MASTER = "nginx: master process"
+_WORKER = "nginx: worker process"
+_LEAVING = "nginx: worker process is shutting down"
+
+Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
+
+
+class Line(t.NamedTuple):
+    """A `server` directive: where it stands, and what it says."""
+
+    number: int
+    group: str
+    name: str
+    parameters: tuple[str, ...]
+    marked: bool
+
+    @property
+    def state(self) -> str:
+        if "down" not in self.parameters:
+            return READY
+        return DRAINED if self.marked else MAINTENANCE
+
+
+class Nginx:
+    """An nginx that runs here, and the file with its upstreams; one `server` directive a line."""
+
+    name = "nginx"
+    knows_health = False
+
+    def __init__(self, config_file: str, run: Run, root: str = "/") -> None:
+        self._path = os.path.realpath(config_file)
+        self._run = run
+        self._root = root
+
+    def servers(self) -> list[Server]:
+        """Every server of the file's upstreams."""
+        return [
+            Server(
+                line.group, line.name, _address(line.name), line.state, line.state == READY, "backup" in line.parameters
+            )
+            for line in parse(self._text())
+        ]
+
+    def set_state(self, servers: t.Sequence[Server], state: str) -> None:
+        """Write, check, reload; the file is put back where nginx does not take it.
+
+        Also if the file says so already: who wrote that may have been killed before the reload.
+        """
+        if not servers:
+            return
+        before = self._text()
+        after = with_state(before, {(server.group, server.name) for server in servers}, state)
+        workers = self._workers()
+        self._write(after)
+        try:
+            self._command("nginx", "-t")
+            self._command("nginx", "-s", "reload")
+            # nginx notes in its log alone that it could not follow; the old workers then stay at work.
+            if not wait_until(lambda: not workers & self._workers(), RELOAD_TIMEOUT):
+                raise BalancerError(f"nginx did not reload within {RELOAD_TIMEOUT:g} s: see its error log")
+        except BalancerError as error:
+            self._write(before)
+            raise BalancerError(f"{error}. {self._path} is as it was.") from None
+
+    def connections(self, servers: t.Sequence[Server]) -> int:
+        """Those of all its workers, also of the ones that a reload left to finish their requests."""
+        ends = {bind.gunicorn_bind for server in servers for bind in addresses(server.name)}
+        return sum(end in ends for pid in self._titles() for end in sockets.read_connected(pid, self._root))
+
+    def _text(self) -> str:
+        text = files.read(self._path)
+        if text is None:
+            raise InvalidValue("config_file", self._path, "a file of nginx with upstreams")
+        return text
+
+    def _write(self, text: str) -> None:
+        status = os.stat(self._path)
+        mode = status.st_mode & 0o7777
+        files.put(WantedFile(self._path, text, mode, status.st_gid, status.st_uid))
+
+    def _command(self, *command: str) -> None:
+        code, _out, error = self._run(list(command))
+        if code != 0:
+            raise BalancerError(f"'{' '.join(command)}' says: {error.strip()}")
+
+    def _workers(self) -> set[int]:
+        """The workers that take new connections."""
+        return {pid for pid, title in self._titles().items() if not title.startswith(_LEAVING)}
+
+    def _titles(self) -> dict[int, str]:
+        """What its workers call themselves."""
+        master = whole(read(join(self._root, PID_FILE)).strip())
+        titles = {pid: " ".join(words) for pid, words in processes.read_command_lines(self._root)}
+        if not titles.get(master or 0, "").startswith(_MASTER):
+            raise BalancerError(f"nginx does not run: {PID_FILE} names no process of it")
+        workers = {pid: title for pid, title in titles.items() if title.startswith(_WORKER)}
+        stats = {pid: processes.read_stat(pid, self._root) for pid in workers}
+        return {pid: workers[pid] for pid, stat in stats.items() if stat is not None and stat.parent == master}
+
+
+def parse(text: str) -> list[Line]:
+    """Find the servers of all upstreams; outside of these, `server` is a directive of another kind."""
+    found = []
+    upstream = None
+    for number, line in enumerate(text.splitlines()):
+        if opened := _UPSTREAM.match(line):
+            upstream = opened["name"]
+        elif line.strip().startswith("}"):
+            upstream = None
+        elif upstream is not None and (server := _SERVER.match(line)):
+            parameters = tuple(server["parameters"].split())
+            found.append(Line(number, upstream, server["name"], parameters, server["tail"].endswith(MARK)))
+    return found
+
+
+def with_state(text: str, servers: t.Collection[tuple[str, str]], state: str) -> str:
+    """Return the text in which these servers are READY or DRAINED; what an administrator took out stays out."""
+    lines = text.splitlines(keepends=True)
+    for line in parse(text):
+        if (line.group, line.name) in servers and line.state != MAINTENANCE and line.state != state:
+            change = _drained if state == DRAINED else _ready
+            lines[line.number] = change(lines[line.number])
+    return "".join(lines)
+
+
+def _drained(line: str) -> str:
+    body = line.rstrip("\r\n")
+    found = t.cast("re.Match[str]", _SERVER.match(body))
+    return f"{found['head']} down;{found['tail']}{MARK}{line[len(body) :]}"
+
+
+def _ready(line: str) -> str:
+    body = line.rstrip("\r\n")
+    head, _down, tail = body[: -len(MARK)].partition(" down;")
+    return f"{head};{tail}{line[len(body) :]}"
+
+
+def addresses(name: str) -> list[Address]:
+    """The addresses of a server as nginx names it: HOST, HOST:PORT or [IPV6]:PORT."""
+    host, port = name, str(DEFAULT_PORT)
+    if not name.endswith("]") and ":" in name:
+        host, _colon, port = name.rpartition(":")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:
+        raise InvalidValue("server", name, f"a host and a port that this balancer can reach ({error})") from None
+    return [Address(host=str(address[0]), port=int(address[1])) for *_kind, address in found]
+
+
+def _address(name: str) -> Address | None:
+    """The first of them; other servers of the file may be unix sockets, or unknown at this moment."""
+    try:
+        return addresses(name)[0]
+    except InvalidValue:
+        return None

@@ -1,0 +1,264 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring a service under supervisor to what is wanted, and back if it does not work.
+
+What shall go live is tried first: it starts on a socket of its own, as the service's user, beside the live service.
+Only once its workers have answered the application's own request do files change and does the live service restart.
+Nobody holds its sockets meanwhile: from its end to its next start, connections are refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from typing import IO
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change, Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.words import quoted, summary
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.launcher import CONSOLE, PYTHON
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError, locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec, SupervisorState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+
+# Seconds in which all workers have to load the application
+START_TIMEOUT = 120.0
+_SUPERVISOR_TIMEOUT = 20.0
+
+
+def deploy(wanted: SupervisorSpec, run: Run) -> Decision:
+    """Do what there is to do; raises DeployError."""
+    with locked(wanted.name):
+        supervisor = client.this_supervisor()
+        observed = service_supervisor.observe(wanted, supervisor)
+        decision = service_supervisor.decide(wanted, observed)
+        if decision.reasons:
+            SupervisorChange(wanted, observed, supervisor, run).carry_out(decision)
+        return decision
+
+
+class SupervisorChange(Change):
+    """One change of one service, and the way back."""
+
+    def __init__(self, wanted: SupervisorSpec, observed: SupervisorState, supervisor: Supervisor, run: Run) -> None:
+        super().__init__(wanted, service_launcher.journal_of(wanted.name), observed.venv_directory, run)
+        self.wanted: SupervisorSpec = wanted
+        self.before = observed
+        self.supervisor = supervisor
+        self.console = os.path.join(programs.LOGS, wanted.name, CONSOLE)
+        self.console_size = os.path.getsize(self.console) if os.path.exists(self.console) else 0
+
+    def carry_out(self, decision: Decision) -> None:
+        """Switch, or do the little that needs no new process; raises DeployError."""
+        try:
+            if not decision.switch:
+                self._settle()
+            elif self.before.running:
+                self._change()
+            else:
+                self._have_supervisor()
+                self._begin()
+        except (Failed, OSError, SupervisorError) as failure:
+            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
+
+    # The three ways
+
+    def _settle(self) -> None:
+        """Nothing to start: put files in place, stop what shall not run."""
+        if self.before.process.state and not self.wanted.started:
+            self.supervisor.stop(self.wanted.name)
+        self._stage()
+        self._promote_files()
+        self._finish()
+
+    def _begin(self) -> None:
+        """Start a service that does not run; if it does not work, all is as before."""
+        self._stage()
+        try:
+            self._promote_files()
+            self._restart()
+            self._verify()
+        except (Failed, OSError, SupervisorError) as failure:
+            said = self._what_was_said()
+            self._go_back()
+            there = self.before.process.state
+            left = "What was there before is there again" if there else "No program was left behind"
+            text = f"{self.wanted.name} could not be started: {summary(failure, said)}"
+            raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
+        self._finish()
+
+    def _change(self) -> None:
+        """Try it beside the live service, then let it take over."""
+        self._stage()
+        with tempfile.TemporaryFile() as output:
+            try:
+                self._try(output)
+            except (Failed, OSError) as failure:
+                output.seek(0)
+                printed = output.read().decode(errors="replace")
+                said = {f"The end of {self.wanted.log_file}": self._new_in_log(), "What it printed": printed}
+                self._end_trial(failure, said)
+        try:
+            self._promote_files()
+            self._restart()
+            self._verify()
+        except (Failed, OSError, SupervisorError) as failure:
+            said = self._what_was_said()
+            text = f"{self.wanted.name} does not work with what is new: {summary(failure, said)}"
+            works = self._go_back()
+            now = "is live again" if works else "is back, and does not start either"
+            raise DeployError(f"{text}. The previous configuration {now}.\n{quoted(said)}") from None
+        self._finish()
+
+    def _end_trial(self, failure: Exception, said: dict[str, str]) -> None:
+        text = f"{self.wanted.name} was tried and does not work: {summary(failure, said)}"
+        if self.before.interrupted:
+            self._go_back()
+            left = "What an interrupted change had replaced is live again"
+        else:
+            self._drop()
+            left = "The live service was not touched"
+        raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
+
+    # Steps
+
+    def _have_supervisor(self) -> None:
+        """Start supervisor where it does not run; an administrator may have stopped it."""
+        if self.supervisor.runs():
+            return
+        code, output, errors = self.run(["service", "supervisor", "start"])
+        deadline = time.monotonic() + _SUPERVISOR_TIMEOUT
+        while not self.supervisor.runs():
+            if time.monotonic() > deadline:
+                said = " ".join((errors or output).split()) or f"service supervisor start ended with {code}"
+                raise Failed(f"supervisor does not run, and can't be started: {said}")
+            time.sleep(0.1)
+
+    def _try(self, output: IO[bytes]) -> None:
+        """Start what shall go live on a socket of its own, wait for its workers, and end it; raises Failed."""
+        ready = os.path.join(service_launcher.runtime_directory(service_launcher.standin(self.wanted.name)), "ready")
+        _remove_trial(self.wanted.name)
+        launcher = files.beside(self.wanted.launcher.path, files.CANDIDATE)
+        # If this module is killed, nobody else would end it.
+        guard = ["timeout", "--kill-after=10", f"{START_TIMEOUT + self.wanted.stop_timeout:.0f}"]
+        command = [*guard, PYTHON, "-I", "-X", "utf8", launcher, "/dev/stdin", self.wanted.configuration_hash]
+        trial = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, cwd="/", start_new_session=True
+        )
+        try:
+            with contextlib.suppress(BrokenPipeError), trial.stdin:  # type: ignore[union-attr]
+                trial.stdin.write(self.wanted.trial.encode())  # type: ignore[union-attr]
+            deadline = time.monotonic() + START_TIMEOUT
+            while not os.path.exists(ready):
+                if trial.poll() is not None:
+                    raise Failed("it ended while it started")
+                if time.monotonic() > deadline:
+                    raise Failed(f"its workers did not start within {START_TIMEOUT:.0f} s")
+                time.sleep(0.1)
+        finally:
+            trial.terminate()
+            try:
+                trial.wait(self.wanted.stop_timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(trial.pid, signal.SIGKILL)
+                trial.wait()
+            _remove_trial(self.wanted.name)
+
+    def _restart(self) -> None:
+        """Let supervisor start what is live now, and wait until all workers have loaded the application."""
+        name = self.wanted.name
+        if not self.supervisor.load(name):
+            self.supervisor.stop(name)
+        self.supervisor.start(name)
+        self._wait_for_workers()
+
+    def _wait_for_workers(self) -> None:
+        ready = os.path.join(service_launcher.runtime_directory(self.wanted.name), "ready")
+        deadline = time.monotonic() + START_TIMEOUT
+        first = 0
+        while True:
+            process = self.supervisor.process(self.wanted.name)
+            first = first or process.pid
+            # Where it ended and another was started, too.
+            if not process.is_up or process.pid != first:
+                raise Failed(f"the service ended while it started ({process.description or process.state})")
+            if running.read(self.wanted.name, process.pid).argv and os.path.exists(ready):
+                return
+            if time.monotonic() > deadline:
+                raise Failed(f"its workers did not start within {START_TIMEOUT:.0f} s")
+            time.sleep(0.1)
+
+    def _differences(self) -> list[str]:
+        process = self.supervisor.process(self.wanted.name)
+        if not process.is_up:
+            return ["the service does not stay up"]
+        return comparison.mismatches(self.wanted, running.read(self.wanted.name, process.pid))
+
+    def _finish(self) -> None:
+        """It works: forget the way back, and sockets in the file system that nobody opens any more."""
+        kept = {bind.path for bind in self.wanted.binds}
+        for path in set(self.before.addresses) - kept:
+            with contextlib.suppress(OSError):
+                if stat.S_ISSOCK(os.lstat(path).st_mode) and not sockets.is_open(Address(path=path)):
+                    os.unlink(path)
+        files.put(self.wanted.logrotate)
+        self._forget_way_back()
+
+    def _go_back(self) -> bool:
+        """Put back what was there, and run it if it ran; returns whether what ran runs again."""
+        name, before = self.wanted.name, self.before
+        self._put_back()
+        try:
+            loaded = self.supervisor.load(name)
+            if before.running:
+                if not loaded:
+                    self.supervisor.stop(name)
+                self.supervisor.start(name)
+                # One that was made by hand does not say when its workers are there.
+                if before.running.argv:
+                    self._wait_for_workers()
+            elif before.process.state and before.process.state != "BACKOFF":
+                self.supervisor.stop(name)
+            works = True
+        except (Failed, SupervisorError):
+            works = False
+        journal.commit(self.journal)
+        return works
+
+    # Words
+
+    def _what_was_said(self) -> dict[str, str]:
+        """What the service wrote to its log and printed since the change began."""
+        printed = ""
+        with contextlib.suppress(OSError), open(self.console, "rb") as console:
+            size = os.fstat(console.fileno()).st_size
+            # A smaller one is another file: it was rotated.
+            console.seek(self.console_size if size >= self.console_size else 0)
+            printed = console.read().decode(errors="replace")
+        return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The end of {self.console}": printed}
+
+
+def _remove_trial(name: str) -> None:
+    """Leave nothing of a trial."""
+    for path in (*service_launcher.runtime_paths(service_launcher.standin(name)), service_launcher.trial_socket(name)):
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            files.remove(path)

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Users and groups of the host, and what they may write."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import stat
+from typing import NamedTuple
+
+
+class Account(NamedTuple):
+    """A user (or group, where `groups` is empty) as the host knows it."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+def read_account(user: str) -> Account | None:
+    """The user's ids, or None where the host has no such user."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return None
+    return Account(entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(user, entry.pw_gid)))
+
+
+def has_group(group: str) -> bool:
+    """Whether the host knows the group."""
+    try:
+        grp.getgrnam(group)
+    except KeyError:
+        return False
+    return True
+
+
+def group_id(group: str) -> int:
+    """The group's id, or -1 where the host has no such group, as in check mode before it was made."""
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        return -1
+
+
+def writable_by(status: os.stat_result, account: Account) -> bool:
+    """Whether the account may create files in the directory that has this status."""
+    needed = stat.S_IWOTH | stat.S_IXOTH
+    if status.st_uid == account.uid:
+        needed <<= 6
+    elif status.st_gid in account.groups:
+        needed <<= 3
+    return status.st_mode & needed == needed
+
+
+def own(path: str, user: str, group: str) -> None:
+    """Give a file to a user and a group of the host."""
+    os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes as procfs shows them; a process that ends while it is read is none.
+
+Sources: proc_pid_cmdline(5), proc_pid_stat(5), proc_pid_status(5), proc_pid_smaps(5), and the kernel's
+Documentation/scheduler/sched-stats.rst.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, numbers, plain, read, whole
+
+KIB = 1024
+TICKS = os.sysconf("SC_CLK_TCK")
+_LONGEST = 1 << 16  # of a command line
+
+
+class Stat(t.NamedTuple):
+    """What the kernel counts for a process, in seconds: `started` since boot, `children` of those that it reaped."""
+
+    parent: int
+    cpu_seconds: float
+    children_cpu_seconds: float
+    started: float
+
+
+class Sizes(t.NamedTuple):
+    """The memory of a process as everybody may see it, in bytes, and its threads."""
+
+    rss: int
+    peak_rss: int | None
+    swap: int | None
+    threads: int | None
+    uid: int | None
+
+
+class Pages(t.NamedTuple):
+    """Whose the pages of a process are, in bytes. None is what an older kernel does not tell."""
+
+    pss: int
+    private: int
+    shared: int
+    anonymous: int
+    pss_file: int | None
+    pss_shmem: int | None
+
+
+class Scheduling(t.NamedTuple):
+    """For how many seconds the threads that a process has now ran, and were ready to run and had no CPU."""
+
+    ran: float
+    queued: float
+
+
+def read_command_lines(root: str = "/") -> t.Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the id and the arguments of every process that shows some."""
+    try:
+        names = os.listdir(join(root, "/proc"))
+    except OSError:
+        return
+    for name in names:
+        pid = whole(name)
+        if pid is not None:
+            arguments = read_arguments(pid, root)
+            if arguments:
+                yield pid, arguments
+
+
+def read_arguments(pid: int, root: str = "/") -> tuple[str, ...]:
+    """Return the arguments of a process; a title that it gave itself is one argument."""
+    try:
+        with open(join(root, f"/proc/{pid}/cmdline"), "rb", buffering=0) as file:
+            text = file.read(_LONGEST) or b""
+    except OSError:
+        return ()
+    return parse_arguments(text)
+
+
+def parse_arguments(text: bytes) -> tuple[str, ...]:
+    """Return the arguments in a file cmdline."""
+    # setproctitle fills up the room of the former arguments.
+    text = text.rstrip(b"\0")
+    return tuple(part.decode("utf-8", "replace") for part in text.split(b"\0")) if text else ()
+
+
+def read_stat(pid: int, root: str = "/") -> Stat | None:
+    """Return what the kernel counts for a process, None where it is gone."""
+    return parse_stat(read(join(root, f"/proc/{pid}/stat")))
+
+
+def parse_stat(text: str) -> Stat | None:
+    """Return what a file stat says."""
+    # The name in brackets may hold blanks and brackets.
+    fields = text.rpartition(")")[2].split()
+    # Those that are waited for may be below zero in old kernels, all others never are.
+    parent, user, system, children_user, children_system, started = (
+        whole(fields[number].lstrip("-")) if len(fields) > number else None for number in (1, 11, 12, 13, 14, 19)
+    )
+    if parent is None or user is None or system is None or started is None:
+        return None
+    return Stat(
+        parent=parent,
+        cpu_seconds=(user + system) / TICKS,
+        children_cpu_seconds=((children_user or 0) + (children_system or 0)) / TICKS,
+        started=started / TICKS,
+    )
+
+
+def read_sizes(pid: int, root: str = "/") -> Sizes | None:
+    """Return the memory and threads of a process, None where it is gone or a zombie."""
+    return parse_status(read(join(root, f"/proc/{pid}/status")))
+
+
+def parse_status(text: str) -> Sizes | None:
+    """Return what a file status says; sizes in it are in KiB."""
+    found = numbers(text)
+    if "VmRSS" not in found:
+        return None
+    return Sizes(
+        rss=found["VmRSS"] * KIB,
+        peak_rss=_bytes(found, "VmHWM"),
+        swap=_bytes(found, "VmSwap"),
+        threads=found.get("Threads"),
+        uid=found.get("Uid"),
+    )
+
+
+def read_pages(pid: int, root: str = "/") -> Pages | None:
+    """Return whose the pages of a process are; None where it is gone or may not be looked into."""
+    return parse_rollup(read(join(root, f"/proc/{pid}/smaps_rollup")))
+
+
+def parse_rollup(text: str) -> Pages | None:
+    """Return what a file smaps_rollup says; sizes in it are in KiB."""
+    found = numbers(text)
+    if "Pss" not in found:
+        return None
+
+    def total(*names: str) -> int:
+        return sum(found.get(name, 0) for name in names) * KIB
+
+    return Pages(
+        pss=total("Pss"),
+        private=total("Private_Clean", "Private_Dirty", "Private_Hugetlb"),
+        shared=total("Shared_Clean", "Shared_Dirty", "Shared_Hugetlb"),
+        anonymous=total("Anonymous"),
+        pss_file=_bytes(found, "Pss_File"),
+        pss_shmem=_bytes(found, "Pss_Shmem"),
+    )
+
+
+def read_scheduling(pid: int, root: str = "/") -> Scheduling:
+    """Return how long the threads of a process ran and queued for a CPU; zero where it is gone."""
+    tasks = join(root, f"/proc/{pid}/task")
+    try:
+        names = os.listdir(tasks)
+    except OSError:
+        names = []
+    fields = [read(os.path.join(tasks, name, "schedstat")).split() for name in names]
+    nanoseconds = [(whole(found[0]) or 0, whole(found[1]) or 0) for found in fields if len(found) > 1]
+    return Scheduling(sum(ran for ran, _queued in nanoseconds) / 1e9, sum(queued for _ran, queued in nanoseconds) / 1e9)
+
+
+def read_interpreter(pid: int, root: str = "/") -> str | None:
+    """Return the path of the program that a process runs; None where it may not be seen."""
+    try:
+        path = os.readlink(join(root, f"/proc/{pid}/exe"))
+    except OSError:
+        return None
+    path = plain(path)
+    return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
+
+
+def boot_time() -> float:
+    """Return when this host was booted, in epoch seconds: what processes' start times are counted from."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _bytes(found: dict[str, int], name: str) -> int | None:
+    return found[name] * KIB if name in found else None
+
+
+def read_environment(pid: int, root: str = "/") -> dict[str, str]:
+    """The environment with which a process was started; empty where it is gone or may not be read."""
+    try:
+        with open(os.path.join(root, "proc", str(pid), "environ"), "rb") as environ:
+            items = environ.read().decode("utf-8", "surrogateescape").split("\0")
+    except OSError:
+        return {}
+    return dict(item.split("=", 1) for item in items if "=" in item)
+
+
+def parent_of(pid: int | str, root: str = "/") -> int:
+    """The process id of a process's parent; 0 where it is gone."""
+    try:
+        with open(os.path.join(root, "proc", str(pid), "stat"), encoding="utf-8", errors="replace") as stat_file:
+            # The name in brackets may hold blanks and brackets.
+            return int(stat_file.read().rpartition(")")[2].split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+def children_of(pid: int, root: str = "/") -> set[int]:
+    """The ids of a process's children."""
+    try:
+        names = os.listdir(os.path.join(root, "proc"))
+    except OSError:
+        return set()
+    return {child for name in names if (child := whole(name)) and parent_of(child, root) == pid}

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the processes of a service cost in memory."""
+
+from __future__ import annotations
+
+import pwd
+import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes as host_processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.processes import Pages
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
+
+
+def user_of(pid: int | None, root: str) -> str | None:
+    sizes = host_processes.read_sizes(pid, root) if pid else None
+    if sizes is None or sizes.uid is None:
+        return None
+    try:
+        return pwd.getpwuid(sizes.uid).pw_name
+    except (KeyError, OverflowError):
+        return str(sizes.uid)
+
+
+def read_processes(service: Service, boot_time: float, root: str, unseen: list[str]) -> list[dict[str, t.Any]]:
+    """Return the processes that are still there, the master first."""
+    processes = []
+    hidden = False
+    for pid in ((service.master,) if service.master else ()) + service.workers:
+        stat, sizes = host_processes.read_stat(pid, root), host_processes.read_sizes(pid, root)
+        if stat is None or sizes is None:
+            continue
+        pages = host_processes.read_pages(pid, root)
+        hidden = hidden or pages is None
+        processes.append(
+            {
+                "pid": pid,
+                "role": "master" if pid == service.master else "worker",
+                "started": boot_time + stat.started,
+                "cpu_seconds": stat.cpu_seconds,
+                **(pages._asdict() if pages else dict.fromkeys(Pages._fields)),
+                "rss": sizes.rss,
+                "peak_rss": sizes.peak_rss,
+                "swap": sizes.swap,
+                "threads": sizes.threads,
+            }
+        )
+    if hidden:
+        who = service.unit.user if service.unit else user_of(service.master, root)
+        others = "" if who in (None, "root") else f" and the user {who}"
+        unseen.append(f"memory of the processes (pss, private, shared): only root{others} may read it")
+    return processes
+
+
+def summarize_memory(processes: list[dict[str, t.Any]]) -> dict[str, int | None]:
+    """Sum up the memory of the processes, and say what one more worker costs."""
+
+    def total(name: str) -> int | None:
+        values = [process[name] for process in processes]
+        return sum(values) if values and None not in values else None
+
+    private, pss = total("private"), total("pss")
+    costs = [cost_of(process) for process in processes if process["role"] == "worker"]
+    return {
+        "private": private,
+        # Proportional shares of what is shared, added up: each shared page counts once.
+        "shared": None if pss is None or private is None else pss - private,
+        "pss": pss,
+        "rss": total("rss"),
+        "swap": total("swap"),
+        "per_worker": max((cost for cost in costs if cost is not None), default=None),
+    }
+
+
+def cost_of(worker: dict[str, t.Any]) -> int | None:
+    """Return the memory that a worker costs at its peak, in bytes; None where it may not be seen.
+
+    Anonymous pages count in full even where they are shared: after preload_app, each write copies them.
+    """
+    parts = [worker["anonymous"], worker["pss_file"], worker["pss_shmem"]]
+    if None in parts:
+        return None
+    return sum(parts) + max(0, (worker["peak_rss"] or 0) - worker["rss"])

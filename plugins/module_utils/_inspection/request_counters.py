@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the requests of a service cost, as its workers count it in their runtime directory.
+
+The role's gunicorn.conf.py writes the files; it has the same words and the same histogram. Each worker has a file of
+its own, and that of number 0 is of the workers that have ended.
+"""
+
+from __future__ import annotations
+
+import array
+import glob
+import os
+from typing import NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
+
+VERSION = 1
+BUCKETS = 96
+_WORDS = ("version", "since", "requests", "time", "longest", "alone", "alone_time", "alone_cpu", "alone_delay")
+_LENGTH = 8 * (len(_WORDS) + BUCKETS)
+_NANOSECONDS = 1e9
+_BUCKET_UNIT = (1 << 16) / _NANOSECONDS
+# Of fewer requests a mean says little about the next thousand.
+ENOUGH = 100
+
+
+class Counters(NamedTuple):
+    """The words of a file, and its histogram. Times are nanoseconds, `since` is a time of the clock in seconds."""
+
+    since: int
+    requests: int
+    time: int
+    longest: int
+    alone: int
+    alone_time: int
+    alone_cpu: int
+    alone_delay: int
+    histogram: tuple[int, ...]
+
+
+class Latency(NamedTuple):
+    """How long requests took, in seconds."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
+
+
+class Requests(NamedTuple):
+    """What requests took since `since` (seconds of the clock), as the service's counters or its access log tell.
+
+    `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is
+    not known, or not of enough requests, is None.
+    """
+
+    count: int
+    since: float
+    per_second: float
+    latency: Latency | None
+    wait_ratio: float | None
+    cpu_per_request: float | None
+
+
+def read(directory: str, now: float) -> Requests | None:
+    """Return what the workers with this runtime directory counted until now, None if nothing did."""
+    found = [_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*"))]
+    return summarize([counters for counters in found if counters], now)
+
+
+def summarize(parts: list[Counters], now: float) -> Requests | None:
+    """Return what the counters of several workers come to."""
+    count = sum(part.requests for part in parts)
+    if not count:
+        return None
+    since = float(min(part.since for part in parts))
+    cpu, ratio = _cost(parts)
+    return Requests(
+        count=count,
+        since=since,
+        per_second=count / max(1.0, now - since),
+        latency=_latency(parts, count),
+        wait_ratio=ratio,
+        cpu_per_request=cpu,
+    )
+
+
+def _latency(parts: list[Counters], count: int) -> Latency:
+    histogram = [sum(column) for column in zip(*(part.histogram for part in parts))]
+    longest = max(part.longest for part in parts) / _NANOSECONDS
+    p50, p95, p99 = (min(quantile(histogram, part), longest) for part in (0.5, 0.95, 0.99))
+    mean = sum(part.time for part in parts) / count / _NANOSECONDS
+    return Latency(mean=mean, p50=p50, p95=p95, p99=p99, max=longest)
+
+
+def quantile(histogram: list[int], part: float) -> float:
+    """Return the time in seconds that this part of the requests did not exceed, to a quarter of it."""
+    wanted = part * sum(histogram)
+    passed = 0
+    for bucket, count in enumerate(histogram):
+        if count and passed + count >= wanted:
+            start, end = bucket_start(bucket), bucket_start(bucket + 1)
+            return (start + (end - start) * max(wanted - passed, 0) / count) * _BUCKET_UNIT
+        passed += count
+    return 0.0
+
+
+def bucket_start(bucket: int) -> int:
+    """Return the least time in a bucket, in units of 2**16 ns: four buckets to each power of two."""
+    power = max(bucket // 4 - 1, 0)
+    return (bucket - 4 * power) << power
+
+
+def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
+    """Return CPU seconds of a request, and its ratio of waiting to computing."""
+    alone = sum(part.alone for part in parts)
+    cpu = sum(part.alone_cpu for part in parts)
+    if alone < ENOUGH or not cpu:
+        return None, None
+    # A request that is ready to compute but has no CPU doesn't wait for anything that more workers would fill.
+    waited = sum(part.alone_time - part.alone_cpu - part.alone_delay for part in parts)
+    return cpu / alone / _NANOSECONDS, round(max(waited, 0) / cpu, 3)
+
+
+def _read_counters(path: str) -> Counters | None:
+    """The service's user may write this file: whatever it is must not hold up or end the caller."""
+    try:
+        text, _begin = read_tail(path, _LENGTH + 1)
+    except OSError:
+        return None
+    if len(text) != _LENGTH:
+        return None
+    version, *words = array.array("Q", text)
+    if version != VERSION:
+        return None
+    numbers, histogram = words[: len(_WORDS) - 1], words[len(_WORDS) - 1 :]
+    return Counters(*numbers, histogram=tuple(histogram))

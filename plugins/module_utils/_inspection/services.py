@@ -1,0 +1,103 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The Gunicorn services of a host: masters that run, and units that would start one.
+
+A master is found by its command line or title, and its unit by its cgroup; a stopped unit by its ExecStart=. systemd is
+asked once, about all of them. Sources: systemd.unit(5) for where unit files stand, systemd.service(5), and
+org.freedesktop.systemd1(5) for the properties.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration, unit_files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import units as inspection_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
+
+_GENERATIONS = 5
+# It becomes a part of a path, and the user of a process can write its environment.
+_PROGRAM = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+
+
+class Service(t.NamedTuple):
+    """A Gunicorn service: its unit, its master and workers if it runs, and the command in its unit's file."""
+
+    unit: UnitDetails | None
+    master: int | None
+    workers: tuple[int, ...]
+    arguments: tuple[str, ...]  # of the master, as procfs shows them
+    exec_start: tuple[str, ...]
+    listens: tuple[str, ...]  # the addresses of the unit's socket, as ListenStream= has them
+    program: str = ""  # its name in supervisor, which tells it to what it starts
+
+    @property
+    def name(self) -> str:
+        if self.unit:
+            return self.unit.name[: -len(".service")]
+        return self.program or f"pid {self.master}"
+
+
+def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Service]:
+    """Return all Gunicorn services of the host; `run` takes a command and returns what it prints."""
+    commands = {
+        pid: arguments for pid, arguments in processes.read_command_lines(root) if configuration.is_gunicorn(arguments)
+    }
+    families = _families(commands, root)
+    units = {master: unit_processes.unit_of(master, root) for master in families}
+    installed = unit_files.read_installed(root)
+    names = sorted({name for name in units.values() if name} | set(installed))
+    known, listens = inspection_units.read_details(names, run)
+    services = []
+    left = {name: unit for name, unit in known.items() if name in installed or unit.main_pid in families}
+    for master, workers in families.items():
+        name = units[master] or ""
+        if name in left and _descends(master, left[name].main_pid, root):
+            services.append(_service(left.pop(name), master, workers, commands[master], installed, listens))
+        elif name not in installed or name not in known:
+            # Others run it, such as a supervisor that systemd runs and whose cgroup it is in.
+            service = _service(None, master, workers, commands[master], installed, listens)
+            program = processes.read_environment(master, root).get("SUPERVISOR_PROCESS_NAME", "")
+            services.append(service._replace(program=program if _PROGRAM.fullmatch(program) else ""))
+        # The rest are workers whose master has ended.
+    services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
+    return sorted(services, key=lambda service: (service.name, service.master or 0))
+
+
+def _descends(pid: int, ancestor: int, root: str) -> bool:
+    """Whether a process is another one or was started by it, if need be by way of a shell or sudo."""
+    for _generation in range(_GENERATIONS):
+        if pid == ancestor:
+            return True
+        pid = processes.parent_of(pid, root)
+    return False
+
+
+def _service(
+    unit: UnitDetails | None,
+    master: int | None,
+    workers: tuple[int, ...],
+    arguments: tuple[str, ...],
+    installed: dict[str, tuple[str, ...]],
+    listens: dict[str, tuple[str, ...]],
+) -> Service:
+    name = unit.name if unit else ""
+    return Service(unit, master, workers, arguments, installed.get(name, ()), listens.get(name, ()))
+
+
+def _families(commands: dict[int, tuple[str, ...]], root: str) -> dict[int, tuple[int, ...]]:
+    """Return the workers of each master: a Gunicorn process that another one started is a worker, or a worker's own."""
+    parents = {}
+    for pid in commands:
+        stat = processes.read_stat(pid, root)
+        if stat:
+            parents[pid] = stat.parent
+    masters = [pid for pid, parent in parents.items() if parent not in parents]
+    return {
+        master: tuple(sorted(pid for pid, parent in parents.items() if parent == master)) for master in sorted(masters)
+    }

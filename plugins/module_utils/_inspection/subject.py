@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One Gunicorn service as it is inspected: its processes, settings and limits."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, plain
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import Spent
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.configuration import Configured
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
+
+
+class Counted(t.NamedTuple):
+    """What the counters of a service say at one moment."""
+
+    spent: Spent
+    access_log_size: int
+
+
+class Subject(t.NamedTuple):
+    """A service with what is known of it before the sample."""
+
+    service: Service
+    started: float | None
+    running: Running | None
+    arguments: tuple[str, ...]
+    configured: Configured
+    groups: list[str]  # the unit's own cgroups
+
+
+def read_subject(service: Service, boot_time: float, root: str) -> Subject:
+    """Read what a service was started with."""
+    master, unit = service.master, service.unit
+    running = environment = None
+    started = None
+    if master:
+        running = service_running.read(service.name, master, root)
+        environment = processes.read_environment(master, root)
+        stat = processes.read_stat(master, root)
+        started = boot_time + stat.started if stat else None
+    arguments = (running.argv if running else ()) or service.arguments
+    if not arguments or (configuration.is_title(arguments) and service.exec_start):
+        arguments = service.exec_start
+    directory = _directory(service, root)
+    return Subject(
+        service=service,
+        started=started,
+        running=running,
+        arguments=tuple(plain(argument) for argument in arguments),
+        configured=configuration.configured(arguments, environment or {}, directory, root),
+        groups=unit_processes.unit_groups(master, unit.name, root) if master and unit else [],
+    )
+
+
+def _directory(service: Service, root: str) -> str | None:
+    """Return the working directory, in which Gunicorn looks for its configuration file."""
+    if service.master:
+        try:
+            return os.readlink(join(root, f"/proc/{service.master}/cwd"))
+        except OSError:
+            pass
+    return service.unit.directory if service.unit else None
+
+
+def read_counted(subject: Subject, root: str) -> Counted:
+    cpu = cgroup_counters.read_cpu(subject.groups)
+    scheduled = [processes.read_scheduling(pid, root) for pid in subject.service.workers]
+    return Counted(
+        spent=Spent(
+            cpu=cpu.used if cpu else sum(worker.ran for worker in scheduled),
+            queued=sum(worker.queued for worker in scheduled),
+        ),
+        access_log_size=_size(subject.configured.accesslog, root) if subject.service.master else 0,
+    )
+
+
+def _size(path: str | None, root: str) -> int:
+    try:
+        return os.stat(join(root, path), follow_symlinks=False).st_size if path and path.startswith("/") else 0
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gunicorn services that are installed, found by the command lines in unit files."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.unit_processes import SERVICE
+
+# The first that has a unit of a name is the one that counts.
+_UNIT_DIRECTORIES = (
+    units.UNIT_DIRECTORY,
+    "/run/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+)
+_EXEC_START = re.compile(r"^[ \t]*ExecStart[ \t]*=[ \t]*[-@:+!|]*(.*)$", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n")
+_COMMENT = re.compile(r"^[ \t]*[#;].*\n?", re.MULTILINE)
+_PIECE = r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\\(.)|([^\s"'\\]+)"""
+_WORD = re.compile(f"(?:{_PIECE})+", re.DOTALL)
+_PIECES = re.compile(_PIECE, re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def read_installed(root: str = "/") -> dict[str, tuple[str, ...]]:
+    """Return the command of each unit whose file, or a drop-in of it, starts Gunicorn."""
+    seen: set[str] = set()
+    texts: dict[str, str] = {}
+    drop_ins: dict[str, list[str]] = {}
+    for directory in _UNIT_DIRECTORIES:
+        folder = join(root, directory)
+        for name in _listed(folder):
+            path = os.path.join(folder, name)
+            if name.endswith(".service.d"):
+                drop_ins.setdefault(name[: -len(".d")], []).extend(
+                    os.path.join(path, entry) for entry in _listed(path) if entry.endswith(".conf")
+                )
+            elif SERVICE.fullmatch(name) and name not in seen:
+                seen.add(name)
+                # An alias is another name of a unit that is found by its own.
+                if os.path.basename(os.path.realpath(path)) == name:
+                    texts[name] = read(path)
+    commands = {}
+    for name, text in texts.items():
+        text += "".join("\n" + read(path) for path in drop_ins.get(name, ()))
+        if "gunicorn" in text:
+            command = parse_exec_start(text)
+            if configuration.starts_gunicorn(command):
+                commands[name] = command
+    return commands
+
+
+def parse_exec_start(text: str) -> tuple[str, ...]:
+    """Return the last command in the text of a unit, as arguments. Specifiers and variables stay as they are."""
+    text = _CONTINUED.sub(" ", _COMMENT.sub("", text))
+    lines = [line for line in _EXEC_START.findall(text) if line.strip()]
+    return split_words(lines[-1]) if lines else ()
+
+
+def split_words(line: str) -> tuple[str, ...]:
+    """Return the arguments in a line of a unit, see systemd.syntax(7)."""
+    words = []
+    for found in _WORD.finditer(line):
+        pieces = _PIECES.findall(found[0])
+        word = "".join(
+            _ESCAPED.sub(r"\1", double or single) + escaped + plain for double, single, escaped, plain in pieces
+        )
+        words.append(word.replace("%%", "%").replace("$$", "$"))
+    return tuple(words)
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []

@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which directories a deployment makes, and for whom."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+
+def wanted_directories(wanted: DeploymentParameters, account: Account | None, live: bool = False) -> list[dict]:
+    """Directories to make, or to hand over to the service's user; those that serve already are left alone."""
+    result: list[dict] = []
+    for path, (variable, value, owner) in _needed_directories(wanted).items():
+        directory = {"path": path, "owner": owner, "group": wanted.group, "mode": "0750"}
+        directories.check_parent(variable, value)
+        if not os.path.exists(path):
+            result += [parent for parent in directories.missing_parents(path) if parent not in result]
+            result.append(directory)
+            continue
+        status = os.stat(path)
+        writable = account is not None and accounts.writable_by(status, account)
+        if owner == "root" and writable:
+            # Root runs and moves what stands there.
+            raise InvalidValue(variable, value, f"a directory in which the user {wanted.user} may not write")
+        if owner != "root" and not writable:
+            if live and status.st_uid:
+                # It would be taken from a service that runs, before it is known whether the new one does.
+                raise InvalidValue("gunicorn_user", wanted.user, f"a user who may write in {path} (use chown yourself)")
+            result.append(_handed_over(variable, value, directory, status, wanted))
+    return result
+
+
+def console_directory(wanted: DeploymentParameters) -> list[dict]:
+    """For what supervisor logs of the service: it opens the file as root, and lets everybody read it."""
+    path = os.path.join(programs.LOGS, wanted.service)
+    directory = {"path": path, "owner": "root", "group": wanted.group, "mode": "0750"}
+    return [] if os.path.isdir(path) else [*directories.missing_parents(path), directory]
+
+
+def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, str, str]]:
+    """Each directory once, in the order in which they are made: the variable that wants it, its value, the owner."""
+    needed = {
+        wanted.config_directory: ("gunicorn_config_directory", wanted.config_directory, "root"),
+        wanted.data_directory: ("gunicorn_data_directory", wanted.data_directory, wanted.user),
+    }
+    for variable, path in sorted(wanted.log_files.items(), key=lambda item: item[1]):
+        needed.setdefault(os.path.dirname(path), (variable, path, wanted.user))
+    for path, (variable, value, _owner) in needed.items():
+        if os.path.exists(path) and not os.path.isdir(path):
+            raise InvalidValue(variable, value, f"a path in a directory: {path} is none")
+    for variable, path in wanted.log_files.items():
+        if os.path.isdir(path):
+            raise InvalidValue(variable, path, "the path of a file: this is a directory")
+    return needed
+
+
+def _handed_over(
+    variable: str, value: str, directory: dict, status: os.stat_result, wanted: DeploymentParameters
+) -> dict:
+    """An existing directory changes hands only if it bears the project's name: /var/log itself must not."""
+    if os.path.basename(directory["path"]) not in (wanted.project, wanted.service):
+        expected = f"a directory in which the user {wanted.user} may write"
+        raise InvalidValue(variable, value, expected)
+    return {**directory, "mode": f"{status.st_mode & 0o7777:04o}"}

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check that the service's name is free, or belongs to a service that may be taken over."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from typing import Callable
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import ROLES_OWN
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+
+def read_supervised(service: str) -> tuple[Unit, Unit]:
+    """The service as supervisor has it, and its sockets, in systemd's words; raises InvalidValue if it is another's."""
+    ours = os.path.join(programs.PROGRAMS, f"{service}.conf")
+    others = [path for path in programs.find_program(service, programs.PROGRAMS) if path != ours]
+    if others:
+        expected = f"a name which no other program of supervisor has (it is in {others[0]})"
+        raise InvalidValue("gunicorn_service_name", service, expected)
+    supervisor = client.this_supervisor()
+    process = supervisor.process(service) if supervisor.runs() else ProgramProcess()
+    listens = (host_sockets.read_listening(process.pid) or []) if process.is_up else []
+    unit = Unit(
+        exists=bool(process.state),
+        active=process.is_up,
+        starting=process.state == "BACKOFF",
+        enabled=False,
+        main_pid=process.pid,
+        stale=False,
+        path=ours,
+        listen=(),
+    )
+    streams = tuple(each[len("unix:") :] if each.startswith("unix:") else each for each in listens)
+    return unit, unit._replace(active=process.is_up, listen=streams)
+
+
+def read_service(name: str, run: Callable[[list[str]], str], manager: str) -> tuple[Unit, Unit]:
+    """The service that is there, and its sockets; raises InvalidValue where the name is another's."""
+    if manager == service_manager.SUPERVISOR:
+        return read_supervised(name)
+    service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], run).values()
+    _check_unit(name, ".service", service)
+    _check_unit(name, ".socket", sockets)
+    _check_drop_ins(name)
+    return service, sockets
+
+
+def _check_unit(name: str, suffix: str, unit: Unit) -> None:
+    if unit.masked:
+        raise InvalidValue(
+            "gunicorn_service_name", name, f"a unit that is not masked (systemctl unmask {name}{suffix})"
+        )
+    ours = os.path.join(units.UNIT_DIRECTORY, name + suffix)
+    if unit.exists and unit.path != ours and not names.is_ours(files.read(unit.path)):
+        source = unit.path or "generated"
+        raise InvalidValue(
+            "gunicorn_service_name", name, f"a name which no other unit of the host has (it is {source})"
+        )
+
+
+def _check_drop_ins(name: str) -> None:
+    """The role can't take a service over whose drop-ins go on to say how it is started."""
+    unit = os.path.join(units.UNIT_DIRECTORY, f"{name}.service")
+    text = files.read(unit)
+    if text is None or names.is_ours(text):
+        return
+    for path in sorted(glob.glob(os.path.join(glob.escape(f"{unit}.d"), "*.conf"))):
+        for directive in re.findall(r"^[ \t]*(\w+)[ \t]*=", files.read(path) or "", re.MULTILINE):
+            if directive in ROLES_OWN:
+                expected = f"no {directive}= in its drop-ins ({path}): the role's variables say that"
+                raise InvalidValue("gunicorn_service_name", name, expected)

@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Settings of Gunicorn that have a variable of their own, or that would undo what the role builds."""
+
+from __future__ import annotations
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+_OTHER_VARIABLE = {
+    "bind": "gunicorn_bind",
+    "workers": "gunicorn_workers",
+    "threads": "gunicorn_threads",
+    "worker_class": "gunicorn_worker_class",
+    "errorlog": "gunicorn_log_file",
+    "accesslog": "gunicorn_access_log_file",
+    "wsgi_app": "gunicorn_app",
+    "user": "gunicorn_user",
+    "group": "gunicorn_group",
+    "pythonpath": "PYTHONPATH in gunicorn_environment",
+    "raw_env": "gunicorn_environment",
+}
+_NOT_HERE = {
+    "daemon": "systemd watches the process that it starts",
+    "pidfile": "systemd knows the process id",
+    "reuse_port": "systemd holds the listening sockets, and Gunicorn would ignore them",
+    "check_config": "it would end the service at once",
+    "print_config": "it would end the service at once",
+    "config": "the role's own file is the configuration",
+}
+
+
+def check_settings(settings: dict) -> None:
+    """Raise InvalidValue for a setting that must not stand in gunicorn_settings."""
+    for name, value in settings.items():
+        # It will stand in a file that Python reads.
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InvalidValue("gunicorn_settings", name, "names of Gunicorn's settings")
+        if name in _OTHER_VARIABLE:
+            raise InvalidValue(f"gunicorn_settings['{name}']", value, f"it in the variable {_OTHER_VARIABLE[name]}")
+        if name in _NOT_HERE:
+            raise InvalidValue(f"gunicorn_settings['{name}']", value, f"no such setting here: {_NOT_HERE[name]}")

@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the launcher of a service under supervisor is told, and where it keeps its files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs, substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+
+PYTHON = "/usr/bin/python3"
+LAUNCHER = "gunicorn.launch.py"
+DESCRIPTION = "gunicorn.launch.json"
+CONSOLE = "console.log"
+# supervisor waits a second longer each time, and after so many gives up for good: that shall never be.
+_RETRIES = 1_000_000
+
+
+def describe_sockets(binds: list[Address], directives: dict) -> list[dict]:
+    """The addresses as the launcher opens them; the directives are those of a socket unit."""
+    only_ipv6 = directives.get("BindIPv6Only") == "ipv6-only"
+    who = {name: directives.get(f"Socket{name.capitalize()}") for name in ("user", "group", "mode")}
+    return [
+        {"path": bind.path, "owner": who["user"], "group": who["group"], "mode": who["mode"]}
+        if bind.path
+        else {"host": bind.host, "port": bind.port, "only_ipv6": only_ipv6 and ":" in (bind.host or "")}
+        for bind in binds
+    ]
+
+
+def describe(name: str, given: dict, sockets: list[dict], credentials: list[str]) -> dict:
+    """What the launcher is told of the live service."""
+    folder = given["config_directory"]
+    return {
+        "user": given["user"],
+        "group": given["group"],
+        "directory": given["directory"],
+        **substitutes.process_of(given["service_directives"])._asdict(),
+        "environment": given["environment"],
+        "secrets_file": os.path.join(folder, "secrets.env") if given["secrets"] else "",
+        "credentials": {each: os.path.join(folder, "credentials", each) for each in credentials},
+        "command": given["command"],
+        "sockets": sockets,
+        **_places(name),
+    }
+
+
+def describe_trial(name: str, live: dict, command: list[str]) -> dict:
+    """The same with the files beside the live ones, on a socket that root alone can open."""
+    secrets = live["secrets_file"]
+    return {
+        **live,
+        **_places(standin(name)),
+        "sockets": [{"path": trial_socket(name), "owner": "root", "group": "root", "mode": "0600"}],
+        "secrets_file": secrets and files.beside(secrets, files.CANDIDATE),
+        "credentials": {
+            each: files.beside(path, files.CANDIDATE) for each, path in live["credentials"].items()
+        },
+        "command": command,
+    }  # fmt: skip
+
+
+def standin(name: str) -> str:
+    """The name that a trial goes by; no service can have it."""
+    return f"{name}-standin"
+
+
+def _places(name: str) -> dict[str, str]:
+    return {"runtime_directory": f"/run/gunicorn/{name}", "state": f"/run/gunicorn-{name}"}
+
+
+def runtime_paths(name: str) -> list[str]:
+    """What the launcher makes in /run for a service, or for a trial by its name."""
+    return [runtime_directory(name), f"{_places(name)['state']}.credentials", group_note(name)]
+
+
+def runtime_directory(name: str) -> str:
+    """What the environment of a service, or of a trial, has as RUNTIME_DIRECTORY."""
+    return _places(name)["runtime_directory"]
+
+
+def group_note(name: str) -> str:
+    """Where the launcher notes the process group of what it started."""
+    return f"{_places(name)['state']}.group"
+
+
+def trial_socket(name: str) -> str:
+    """Where a trial listens."""
+    return f"/run/gunicorn-{standin(name)}.sock"
+
+
+def program_options(name: str, folder: str, enabled: bool, stop_timeout: int, configuration: str) -> dict[str, str]:
+    """The options of the service's program."""
+    launcher, description = (os.path.join(folder, each) for each in (LAUNCHER, DESCRIPTION))
+    command = [PYTHON, "-I", "-X", "utf8", launcher, description, configuration]
+    return {
+        "command": programs.command_line(command),
+        "autostart": str(enabled).lower(),
+        "autorestart": "true",
+        "startsecs": "1",
+        "startretries": str(_RETRIES),
+        # To the master alone, which lets its workers finish; what is left then is killed with all of them.
+        "stopsignal": "TERM",
+        "stopasgroup": "false",
+        "stopwaitsecs": str(stop_timeout),
+        "killasgroup": "true",
+        "redirect_stderr": "true",
+        "stdout_logfile": os.path.join(programs.LOGS, name, CONSOLE),
+        "stdout_logfile_maxbytes": "10MB",
+        "stdout_logfile_backups": "3",
+    }
+
+
+def journal_of(name: str) -> str:
+    """Where a change notes how to go back: beside the program, where nobody but root can write."""
+    return os.path.join(programs.PROGRAMS, f".{name}.gunicorn-switch.json")
+
+
+def unix_sockets(description: str | None) -> tuple[str, ...]:
+    """The paths of the unix sockets that a description names."""
+    try:
+        return tuple(each["path"] for each in json.loads(description or "{}").get("sockets", ()) if "path" in each)
+    except (ValueError, AttributeError, TypeError):
+        return ()
+
+
+def describes(description: str, name: str) -> bool:
+    """Whether a text is the description of this service."""
+    try:
+        return json.loads(description)["state"] == _places(name)["state"]
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def descriptions_in(text: str) -> list[str]:
+    """The paths of the descriptions that programs of the role name in a file of supervisor."""
+    commands = re.findall(r"^command=(.*)$", text.replace("%%", "%"), re.MULTILINE) if names.is_ours(text) else []
+    words: list[str] = []
+    for each in commands:
+        # Supervisor does not take what can't be split, either.
+        with contextlib.suppress(ValueError):
+            words += shlex.split(each)
+    return [word for word in words if os.path.basename(word) == DESCRIPTION]

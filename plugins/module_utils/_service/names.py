@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the files of a service are, and how to tell that a file is the role's."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
+
+
+def lock_name(name: str) -> str:
+    """The lock on all that concerns one service."""
+    return f"service-{name}"
+
+
+class Paths(NamedTuple):
+    """Where the files of a service stand, apart from its secrets."""
+
+    configuration: str
+    unit: str
+    socket: str
+    logrotate: str
+
+
+def paths(name: str, config_directory: str) -> Paths:
+    """Where the files of a service stand."""
+    units = (os.path.join(systemd_units.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("service", "socket"))
+    return Paths(os.path.join(config_directory, "gunicorn.conf.py"), *units, f"/etc/logrotate.d/gunicorn-{name}")
+
+
+def journal_of(name: str) -> str:
+    """Where a change notes how to go back: beside the unit, where nobody but root can write."""
+    return os.path.join(systemd_units.UNIT_DIRECTORY, f".{name}.gunicorn-switch.json")
+
+
+def is_ours(text: str | None) -> bool:
+    """Whether a file is one that the role wrote."""
+    return (
+        re.search(r"^[#;] Managed by Ansible \(role pyweb\.gunicorn\.gunicorn\)", text or "", re.MULTILINE) is not None
+    )

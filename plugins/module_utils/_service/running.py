@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What really runs: the master in its own words (see the role's gunicorn.conf.py), its environment and its workers."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import time
+from typing import NamedTuple
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
+
+# Names of the environment variables with which a service tells what it was started with.
+CONFIGURATION = "GUNICORN_CONFIGURATION"
+SECRETS = "GUNICORN_SECRETS"
+_SAID = {"pid": int, "argv": list, "prefix": str, "gunicorn_version": str, "configuration_sha256": str}
+_LONGEST = 65536
+
+
+class Running(NamedTuple):
+    """A master and its workers. What the master does not say is empty, as with one that was started otherwise."""
+
+    pid: int
+    configuration: str
+    secrets: str
+    argv: tuple[str, ...]
+    prefix: str  # without symbolic links
+    gunicorn_version: str
+    configuration_sha256: str
+    workers: int
+    holds_sockets: bool  # systemd gave it the listening sockets
+
+
+def read(service: str, pid: int, root: str = "/") -> Running:
+    """Read what the master with this process id runs."""
+    directory = os.path.join(root, "run/gunicorn", service)
+    said = _read_said(os.path.join(directory, "running.json"))
+    if said.get("pid") != pid:
+        said = {}
+    environment = processes.read_environment(pid, root)
+    return Running(
+        pid=pid,
+        configuration=environment.get(CONFIGURATION, ""),
+        secrets=environment.get(SECRETS, ""),
+        argv=tuple(str(part) for part in said.get("argv", ())),
+        prefix=_real_path(said.get("prefix", "")),
+        gunicorn_version=said.get("gunicorn_version", ""),
+        configuration_sha256=said.get("configuration_sha256", ""),
+        workers=_count_workers(directory, pid, root),
+        holds_sockets="LISTEN_FDS" in environment,
+    )
+
+
+def read_settled(service: str, pid: int) -> Running:
+    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
+    deadline = time.monotonic() + 5
+    while True:
+        running = read(service, pid)
+        if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
+            return running
+        time.sleep(0.2)
+
+
+def _real_path(path: str) -> str:
+    try:
+        return os.path.realpath(path) if path else ""
+    except ValueError:  # no path at all
+        return ""
+
+
+def _read_said(path: str) -> dict:
+    """The service's user may write this file: whatever it is must not hold up or end the caller."""
+    try:
+        text, begin = read_tail(path, _LONGEST)
+        # One that is longer is not what the master wrote.
+        said = {} if begin else json.loads(text.decode())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    fit = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _SAID.items())
+    return said if fit else {}
+
+
+def _count_workers(directory: str, master: int, root: str) -> int:
+    """Workers that said that they accept connections, and are children of the master."""
+    pids = (path.rpartition("-")[2] for path in glob.glob(os.path.join(directory, "worker-*")))
+    return sum(processes.parent_of(pid, root) == master for pid in pids)

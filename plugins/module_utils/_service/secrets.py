@@ -1,0 +1,47 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of a service that root alone can read: its secrets.env, and a file for each credential."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
+
+
+class NotOurs(Exception):
+    """There is a file of secrets that somebody else made."""
+
+
+def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[WantedFile], str]:
+    """The files that root alone can read, those that are to go included, and a hash of what the process gets."""
+    path = os.path.join(folder, "secrets.env")
+    live = atomic_files.read(path)
+    is_ours = live is None or running.SECRETS in live
+    if not (is_ours or secrets):
+        return [], ""
+    if not is_ours:
+        text = f"gunicorn_secrets: {path} was not made by the role: move what stands in it to gunicorn_secrets"
+        raise NotOurs(f"{text}. Nothing was changed.")
+    contents = json.loads(base64.b64decode(credentials))
+    gone = set(credentials_of(live or "")) - set(contents)
+    value = comparison.digest(secrets, credentials) if secrets else ""
+    text = comparison.fill_in(secrets, "SECRETS", value) if secrets else None
+    files = [WantedFile(path, text, 0o600, secret=True)]
+    for name in sorted(gone | set(contents)):
+        credential = os.path.join(folder, "credentials", name)
+        files.append(WantedFile(credential, contents.get(name), 0o600, secret=True))
+    return files, value
+
+
+def credentials_of(text: str) -> list[str]:
+    """The names of the credentials that were written along with a file of secrets, which tells them in a comment."""
+    found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
+    return found[1].split() if found else []

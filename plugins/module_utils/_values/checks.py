@@ -1,0 +1,192 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks of single values: each returns the value as it will be used, or raises InvalidValue."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ansible.module_utils.common.text.formatters import human_to_bytes
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import ENVIRONMENT_NAME, checked
+
+# A project's name is at once a Python package, a user, a unit and a part of paths.
+_PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")  # users and groups: NAME_REGEX of Debian's adduser
+_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+_UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path", ".slice", ".scope")
+_PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
+_MODE = re.compile(r"0?[0-7]{3}\Z")
+_APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
+_URL_PATH = re.compile(r"/[!-~]*\Z")
+_HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
+_ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]+\Z")
+_ENVIRONMENT_NAMES = "names of letters, digits and underscores, not a digit first"
+_ROLES = "another name: the role marks its processes with this one"
+_SYSTEMD = "another name: systemd sets this one for the service"
+# What these say would win over the variables of the role.
+RESERVED_ENVIRONMENT = {
+    "WEB_CONCURRENCY": "gunicorn_workers instead",
+    "GUNICORN_CMD_ARGS": "gunicorn_settings instead",
+    "GUNICORN_CONFIGURATION": _ROLES,
+    "GUNICORN_APP_REVISION": _ROLES,
+    "GUNICORN_SECRETS": _ROLES,
+    "LISTEN_FDS": _SYSTEMD,
+    "LISTEN_PID": _SYSTEMD,
+    "LISTEN_FDNAMES": _SYSTEMD,
+    "NOTIFY_SOCKET": _SYSTEMD,
+}
+# With these pip would install elsewhere than into the virtual environment. It takes their beginnings, too.
+_PIP_ELSEWHERE = ("--target", "--prefix", "--root", "--user", "--python")
+_PIP_OTHERS = ("--pre",)
+
+
+def _matching(pattern: re.Pattern, variable: str, value: object, expected: str) -> str:
+    if not isinstance(value, str) or not pattern.match(value):
+        raise InvalidValue(variable, value, expected)
+    return value
+
+
+def check_project(variable: str, value: object) -> str:
+    """A Python package's name that is also fit to name a user and a unit."""
+    expected = "a Python package's name: a lower-case letter, then up to 30 lower-case letters, digits and underscores"
+    return _matching(_PROJECT, variable, value, expected)
+
+
+def check_name(variable: str, value: object) -> str:
+    """A user's or group's name."""
+    expected = "a user's or group's name: lower-case letters, digits, underscores and dashes, not a dash first"
+    return _matching(_NAME, variable, value, expected)
+
+
+def check_service_name(variable: str, value: object) -> str:
+    """A unit's name without its suffix."""
+    expected = "a unit's name without its suffix: letters, digits, '_', '-' and '.', a letter or digit first"
+    name = _matching(_SERVICE, variable, value, expected)
+    # The last is the stand-in of another service.
+    if name.endswith((*_UNIT_SUFFIXES, "-standin")):
+        raise InvalidValue(variable, value, expected)
+    return name
+
+
+def check_path(variable: str, value: object) -> str:
+    """An absolute path without characters that shells, units or shebang lines would stumble over."""
+    expected = "an absolute path of letters, digits and _@+=,.- without '.' and '..'"
+    path = _matching(_PATH, variable, value, expected)
+    if {".", ".."} & set(path.split("/")):
+        raise InvalidValue(variable, value, expected)
+    return path
+
+
+def check_mode(variable: str, value: object) -> str:
+    """A file mode as a string, such as '0660'."""
+    return _matching(_MODE, variable, value, "a mode as a string of octal digits, such as '0660'")
+
+
+def check_app(variable: str, value: object) -> str:
+    """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
+    expected = "MODULE:NAME, such as 'project.wsgi:application', or MODULE:FACTORY(), with literals as arguments"
+    app = _matching(_APP, variable, value, expected)
+    if not _names_an_object(app.partition(":")[2] or "application"):
+        raise InvalidValue(variable, value, expected)
+    return app
+
+
+def _names_an_object(text: str) -> bool:
+    """Whether Gunicorn would take it for the name of an application, or for a call of a factory (util.import_app)."""
+    try:
+        expression = ast.parse(text, mode="eval").body
+        if not isinstance(expression, ast.Call):
+            return isinstance(expression, ast.Name)
+        for argument in [*expression.args, *(keyword.value for keyword in expression.keywords)]:
+            ast.literal_eval(argument)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return isinstance(expression.func, ast.Name) and all(keyword.arg for keyword in expression.keywords)
+
+
+def check_url_path(variable: str, value: object) -> str:
+    """The path of a URL, perhaps with a query."""
+    return _matching(_URL_PATH, variable, value, "the path of a URL: a slash, then characters of a URL")
+
+
+def check_host(variable: str, value: object) -> str:
+    """A host's name or address, perhaps with a port, as the header Host has it."""
+    return _matching(_HOST, variable, value, "a host's name or address, IPv6 in brackets")
+
+
+def check_text(variable: str, value: object) -> str:
+    """Free text, of which systemd shows one line."""
+    try:
+        return checked(str(value))
+    except ValueError as error:
+        raise InvalidValue(variable, value, f"another text ({error})") from None
+
+
+def check_status(variable: str, value: object) -> int:
+    """A status of an HTTP response."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
+        raise InvalidValue(variable, value, "statuses of HTTP responses, from 100 to 599")
+    return value
+
+
+def check_pip_argument(variable: str, value: object) -> str:
+    """An argument of pip install that does not lead out of the virtual environment."""
+    argument = _matching(_ARGUMENT, variable, value, "arguments of pip install, each a text of one line")
+    option = argument.partition("=")[0]
+    elsewhere = len(option) > 3 and any(name.startswith(option) for name in _PIP_ELSEWHERE)
+    if argument.startswith("-t") or (elsewhere and option not in _PIP_OTHERS):
+        expected = "arguments of pip install that do not lead out of the virtual environment"
+        raise InvalidValue(variable, value, expected)
+    return argument
+
+
+def check_environment_names(variable: str, names: list) -> None:
+    """Names of environment variables whose values don't matter here."""
+    for name in names:
+        _matching(ENVIRONMENT_NAME, variable, name, _ENVIRONMENT_NAMES)
+
+
+def check_environment(variable: str, value: dict) -> dict:
+    """Names and values of environment variables. Numbers become text; None takes a variable out."""
+    return {
+        _checked_environment_name(variable, name): _checked_environment_value(f"{variable}['{name}']", item)
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def _checked_environment_name(variable: str, name: object) -> str:
+    if name in RESERVED_ENVIRONMENT:
+        raise InvalidValue(variable, name, RESERVED_ENVIRONMENT[name])
+    return _matching(ENVIRONMENT_NAME, variable, name, _ENVIRONMENT_NAMES)
+
+
+def _checked_environment_value(variable: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidValue(variable, value, "a string (write it in quotes)")
+    try:
+        return checked(str(value))
+    except ValueError as error:
+        raise InvalidValue(variable, value, f"another string ({error})") from None
+
+
+MIB = 1 << 20
+_KUBERNETES_UNIT = re.compile(r"(?<=[KMGT])i(?=B?\s*$)")
+
+
+def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
+    """Return the bytes that V(value) of option O(option) stands for; units are powers of 1024."""
+    try:
+        size = human_to_bytes(_KUBERNETES_UNIT.sub("", value.strip()))
+    except (ValueError, OverflowError):
+        size = None
+    # Nobody sizes a worker in bytes: a bare 128 is a forgotten unit, and would give a million workers.
+    if size is None or (size < MIB and not (zero_allowed and size == 0)):
+        expected = "a size of at least 1M, with its unit, such as 128M, 1.5G or 512MiB"
+        raise InvalidValue(option, value, expected + (", or 0" if zero_allowed else ""))
+    return size

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How packages get into a virtual environment, by pip or by uv."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import probe
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import (
+    STAMP,
+    Run,
+    VenvError,
+    VenvSpec,
+    VenvState,
+)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def make(wanted: VenvSpec, python: str, directory: str, run: Run) -> None:
+    """Make a virtual environment without anything in it yet: install brings pip, whose errors venv would swallow."""
+    command = [python, "-m", "venv", directory, "--without-pip"]
+    if os.path.isfile(os.path.join(wanted.path, "pyvenv.cfg")):
+        sees_system = venv_state.read_configuration(wanted.path).get("include-system-site-packages") == "true"
+        command += ["--system-site-packages"] if sees_system else []
+    _run(run, command, f"gunicorn_venv: {wanted.path} could not be made")
+
+
+def install(wanted: VenvSpec, state: VenvState, run: Run, kept: dict[str, str]) -> VenvState:
+    """Install Gunicorn and the requirements where `state` was read, and read it again.
+
+    Where it can be, what is `kept` has the same version afterwards.
+    """
+    pip = _installer(wanted, state, run)
+    if state.gunicorn_version and not state.gunicorn_is_whole:
+        # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
+        _pip(wanted, [*pip, "--force-reinstall", "--no-deps"], [_repair_requirement(wanted, state)], {}, run)
+    pip += ["--upgrade"] if wanted.upgrade else []
+    for lines in _resolutions(wanted):
+        _pip(wanted, pip, lines, kept, run)
+    directories.write(os.path.join(state.directory, STAMP), venv_state.requirements_stamp(wanted))
+    return venv_state.ask_probe(wanted, state.directory, run)
+
+
+def _installer(wanted: VenvSpec, state: VenvState, run: Run) -> list[str]:
+    """The command that installs into a venv, which gets pip for it unless uv is wanted."""
+    python = venv_state.python_of(state.directory)
+    if wanted.installer == "uv":
+        # The service's user can't write there, and would compile everything at each start.
+        return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
+    if not state.has_pip:
+        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
+        _run(run, [python, "-m", "ensurepip", "--default-pip"], failure)
+    return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
+
+
+def find_uv() -> str:
+    """The path of the host's uv; raises InvalidValue where it has none."""
+    found = shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/bin"]))
+    if found is None:
+        raise InvalidValue("gunicorn_installer", "uv", "pip, or a host with uv on root's PATH or in /usr/local/bin")
+    return found
+
+
+def _pip(wanted: VenvSpec, command: list, lines: list[str], kept: dict[str, str], run: Run) -> None:
+    with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
+        requirements, constraints = (os.path.join(folder, name) for name in ("requirements.txt", "constraints.txt"))
+        _write_lines(requirements, lines)
+        _write_lines(constraints, [f"{name}=={version}" for name, version in kept.items()])
+        command = [*command, "--requirement", requirements]
+        # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
+        if kept and not _has_hashes(lines) and not run([*command, "--constraint", constraints], "")[0]:
+            return
+        failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
+        _run(run, command, f"{failure}, which is as it was before")
+
+
+def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:
+    """Name and version of what a new venv takes over: without an upgrade, all that satisfies the requirements."""
+    if wanted.upgrade:
+        return {}
+    names = (_NAME.match(line) for line in before.unmet)
+    unmet = {probe.normalized(name[0]) for name in names if name}
+    return {name: version for name, version in before.versions.items() if name not in unmet}
+
+
+def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
+    requirement = venv_requirements.gunicorn_requirement(wanted.version)
+    stays = not wanted.upgrade and requirement not in state.unmet
+    return f"gunicorn=={state.gunicorn_version}" if stays else requirement
+
+
+def _resolutions(wanted: VenvSpec) -> list[list[str]]:
+    """What is installed at once: everything, but where lines have hashes, pip wants one for each line."""
+    own = [venv_requirements.gunicorn_requirement(wanted.version)]
+    if wanted.installer == "uv":
+        # People expect it in a virtual environment, and what is met is judged by its parser.
+        own.append("pip")
+    if _has_hashes(wanted.requirements):
+        return [wanted.requirements, own]
+    return [own + wanted.requirements]
+
+
+def _has_hashes(lines: list[str]) -> bool:
+    return any("--hash=" in line for line in lines)
+
+
+def _write_lines(path: str, lines: list[str]) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def _run(run: Run, command: list, failure: str) -> None:
+    code, output, errors = run(command, "")
+    if code:
+        raise VenvError(f"{failure}: {venv_state.reason_in(output, errors)}")

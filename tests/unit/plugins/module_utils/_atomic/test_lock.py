@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock
+
+
+@pytest.fixture
+def name():
+    """A lock of this test."""
+    yield (name := f"test-{os.getpid()}")
+    if os.path.exists(lock.path_of(name)):
+        os.unlink(lock.path_of(name))
+
+
+def test_one_at_a_time(name: str) -> None:
+    """Until the other lets go."""
+    first = lock.take(name, 0)
+    with pytest.raises(TimeoutError, match="within 0 s"):
+        lock.take(name, 0)
+    os.close(first)
+    os.close(lock.take(name, 0))
+
+
+def test_a_lock_that_is_removed_keeps_the_next_one_out_all_the_same(name: str) -> None:
+    """Who waited for the removed one takes the new one, as everybody else does."""
+    first = lock.take(name, 0)
+    taken: list[int] = []
+    waiting = threading.Thread(target=lambda: taken.append(lock.take(name, 30)))
+    waiting.start()
+    os.unlink(lock.path_of(name))
+    os.close(first)
+    waiting.join()
+    with pytest.raises(TimeoutError):
+        lock.take(name, 0)
+    os.close(taken[0])

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
+
+SERVICES = str(Path(__file__).parents[4] / "fixtures" / "services")
+
+
+def test_a_captured_master() -> None:
+    """It listens on both loopback addresses, and where Gunicorn takes commands."""
+    control = "unix:/var/opt/shop/.gunicorn/gunicorn.ctl"
+    assert sockets.read_listening(833, SERVICES) == ["127.0.0.1:8020", "[::1]:8020", control]
+
+
+def test_a_process_that_may_not_be_looked_into(tmp_path: Path) -> None:
+    """Or is gone: it is not known, which is not the same as none."""
+    assert sockets.read_listening(833, str(tmp_path)) is None
+
+
+def test_connections_are_no_listening_sockets() -> None:
+    """A master may have some, such as to a database."""
+    line = "   0: 0100007F:1F54 0100007F:1538 {} 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
+    assert sockets.parse_tcp("sl\n" + line.format("01"), socket.AF_INET, {"1"}) == []
+    assert sockets.parse_tcp("sl\n" + line.format("0A"), socket.AF_INET, {"1"}) == ["127.0.0.1:8020"]
+
+
+def test_unix_sockets() -> None:
+    """Those that listen, with one of the inodes; a path may hold blanks."""
+    table = (
+        "Num       RefCount Protocol Flags    Type St Inode Path\n"
+        "0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/my shop.sock\n"
+        "0000000084befae1: 00000002 00000000 00010000 0001 01 2 /run/other.sock\n"
+        "0000000084befae2: 00000003 00000000 00000000 0001 03 1 /run/connected.sock\n"
+        "0000000084befae3: 00000002 00000000 00010000 0001 01 1\n"
+    )
+    assert sockets.parse_unix(table, {"1"}) == ["unix:/run/my shop.sock"]
+
+
+def test_a_unix_socket_whose_file_has_another_place_by_now() -> None:
+    """The kernel goes on to call it by the name under which it was opened beside another."""
+    table = "Num\n0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/shop/.beside.shop.sock\n"
+    assert sockets.parse_unix(table, {"1"}) == ["unix:/run/shop/shop.sock"]
+
+
+def test_connections_that_are_being_opened() -> None:
+    """On the port in question, by whom."""
+    line = "   0: 0100007F:{} 0100007F:A4C8 {} 00000000:00000000 01:00000018 00000000     0        0 0 1 0\n"
+    table = "sl\n" + line.format("1F40", "03") + line.format("1F41", "03") + line.format("1F40", "01") + "\n"
+    assert sockets.parse_handshakes(table, 8000) == {"0100007F:A4C8"}
+    assert sockets.parse_handshakes(table, 8002) == set()
+
+
+def test_descriptors_of_a_process() -> None:
+    """This one's listening sockets."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        inode = str(os.fstat(listening.fileno()).st_ino)
+        assert (address, inode, listening.fileno()) in sockets.read_descriptors(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("host", "family", "expected"),
+    [("127.0.0.1", socket.AF_INET, "127.0.0.1"), ("::1", socket.AF_INET6, "[::1]"), ("::", socket.AF_INET6, "[::]")],
+)
+def test_a_real_socket(host: str, family: int, expected: str) -> None:
+    """The kernel's table and this process's own descriptors."""
+    with socket.socket(family) as listening:
+        listening.bind((host, 0))
+        before = sockets.read_listening(os.getpid())
+        listening.listen(1)
+        after = sockets.read_listening(os.getpid())
+        address = f"{expected}:{listening.getsockname()[1]}"
+    assert before is not None
+    assert after is not None
+    assert set(after) - set(before) == {address}
+
+
+def test_configured_addresses_count_where_somebody_listens() -> None:
+    """What is configured only, and what is no address, does not."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        streams = [address, "127.0.0.1:1", "unix:/nowhere.sock", "fd://3", ""]
+        assert sockets.configured_listening(streams) == [address]
+
+
+@given(st.text() | st.text("0123456789ABCDEF: \n"), st.sampled_from([socket.AF_INET, socket.AF_INET6]))
+def test_no_table_stops_it(table: str, family: int) -> None:
+    """Whatever the kernel of tomorrow writes there."""
+    line = "   0: 0100007F:1F54 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
+    sockets.parse_tcp("\n" + table, family, {"1"})
+    sockets.parse_tcp("\n" + line.replace("0100007F", table[:40].replace(" ", "") or "x"), family, {"1"})
+    sockets.parse_unix("\n" + table, {"1"})
+
+
+class TestListening:
+    """Asked of this machine's kernel."""
+
+    @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+    def test_tcp(self, family: int, host: str) -> None:
+        """A bound socket counts once it listens, on its own address alone."""
+        with socket.socket(family, socket.SOCK_STREAM) as server:
+            server.bind((host, 0))
+            port = server.getsockname()[1]
+            assert not sockets.is_listening(family, host, port, None)
+            server.listen()
+            assert sockets.is_listening(family, host, port, None)
+            wildcard = "::" if family == socket.AF_INET6 else "0.0.0.0"
+            assert not sockets.is_listening(family, wildcard, port, None)
+        assert not sockets.is_listening(family, host, port, None)
+
+    def test_unix(self, tmp_path: Path) -> None:
+        """By its path, also with characters that mean something elsewhere; a connected one is no listener."""
+        path = str(tmp_path / "a+b.sock")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            assert not sockets.is_listening(socket.AF_UNIX, None, None, path)
+            server.listen()
+            assert sockets.is_listening(socket.AF_UNIX, None, None, path)
+            assert not sockets.is_listening(socket.AF_UNIX, None, None, path[1:])
+        assert not sockets.is_listening(socket.AF_UNIX, None, None, path)

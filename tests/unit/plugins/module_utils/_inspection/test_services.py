@@ -1,0 +1,207 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services as inspection_services
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import unit_files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
+
+SERVICES = Path(__file__).parents[4] / "fixtures" / "services"
+SHOWN = (SERVICES / "systemctl-show.txt").read_text(encoding="utf-8")
+
+
+def shown(_command: list[str]) -> str:
+    return SHOWN
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The captured host, to be changed."""
+    shutil.copytree(SERVICES, tmp_path / "host", symlinks=True)
+    return tmp_path / "host"
+
+
+class TestCapturedServices:
+    def test_what_there_is(self) -> None:
+        """Running and stopped ones, each with its unit, master and workers."""
+        found = {
+            service.name: (service.unit and service.unit.state, service.master, service.workers)
+            for service in inspection_services.read_services(shown, str(SERVICES))
+        }
+        assert found == {
+            "idle": ("inactive", None, ()),
+            "jrn": ("active", 993, (1003, 1015)),
+            "plain": ("active", 833, (835, 836)),
+        }
+
+    def test_systemd_is_asked_once(self) -> None:
+        """About all units and their sockets together."""
+        commands = []
+        inspection_services.read_services(lambda command: commands.append(command) or shown(command), str(SERVICES))
+        ((*_options, one, two, three, four, five, six),) = commands
+        assert [one, two, three] == ["idle.service", "jrn.service", "plain.service"]
+        assert [four, five, six] == ["idle.socket", "jrn.socket", "plain.socket"]
+
+    def test_a_unit_as_systemd_says(self) -> None:
+        """What is not set is not known, and no zero."""
+        (jrn,) = (
+            service.unit for service in inspection_services.read_services(shown, str(SERVICES)) if service.name == "jrn"
+        )
+        assert jrn == UnitDetails(
+            name="jrn.service",
+            description="jrn.service",
+            state="active",
+            sub_state="running",
+            main_pid=993,
+            restarts=0,
+            user="shop",
+            slice="system.slice",
+            directory="/var/opt/shop",
+            cpu_seconds=None,
+            memory=28549120,
+            memory_peak=None,
+            memory_max=150 << 20,
+            cpus_max=None,
+            tasks_max=50,
+        )
+
+    def test_the_units_own_cgroups(self) -> None:
+        """Those of the controllers that have one for it."""
+        groups = unit_processes.unit_groups(833, "plain.service", str(SERVICES))
+        assert groups
+        assert all(group.endswith("/system.slice/plain.service") for group in groups)
+
+    def test_a_host_without_systemd(self, root: Path) -> None:
+        """The masters are there all the same."""
+        services = inspection_services.read_services(lambda command: "", str(root))
+        assert [(service.name, service.unit, service.master) for service in services] == [
+            ("pid 833", None, 833),
+            ("pid 993", None, 993),
+        ]
+
+    @pytest.mark.parametrize(
+        ("program", "name"), [("shop", "shop"), ("../shop", "pid 833"), ("", "pid 833"), ("a" * 65, "pid 833")]
+    )
+    def test_a_master_of_a_supervisor_has_its_programs_name(self, root: Path, program: str, name: str) -> None:
+        """It becomes a part of a path, and the process itself can write it."""
+        (root / "proc/833/environ").write_bytes(f"A=1\0SUPERVISOR_PROCESS_NAME={program}\0".encode())
+        services = inspection_services.read_services(lambda command: "", str(root))
+        assert {service.name: service.master for service in services} == {name: 833, "pid 993": 993}
+
+    def test_a_master_of_a_supervisor_is_not_the_supervisors_unit(self, root: Path) -> None:
+        """Though it is in its cgroup: its file starts something else, and its main process is another."""
+        (root / "etc/systemd/system/jrn.service").write_text(
+            "[Service]\nExecStart=/usr/bin/supervisord\n", encoding="utf-8"
+        )
+        services = inspection_services.read_services(
+            lambda command: SHOWN.replace("MainPID=993", "MainPID=5"), str(root)
+        )
+        assert [service.name for service in services] == ["idle", "pid 993", "plain"]
+
+    def test_a_title_is_a_master_too(self, root: Path) -> None:
+        """setproctitle writes it over the command line."""
+        for pid, role in ((833, "master"), (835, "worker"), (836, "worker")):
+            (root / f"proc/{pid}/cmdline").write_bytes(f"gunicorn: {role} [shop.wsgi]\0\0\0".encode())
+        (plain,) = (
+            service for service in inspection_services.read_services(shown, str(root)) if service.name == "plain"
+        )
+        assert (plain.master, plain.workers) == (833, (835, 836))
+        assert plain.exec_start[1] == "--workers=2"
+
+    def test_a_master_that_ends_meanwhile(self, root: Path) -> None:
+        """Its workers go on for a while, and are no masters."""
+        shutil.rmtree(root / "proc/833")
+        for pid in (835, 836):
+            stat = root / f"proc/{pid}/stat"
+            stat.write_text(stat.read_text(encoding="utf-8").replace("S 833 ", "S 1 "), encoding="utf-8")
+        found = {service.name: service.master for service in inspection_services.read_services(shown, str(root))}
+        assert found == {"idle": None, "jrn": 993, "plain": None}
+
+    def test_a_master_that_a_shell_started(self, root: Path) -> None:
+        """The main process is the shell then, and the unit's file names Gunicorn."""
+        stat = root / "proc/833/stat"
+        stat.write_text(stat.read_text(encoding="utf-8").replace("S 1 ", "S 820 "), encoding="utf-8")
+        services = inspection_services.read_services(
+            lambda command: SHOWN.replace("MainPID=833", "MainPID=820"), str(root)
+        )
+        assert [(service.name, service.master) for service in services][-1] == ("plain", 833)
+
+
+class TestInstalled:
+    def write(self, root: Path, name: str, text: str) -> None:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def test_a_unit_that_starts_gunicorn(self, tmp_path: Path) -> None:
+        """In each place of units; others, templates and comments do not count."""
+        start = "[Service]\nExecStart=/opt/x/bin/gunicorn x.wsgi\n"
+        for name in (
+            "etc/systemd/system/one.service",
+            "lib/systemd/system/two.service",
+            "etc/systemd/system/t@.service",
+        ):
+            self.write(tmp_path, name, start)
+        self.write(tmp_path, "etc/systemd/system/t@1.service", start)
+        self.write(
+            tmp_path,
+            "etc/systemd/system/three.service",
+            "#ExecStart=/opt/x/bin/gunicorn\n[Service]\nExecStart=/bin/x\n",
+        )
+        self.write(tmp_path, "etc/systemd/system/four.socket", start)
+        assert sorted(unit_files.read_installed(str(tmp_path))) == ["one.service", "t@1.service", "two.service"]
+
+    def test_the_first_of_a_name_counts(self, tmp_path: Path) -> None:
+        """An administrator's unit hides that of a package, also one that is masked."""
+        for name in ("one", "masked"):
+            self.write(tmp_path, f"lib/systemd/system/{name}.service", "[Service]\nExecStart=/usr/bin/gunicorn a\n")
+        self.write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/usr/bin/gunicorn b\n")
+        os.symlink("/dev/null", tmp_path / "etc/systemd/system/masked.service")
+        assert unit_files.read_installed(str(tmp_path)) == {"one.service": ("/usr/bin/gunicorn", "b")}
+
+    def test_a_drop_in_counts(self, tmp_path: Path) -> None:
+        """It may be what starts Gunicorn."""
+        self.write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/bin/x\n")
+        self.write(
+            tmp_path,
+            "etc/systemd/system/one.service.d/a.conf",
+            "[Service]\nExecStart=\nExecStart=/usr/bin/gunicorn a\n",
+        )
+        assert unit_files.read_installed(str(tmp_path)) == {"one.service": ("/usr/bin/gunicorn", "a")}
+
+    def test_an_alias_is_no_other_service(self, tmp_path: Path) -> None:
+        """It is found by its own name."""
+        self.write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/usr/bin/gunicorn a\n")
+        os.symlink("one.service", tmp_path / "etc/systemd/system/alias.service")
+        assert list(unit_files.read_installed(str(tmp_path))) == ["one.service"]
+
+    @pytest.mark.parametrize(
+        "name",
+        ["--force.service", "a b.service", "a\nb.service", "*.service", "\ud800.service", "x" * 245 + ".service"],
+    )
+    def test_names_that_no_unit_has(self, tmp_path: Path, name: str) -> None:
+        """systemctl would take them for something else."""
+        folder = tmp_path / "etc/systemd/system"
+        folder.mkdir(parents=True)
+        with open(
+            os.path.join(os.fsencode(folder), name.encode("utf-8", "surrogatepass")), "w", encoding="utf-8"
+        ) as file:
+            file.write("[Service]\nExecStart=/usr/bin/gunicorn a\n")
+        assert set(unit_files.read_installed(str(tmp_path))) <= {"x" * 245 + ".service"}
+
+
+@given(st.text() | st.text("Id=\n.service LoadState=loaded"))
+def test_no_answer_of_systemd_stops_it(printed: str) -> None:
+    """Whatever is printed, such as by a systemctl that is none."""
+    inspection_services.read_services(lambda command: printed, str(SERVICES))

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
+
+SAID = {
+    "pid": 100,
+    "argv": ["/opt/shop/venv/bin/gunicorn", "--workers=2"],
+    "prefix": "/opt/shop/venv",
+    "gunicorn_version": "27.0.1",
+    "configuration_sha256": "abc",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A host on which master 100 has two workers that accept connections, and one of an earlier master is listed."""
+    run = tmp_path / "run/gunicorn/shop"
+    run.mkdir(parents=True)
+    (run / "running.json").write_text(json.dumps(SAID))
+    for pid, parent in {100: 1, 101: 100, 102: 100, 103: 99, 105: 100}.items():
+        process = tmp_path / "proc" / str(pid)
+        process.mkdir(parents=True)
+        (process / "stat").write_text(f"{pid} (gunicorn: (worker)) S {parent} {parent} 1 0 -1 4194560 1\n")
+    for pid in (101, 102, 103, 104):  # 104 is gone, 105 has not said that it is ready
+        (run / f"worker-{pid}").touch()
+    (tmp_path / "proc/100/environ").write_bytes(b"GUNICORN_CONFIGURATION=hash\0GUNICORN_SECRETS=other\0LISTEN_FDS=2\0")
+    return tmp_path
+
+
+def test_what_a_master_runs(root: Path) -> None:
+    """Its own words, its environment, and those of its children that said that they work."""
+    assert service_running.read("shop", 100, str(root)) == Running(
+        pid=100,
+        configuration="hash",
+        secrets="other",
+        argv=("/opt/shop/venv/bin/gunicorn", "--workers=2"),
+        prefix="/opt/shop/venv",
+        gunicorn_version="27.0.1",
+        configuration_sha256="abc",
+        workers=2,
+        holds_sockets=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", json.dumps({**SAID, "pid": 99}), "\xff", "[" * 60000, json.dumps({**SAID, "argv": "x"})]
+)
+def test_what_is_no_word_of_this_master_does_not_count(root: Path, text: str) -> None:
+    """The file may be another master's, or whatever the service's user wrote into it."""
+    (root / "run/gunicorn/shop/running.json").write_text(text, encoding="latin-1")
+    running = service_running.read("shop", 100, str(root))
+    assert (running.argv, running.gunicorn_version) == ((), "")
+
+
+def test_links_are_followed_where_they_are(root: Path) -> None:
+    """The controller compares, and has other ones; what the service's user writes need not be a path."""
+    (root / "opt").symlink_to(root / "srv")
+    for prefix, real in ((f"{root}/opt/venv", f"{root}/srv/venv"), ("/opt\0", "")):
+        (root / "run/gunicorn/shop/running.json").write_text(json.dumps({**SAID, "prefix": prefix}))
+        assert service_running.read("shop", 100, str(root)).prefix == real
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path), os.mkdir])
+def test_what_is_no_file_does_not_hold_it_up(root: Path, make: Callable) -> None:
+    """A pipe that nobody writes to, a device that never ends."""
+    said = root / "run/gunicorn/shop/running.json"
+    said.unlink()
+    make(said)
+    assert service_running.read("shop", 100, str(root)).argv == ()
+
+
+def test_a_service_that_says_nothing(tmp_path: Path) -> None:
+    """One that was made by hand, or that is gone, is no error."""
+    assert service_running.read("shop", 100, str(tmp_path)) == Running(100, "", "", (), "", "", "", 0, False)

@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec, SystemdState, decide
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+
+SOCKET_TEXT = """\
+[Unit]
+Description=shop
+
+[Socket]
+ListenStream=127.0.0.1:8000
+ListenStream=[::1]:8000
+FreeBind=yes
+Service=shop.service
+
+[Install]
+WantedBy=sockets.target
+"""
+CONFIGURATION = WantedFile("/etc/opt/shop/gunicorn.conf.py", "threads = 1\n")
+WANTED = SystemdSpec(
+    name="shop",
+    started=True,
+    enabled=True,
+    user="shop",
+    group="shop",
+    log_file="-",
+    config_directory="/etc/opt/shop",
+    configuration=CONFIGURATION,
+    unit=WantedFile("/etc/systemd/system/shop.service", "[Service]\n"),
+    socket=WantedFile("/etc/systemd/system/shop.socket", SOCKET_TEXT),
+    logrotate=WantedFile("/etc/logrotate.d/gunicorn-shop", "/var/log/shop/gunicorn.log {\n}\n"),
+    secret_files=(WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True),),
+    standin_unit="[Service]\n",
+    binds=(Address("127.0.0.1", 8000), Address("::1", 8000)),
+    argv=("/opt/shop/venv/bin/gunicorn", "--workers=3", "shop.wsgi"),
+    workers=3,
+    venv="/opt/shop/venv",
+    venv_directory="/opt/shop/venv-12345678",
+    venv_backup="",
+    gunicorn_version="27.0.1",
+    configuration_hash="hash",
+    secrets_hash="secrets",
+    health=HealthRequest("/", "localhost", "http", ()),
+    health_timeout=30,
+)
+UNIT = Unit(exists=True, active=True, starting=False, enabled=True, main_pid=7, stale=False, path="", listen=())
+RUNNING = Running(
+    pid=7,
+    configuration="hash",
+    secrets="secrets",
+    argv=WANTED.argv,
+    prefix="/opt/shop/venv-12345678",
+    gunicorn_version="27.0.1",
+    configuration_sha256=files.text_hash(CONFIGURATION.content or ""),
+    workers=3,
+    holds_sockets=True,
+)
+GONE = UNIT._replace(exists=False, active=False, enabled=False, main_pid=0)
+OBSERVED = SystemdState(
+    service=UNIT,
+    socket=UNIT._replace(main_pid=0),
+    standin=GONE,
+    running=RUNNING,
+    differing=(),
+    addresses=frozenset({"127.0.0.1:8000", "[::1]:8000"}),
+    closed=(),
+    venv_directory=WANTED.venv_directory,
+    interrupted=False,
+)
+# What can be found, and whether the service has to be started anew for it.
+FINDINGS = [
+    ({"service": UNIT._replace(active=False), "running": None}, True),
+    ({"service": UNIT._replace(active=False, starting=True), "running": None}, True),
+    ({"socket": UNIT._replace(active=False)}, True),
+    ({"closed": ("[::1]:8000",)}, True),
+    ({"addresses": frozenset({"127.0.0.1:8000"})}, True),
+    ({"addresses": frozenset({"127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001"})}, True),
+    ({"interrupted": True}, True),
+    ({"venv_directory": "/opt/shop/venv-87654321"}, True),
+    ({"differing": (WANTED.unit.path,)}, True),
+    ({"differing": (WANTED.configuration.path,)}, True),
+    ({"differing": (WANTED.secret_files[0].path,)}, True),
+    ({"running": RUNNING._replace(workers=4)}, True),
+    ({"running": RUNNING._replace(workers=2)}, True),
+    ({"running": RUNNING._replace(gunicorn_version="26.0.0")}, True),
+    ({"running": RUNNING._replace(gunicorn_version="")}, True),
+    ({"running": RUNNING._replace(prefix="/opt/shop/venv-87654321")}, True),
+    ({"running": RUNNING._replace(argv=())}, True),
+    ({"running": RUNNING._replace(argv=WANTED.argv[::-1])}, True),
+    ({"running": RUNNING._replace(configuration="other")}, True),
+    ({"running": RUNNING._replace(configuration_sha256="other")}, True),
+    ({"running": RUNNING._replace(secrets="")}, True),
+    ({"running": RUNNING._replace(holds_sockets=False)}, True),
+    ({"service": UNIT._replace(enabled=False)}, False),
+    ({"socket": UNIT._replace(enabled=False)}, False),
+    ({"service": UNIT._replace(stale=True)}, False),
+    ({"socket": UNIT._replace(stale=True)}, False),
+    ({"standin": UNIT}, False),
+    ({"standin": UNIT._replace(active=False, starting=True)}, False),
+    ({"differing": (WANTED.socket.path,)}, False),
+    ({"differing": (WANTED.logrotate.path,)}, False),
+]
+
+
+class TestDecide:
+    def test_nothing_to_do_where_all_is_as_wanted(self) -> None:
+        """What runs is what is wanted: no reason, no switch."""
+        assert decide(WANTED, OBSERVED) == ([], False)
+
+    @pytest.mark.parametrize(("found", "switch"), FINDINGS)
+    def test_each_finding_is_one_reason(self, found: dict, switch: bool) -> None:
+        """Each by itself is found, and starts the service anew only if it has to."""
+        decision = decide(WANTED, OBSERVED._replace(**found))
+        assert len(decision.reasons) == 1
+        assert decision.switch is switch
+
+    def test_a_venv_that_was_changed_in_place_is_started(self) -> None:
+        """Also where the versions are the same: its files were repaired."""
+        decision = decide(WANTED._replace(venv_backup="/opt/shop/venv.backup"), OBSERVED)
+        assert decision == (["the virtual environment was changed"], True)
+
+    @pytest.mark.parametrize(("found", "_switch_for_it"), FINDINGS)
+    def test_nothing_is_started_that_shall_be_stopped(self, found: dict, _switch_for_it: bool) -> None:
+        """A service that shall be stopped is never switched, whatever is found."""
+        assert not decide(WANTED._replace(started=False), OBSERVED._replace(**found)).switch
+
+    def test_stopped_is_reached_and_kept(self) -> None:
+        """One that runs is stopped; one that does not run, and is else as wanted, is left alone."""
+        stopped = WANTED._replace(started=False)
+        assert decide(stopped, OBSERVED).reasons == ["the service runs and shall be stopped"]
+        down = UNIT._replace(active=False, main_pid=0)
+        assert decide(stopped, OBSERVED._replace(service=down, socket=down, running=None)).reasons == []
+
+    def test_a_first_deployment(self) -> None:
+        """A host that has nothing of it gets everything."""
+        paths = tuple(file.path for file in WANTED.files)
+        fresh = SystemdState(GONE, GONE, GONE, None, paths, frozenset(), (), WANTED.venv, False)
+        decision = decide(WANTED, fresh)
+        assert decision.switch
+        assert "the service does not run" in decision.reasons
+        assert "the service shall start at boot" in decision.reasons
+
+    @given(st.lists(st.sampled_from(FINDINGS), max_size=4))
+    def test_any_finding_that_needs_a_switch_makes_one(self, findings: list) -> None:
+        """However many there are."""
+        found = {name: value for finding, _switch_for_it in findings for name, value in finding.items()}
+        kept = [switch for finding, switch in findings if finding.items() <= found.items()]
+        decision = decide(WANTED, OBSERVED._replace(**found))
+        assert bool(decision.reasons) is bool(found)
+        assert decision.switch or not any(kept)
+
+
+class TestMismatches:
+    def test_the_command_line_is_told_by_its_difference(self) -> None:
+        """A reader sees what differs, not two long lines."""
+        running = RUNNING._replace(argv=("/opt/shop/venv/bin/gunicorn", "--workers=5", "shop.wsgi"))
+        assert comparison.mismatches(WANTED, running) == ["the command line has --workers=5 in place of --workers=3"]
+
+    def test_versions_are_named(self) -> None:
+        """The version that runs, and the one that shall."""
+        running = RUNNING._replace(gunicorn_version="26.0.0")
+        assert comparison.mismatches(WANTED, running) == ["Gunicorn's version is 26.0.0, not 27.0.1"]
+
+
+class TestTexts:
+    def test_only_the_last_mark_is_filled_in(self) -> None:
+        """What a user wrote stands before it, and stays as it is."""
+        assert comparison.fill_in("A=@SECRETS@\nS=@SECRETS@\n", "SECRETS", "x") == "A=@SECRETS@\nS=x\n"
+        assert comparison.fill_in("nothing", "SECRETS", "x") == "nothing"
+
+    @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4))
+    def test_digests_are_of_the_parts(self, one: list[str], other: list[str]) -> None:
+        """Texts that join to the same are told apart."""
+        assert (comparison.digest(*one) == comparison.digest(*other)) is (one == other)
+
+    def test_addresses_of_a_socket_unit(self) -> None:
+        """None where there is no unit."""
+        assert socket_units.socket_addresses(SOCKET_TEXT) == OBSERVED.addresses
+        assert socket_units.socket_addresses(None) == frozenset()
+
+    def test_a_unit_for_added_addresses(self) -> None:
+        """It has only the new addresses, all else of the socket's section, and goes with the unit that it adds to."""
+        text = socket_units.added_unit(SOCKET_TEXT, "shop.socket", "shop-added-1.socket", {"[::1]:8000"})
+        assert text == (
+            "[Unit]\nDescription=shop\n\nBindsTo=shop.socket\nAfter=shop.socket\n"
+            "ConditionPathExists=!/run/gunicorn-shop-added-1.socket.ended\n"
+            "\n[Socket]\nExecStopPost=/bin/touch /run/gunicorn-shop-added-1.socket.ended\n"
+            "ListenStream=[::1]:8000\nFreeBind=yes\nService=shop.service\n"
+        )
+
+
+class TestBeside:
+    """The unit with which systemd opens addresses beside a service that has them."""
+
+    def test_it_is_another_services_and_shares(self) -> None:
+        """The addresses stay, what a boot would need goes."""
+        text = socket_units.beside_unit(SOCKET_TEXT, "shop-standin.service", {}, None)
+        assert socket_units.socket_addresses(text) == {"127.0.0.1:8000", "[::1]:8000"}
+        assert "Service=shop-standin.service\nReusePort=yes\n" in text
+        assert "Service=shop.service" not in text
+        assert "[Install]" not in text
+
+    @pytest.mark.parametrize(("mind", "line"), [(True, "ipv6-only"), (False, "both")])
+    def test_it_is_of_the_servers_mind_about_ipv4(self, mind: bool, line: str) -> None:
+        """Whatever the unit itself says."""
+        text = SOCKET_TEXT.replace("FreeBind", "BindIPv6Only=ipv6-only\nFreeBind")
+        found = socket_units.beside_unit(text, "shop-standin.service", {}, mind)
+        assert [each for each in found.splitlines() if each.startswith("BindIPv6Only")] == [f"BindIPv6Only={line}"]
+
+    def test_unix_sockets_stand_elsewhere(self) -> None:
+        """And the others where they were."""
+        text = SOCKET_TEXT.replace("[::1]:8000", "/run/shop.sock")
+        found = socket_units.beside_unit(
+            text, "shop-standin.service", {"/run/shop.sock": "/run/.beside.shop.sock"}, None
+        )
+        assert socket_units.socket_addresses(found) == {"127.0.0.1:8000", "/run/.beside.shop.sock"}

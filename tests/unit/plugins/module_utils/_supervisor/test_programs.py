@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import configparser
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import Access, SupervisorError
+
+HARD = ["%", "%(here)s", "%%", "%n", "a;b", "a#b", "=", "a b", "'", '"', "\\", "é", "[program:other]", "$HOME"]
+
+
+def read_as_supervisor(text: str, option: str) -> str:
+    """The value as supervisor gets it: its parser is Python's with these settings, and then it expands."""
+    parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
+    parser.read_string(text)
+    assert parser.sections() == ["program:shop"]
+    return parser["program:shop"][option] % {"here": "/etc/supervisor"}
+
+
+class TestProgramText:
+    @pytest.mark.parametrize("value", HARD)
+    def test_what_supervisor_could_take_for_its_own(self, value: str) -> None:
+        """It comes out as it went in."""
+        text = programs.program_text("shop", "", {"option": f"/a{value}", "last": "1"})
+        assert read_as_supervisor(text, "option") == f"/a{value}"
+        assert read_as_supervisor(text, "last") == "1"
+
+    @given(st.text())
+    def test_any_value_is_the_same_or_refused(self, value: str) -> None:
+        """Nothing is cut off, and nothing becomes another option or section."""
+        try:
+            text = programs.program_text("shop", value, {"option": f"/{value}"})
+        except ValueError:
+            return
+        assert read_as_supervisor(text, "option") == f"/{value}"
+
+    @given(st.lists(st.text(alphabet=st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1), min_size=1))
+    def test_any_command_is_the_same_or_refused(self, arguments: list[str]) -> None:
+        """supervisor splits it as a shell does."""
+        try:
+            text = programs.program_text("shop", "", {"command": programs.command_line(arguments)})
+        except ValueError:
+            return
+        assert shlex.split(read_as_supervisor(text, "command")) == arguments
+
+    @pytest.mark.parametrize(
+        "value", ["a\nuser=root", "a\r", "a ; b", "a # b", "a\t;b", " a", "a ", ";", "#a", "\0", "\x85"]
+    )
+    def test_what_can_not_be_said(self, value: str) -> None:
+        """It would be another option, a comment, or gone."""
+        with pytest.raises(ValueError, match="option|NUL"):
+            programs.program_text("shop", "", {"option": value})
+
+    def test_a_description_is_a_comment(self) -> None:
+        """Whatever stands in it."""
+        text = programs.program_text("shop", "%x\n[program:other]\ncommand=/bin/sh", {"option": "1"})
+        assert read_as_supervisor(text, "option") == "1"
+
+    @pytest.mark.parametrize("name", ["all", "", "a:b", "a b", "a/b", "a]", "-a", "a\n"])
+    def test_names_that_no_program_can_have(self, name: str) -> None:
+        """With one of these supervisorctl would mean all programs, or none."""
+        with pytest.raises(ValueError, match="not a name"):
+            programs.program_text(name, "", {})
+
+
+class TestAccess:
+    def test_debians(self) -> None:
+        """As the package has it."""
+        text = "; supervisor config file\n\n[unix_http_server]\nfile=/var/run/supervisor.sock   ; (the path)\nchmod=0700 ; x\n"
+        assert programs.parse_access(text) == Access("/var/run/supervisor.sock")
+
+    def test_an_administrators(self) -> None:
+        """Another place, and a password."""
+        text = "[unix_http_server]\nfile = %(here)s/s.sock\nusername = a\npassword = b%%c\n"
+        assert programs.parse_access(text) == Access("/etc/supervisor/s.sock", "a", "b%c")
+
+    @pytest.mark.parametrize("text", ["", "[supervisord]\n"])
+    def test_none(self, text: str) -> None:
+        """Debian's place."""
+        assert programs.parse_access(text) == Access("/var/run/supervisor.sock")
+
+    def test_nonsense(self) -> None:
+        """It is told, and where it stands."""
+        with pytest.raises(SupervisorError, match="/etc/supervisor/supervisord.conf can't be read"):
+            programs.parse_access("nonsense")
+
+
+def test_programs_are_found_by_their_sections(tmp_path: Path) -> None:
+    """In whatever file; supervisor reads those that end in .conf."""
+    (tmp_path / "a.conf").write_text("[program:shop]\n[program:shopping]\n")
+    (tmp_path / "b.conf").write_text("[fcgi-program:shop]\n")
+    (tmp_path / "c.conf").write_text("; [program:shop]\n[program:other]\n")
+    (tmp_path / ".previous.d.conf").write_text("[program:shop]\n")
+    assert programs.find_program("shop", str(tmp_path)) == [str(tmp_path / "a.conf"), str(tmp_path / "b.conf")]
+
+
+def test_nobody_answers(tmp_path: Path) -> None:
+    """It does not run, and whoever asks is told where it was looked for."""
+    supervisor = Supervisor(Access(str(tmp_path / "none.sock")))
+    assert not supervisor.runs()
+    with pytest.raises(SupervisorError, match="does not answer on .*none.sock"):
+        supervisor.process("shop")

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.substitutes import ProcessOptions
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+
+@pytest.mark.parametrize(
+    ("directives", "process"),
+    [
+        ({}, ProcessOptions("0022", False, 0)),
+        ({"UMask": "0027", "NoNewPrivileges": True, "OOMScoreAdjust": 100}, ProcessOptions("0027", True, 100)),
+        ({"UMask": "077", "NoNewPrivileges": "no", "OOMScoreAdjust": "-5"}, ProcessOptions("077", False, -5)),
+        ({"UMask": None, "NoNewPrivileges": None, "OOMScoreAdjust": None}, ProcessOptions("0022", False, 0)),
+    ],
+)
+def test_directives_that_have_a_counterpart(directives: dict, process: ProcessOptions) -> None:
+    """As systemd reads them; one that was taken out is systemd's default."""
+    assert substitutes.process_of(directives) == process
+
+
+@pytest.mark.parametrize(
+    "directives",
+    [
+        {"UMask": "9"},
+        {"UMask": "u=rwx"},
+        {"NoNewPrivileges": "maybe"},
+        {"OOMScoreAdjust": 1001},
+        {"OOMScoreAdjust": "x"},
+    ],
+)
+def test_values_that_make_no_sense(directives: dict) -> None:
+    """The error names the directive."""
+    (name,) = directives
+    with pytest.raises(InvalidValue, match=rf"gunicorn_service_directives\['{name}'\]"):
+        substitutes.process_of(directives)
+
+
+@pytest.mark.parametrize(
+    "directives", [{"IPAddressDeny": "any"}, {"PrivateNetwork": True}, {"InaccessiblePaths": ["/srv"]}]
+)
+def test_what_is_relied_on_is_refused(directives: dict) -> None:
+    """Nothing would enforce it."""
+    with pytest.raises(InvalidValue, match="without systemd nothing would enforce"):
+        substitutes.check_supervised("shop", directives)
+
+
+@pytest.mark.parametrize(
+    "directives",
+    [
+        {},
+        {"ReadWritePaths": "/srv", "MemoryMax": "1G"},
+        {"PrivateNetwork": False, "IPAddressDeny": None},
+        {"MemoryDenyWriteExecute": "no"},
+    ],
+)
+def test_what_is_relaxed_or_can_be_told_is_not(directives: dict) -> None:
+    """Hosts with and without systemd can have the same variables."""
+    substitutes.check_supervised("shop", directives)
+
+
+def test_a_name_that_means_all_programs() -> None:
+    """supervisorctl stop all would be no joke."""
+    with pytest.raises(InvalidValue, match="gunicorn_service_name: 'all'"):
+        substitutes.check_supervised("all", {})
+
+
+class TestNotice:
+    def test_of_the_defaults(self) -> None:
+        """What nobody can have, and no word more."""
+        said = substitutes.notice("shop", {}, ["/var/log/shop/gunicorn.log", ""])
+        assert said.startswith("shop is for supervisor here")
+        assert "connections are refused while the service restarts" in said
+        assert "no sandbox" in said
+        assert "Ignored" not in said
+        assert "journal" not in said
+
+    def test_names_what_is_ignored_and_what_is_only_counted(self) -> None:
+        """And not what takes effect, or was taken out."""
+        directives = {"UMask": "0022", "Nice": 5, "ReadWritePaths": "/srv", "MemoryMax": "1G", "PrivateTmp": None}
+        said = substitutes.notice("shop", directives, ["-", ""])
+        assert "Ignored: gunicorn_service_directives (Nice, ReadWritePaths)." in said
+        assert "Not enforced, and only used to size the workers: gunicorn_service_directives (MemoryMax)." in said
+        assert "UMask" not in said
+        assert "PrivateTmp" not in said
+        assert "/var/log/supervisor/shop/console.log" in said

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+
+REQUEST = HealthRequest("/up?full=1", "shop.example.com", "http", ())
+
+
+class Server:
+    """Gives the same answer to each request, and keeps what was asked."""
+
+    def __init__(self, listener: socket.socket, answer: bytes) -> None:
+        self.asked: list[bytes] = []
+        self._listener = listener
+        self._answer = answer
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _peer = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self.asked.append(connection.recv(65536))
+                connection.sendall(self._answer)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable]:
+    """Start a server on a family of addresses; returns it and its address."""
+    listeners = []
+
+    def start(family: int, answer: bytes) -> tuple[Server, Address]:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listeners.append(listener)
+        if family == socket.AF_UNIX:
+            listener.bind(str(tmp_path / "sock"))
+            bind = Address(path=str(tmp_path / "sock"))
+        else:
+            listener.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+            host, port = listener.getsockname()[:2]
+            bind = Address(host, port)
+        listener.listen()
+        return Server(listener, answer), bind
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def status(code: int) -> bytes:
+    return b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % code
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
+def test_each_kind_of_address_is_asked(serve: Callable, family: int) -> None:
+    """The path and the host stand in the request."""
+    server, bind = serve(family, status(200))
+    assert _health_request.problem(bind, REQUEST, 5) == ""
+    assert server.asked[0].startswith(b"GET /up?full=1 HTTP/1.1\r\nHost: shop.example.com\r\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "statuses", "accepted"),
+    [(200, (), True), (404, (), True), (499, (), True), (500, (), False), (200, (204,), False), (503, (503,), True)],
+)
+def test_the_status_decides(serve: Callable, code: int, statuses: tuple, accepted: bool) -> None:
+    """Below 500 without a list, else what the list says."""
+    _server, bind = serve(socket.AF_INET, status(code))
+    problem = _health_request.problem(bind, REQUEST._replace(statuses=statuses), 5)
+    assert problem == ("" if accepted else f"{bind.gunicorn_bind} answers /up?full=1 with status {code}")
+
+
+def test_wildcards_are_reached_on_the_loopback_address(serve: Callable) -> None:
+    """0.0.0.0 is an address to listen on, not to connect to."""
+    _server, bind = serve(socket.AF_INET, status(200))
+    assert _health_request.problem(bind._replace(host="0.0.0.0"), REQUEST, 5) == ""
+
+
+@pytest.mark.parametrize("answer", [b"", b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"])
+def test_half_an_answer_is_none(serve: Callable, answer: bytes) -> None:
+    """Closed, garbled, cut off: each is a problem that names the address."""
+    _server, bind = serve(socket.AF_INET, answer)
+    assert _health_request.problem(bind, REQUEST, 5).startswith(f"no answer on {bind.gunicorn_bind}: ")
+
+
+def test_refused_and_silent(tmp_path: Path) -> None:
+    """Nobody there, and somebody who says nothing."""
+    assert "no answer on unix:" in _health_request.problem(Address(path=str(tmp_path / "none")), REQUEST, 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        bind = Address("127.0.0.1", silent.getsockname()[1])
+        assert "timed out" in _health_request.problem(bind, REQUEST, 0.2)
+        assert _health_request.problem(bind, REQUEST._replace(scheme="tcp"), 0.2) == ""
+
+
+def test_a_plain_answer_is_none_of_tls(serve: Callable) -> None:
+    """Where Gunicorn has a certificate, it is spoken to with TLS."""
+    _server, bind = serve(socket.AF_INET, status(200))
+    assert "no answer on" in _health_request.problem(bind, REQUEST._replace(scheme="https"), 5)
