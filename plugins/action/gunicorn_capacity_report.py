@@ -17,8 +17,10 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity, _capacity_page, _capacity_text
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_form import plain
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import text as report_text
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.form import plain
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = "capacity_report_host_vars"
@@ -41,8 +43,8 @@ class ActionModule(ActionBase):
         if len({len(options[name]) for name in lists}) != 1:
             raise AnsibleActionFail(f"{', '.join(lists)}: expected lists of the same length. Nothing was written.")
         answers = zip(*(options[name] for name in lists))
-        hosts = [_capacity.report_host(plain(name), info, sizing) for name, info, sizing in answers]
-        report = _capacity.report(hosts, time.time(), collection_version(ROOT))
+        hosts = [judgement.report_host(plain(name), info, sizing) for name, info, sizing in answers]
+        report = judgement.report(hosts, time.time(), collection_version(ROOT))
         # The working directory is that of the user's call.
         files = {Path(options["directory"] or ".").absolute() / name: text for name, text in contents(report).items()}
         if not self._task.check_mode:
@@ -50,7 +52,7 @@ class ActionModule(ActionBase):
         return {
             **result,
             "changed": True,
-            "table": _capacity_text.table(hosts),
+            "table": report_text.table(hosts),
             "missing": {host["name"]: host["problem"] for host in hosts if host["problem"]},
             "files": [str(path) for path in files],
         }
@@ -58,9 +60,9 @@ class ActionModule(ActionBase):
 
 def contents(report: dict) -> dict[str, str]:
     """Return the files of a report by their names."""
-    snippets = _capacity_text.snippets(report)
+    snippets = report_text.snippets(report)
     return {
-        "capacity_report.html": _capacity_page.page(report),
+        "capacity_report.html": report_page.page(report),
         "capacity_report.json": json.dumps(report, indent=1, allow_nan=False) + "\n",
         **{f"{SNIPPETS}/{name}": text for name, text in snippets.items()},
     }

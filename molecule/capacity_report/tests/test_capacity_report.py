@@ -12,8 +12,8 @@ import testinfra
 import yaml
 from browser import chromium
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity_page
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import on_one_line
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import on_one_line
 
 ROOT = Path(__file__).parents[3]
 SCREENSHOTS = ROOT / ".cache" / "screenshots"
@@ -156,7 +156,7 @@ def test_a_page_with_all_that_can_be_on_it(browser, tmp_path, kind, width, schem
     """Hosts of every kind, and with names and answers of every hostile kind."""
     report = getattr(fleet, kind)()
     page = tmp_path / "capacity_report.html"
-    page.write_text(_capacity_page.page(report), encoding="utf-8")
+    page.write_text(report_page.page(report), encoding="utf-8")
     browser.show(page, width, scheme)
     check(browser, report, width)
     browser.screenshot(SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
@@ -166,7 +166,7 @@ def test_it_prints(browser, tmp_path):
     """On paper, A4 at 96 dots an inch, everything is there as well."""
     report = fleet.of_every_kind()
     page = tmp_path / "capacity_report.html"
-    page.write_text(_capacity_page.page(report), encoding="utf-8")
+    page.write_text(report_page.page(report), encoding="utf-8")
     browser.show(page, 794, media="print")
     check(browser, report, 794)
     browser.screenshot(SCREENSHOTS / "of_every_kind-print.png")

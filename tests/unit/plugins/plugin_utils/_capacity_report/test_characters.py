@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import fitted, on_one_line, width, wrapped
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import (
+    fitted,
+    on_one_line,
+    width,
+    wrapped,
+)
 
 # Lone surrogates, too: file names that are not UTF-8 have them in Python.
 texts = st.text(st.characters(codec=None))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_form import (
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.form import (
     HOST,
     SERVICE,
     Maybe,

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity, _capacity_page
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import on_one_line
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import on_one_line
 
 # What a person looks for, for a host and for a service.
 HOST_FIGURES = {
@@ -37,7 +38,7 @@ SERVICE_FIGURES = {
 
 def test_every_figure_that_matters_is_on_the_page() -> None:
     """Of the host, of its service, and both in the fleet's table."""
-    found = figures.read(_capacity_page.page(fleet.report(fleet.host("web1"))))
+    found = figures.read(report_page.page(fleet.report(fleet.host("web1"))))
     of_host = {figure.path for figure in found if (figure.host, figure.service) == ("web1", None)}
     of_service = {figure.path for figure in found if (figure.host, figure.service) == ("web1", "shop")}
     assert of_host >= HOST_FIGURES
@@ -48,7 +49,7 @@ def test_every_figure_that_matters_is_on_the_page() -> None:
 def test_every_figure_is_that_of_the_json(kind: str) -> None:
     """The exact value is, and what a person reads is that value, rounded."""
     report = getattr(fleet, kind)()
-    for figure in figures.read(_capacity_page.page(report)):
+    for figure in figures.read(report_page.page(report)):
         value = figures.expected(report, figure, on_one_line)
         assert figure.value == value, figure
         if not figure.text.endswith(" UTC"):
@@ -59,7 +60,7 @@ def test_every_figure_is_that_of_the_json(kind: str) -> None:
 def test_each_host_and_service_has_its_row_and_its_section() -> None:
     """And every link of the page leads somewhere."""
     report = fleet.of_every_kind()
-    page = _capacity_page.page(report)
+    page = report_page.page(report)
     for host in report["hosts"]:
         assert page.count(f'<tr role=row data-host="{host["name"]}"') + page.count(
             f'<tr role=row class=gone data-host="{host["name"]}"'
@@ -74,7 +75,7 @@ def test_each_host_and_service_has_its_row_and_its_section() -> None:
 @given(st.text(st.characters(codec=None), min_size=1))
 def test_nothing_that_a_host_says_is_markup(text: str) -> None:
     """In any place: the page has the same elements as with plain names, and a person reads the text as it is."""
-    pages = [_capacity_page.page(fleet.report(fleet.saying(said))) for said in ("plain", text)]
+    pages = [report_page.page(fleet.report(fleet.saying(said))) for said in ("plain", text)]
     plain, other = (re.findall(r"<[a-z/!]+|=|on[a-z]+=", re.sub(r'"[^"]*"', '""', markup(page))) for page in pages)
     assert other == plain
     assert on_one_line(text).split() == [] or " ".join(on_one_line(text).split()) in figures.text(pages[1])
@@ -90,7 +91,7 @@ def markup(page: str) -> str:
 @pytest.mark.parametrize("text", fleet.HOSTILE)
 def test_hostile_names(text: str) -> None:
     """No element of theirs, no attribute of theirs."""
-    page = _capacity_page.page(fleet.report(fleet.saying(text)))
+    page = report_page.page(fleet.report(fleet.saying(text)))
     assert "<script" not in page
     assert not re.search(r"<[^>\"]*\son[a-z]+=", page)
     assert "<img" not in page
@@ -98,14 +99,14 @@ def test_hostile_names(text: str) -> None:
 
 def test_the_page_loads_nothing() -> None:
     """It needs nothing but itself, and its policy has the browser refuse the rest."""
-    page = _capacity_page.page(fleet.of_every_kind())
+    page = report_page.page(fleet.of_every_kind())
     assert "default-src 'none'" in page
     assert not re.search(r"https?://|url\(|@import|<script|<link|<img|src=", page)
 
 
 def test_texts_can_be_read_on_their_colours() -> None:
     """In both schemes, with the contrast of 4.5 that WCAG 2 asks for (success criterion 1.4.3)."""
-    styles = _capacity_page.TEMPLATE.read_text(encoding="utf-8")
+    styles = report_page.TEMPLATE.read_text(encoding="utf-8")
     schemes = re.findall(r":root{(--page[^}]*)}", styles)
     assert len(schemes) == 3
     light = dict(re.findall(r"--([a-z-]+):(#[0-9a-f]+)", schemes[0]))
@@ -132,7 +133,7 @@ def luminance(colour: str) -> float:
 
 def test_the_page_stays_light() -> None:
     """10 kB for a host: 500 hosts are no more than a photo is."""
-    assert len(_capacity_page.page(fleet.large(500)).encode()) < 500 * 10_000
+    assert len(report_page.page(fleet.large(500)).encode()) < 500 * 10_000
 
 
 @given(
@@ -144,7 +145,7 @@ def test_bars_are_never_longer_than_the_whole(used: int, free: int, services: li
     """Whatever a host says of its memory, also where the parts are more than the total."""
     host = fleet.host(**{"host.memory.used": used, "host.memory.free": free})["host"]
     found = [{"name": "x", "memory": {"private": p, "shared": s}, "limits": {"memory": 10**9}} for p, s in services]
-    bar = _capacity_page.memory_bar(host, found)
+    bar = report_page.memory_bar(host, found)
     assert sum(part.percent for part in bar.parts) <= 100.1
     assert all(0 <= place <= 100 for _label, place in bar.marks)
 
@@ -152,14 +153,14 @@ def test_bars_are_never_longer_than_the_whole(used: int, free: int, services: li
 def test_bars_have_the_lengths_of_their_figures() -> None:
     """In proportion, with lines where the bounds are."""
     host = fleet.host("web1")
-    memory = _capacity_page.memory_bar(host["host"], host["services"])
+    memory = report_page.memory_bar(host["host"], host["services"])
     total = host["host"]["memory"]["total"]
     assert {part.key: part.percent for part in memory.parts}["memory.free"] == round(2852126720 / total * 100, 2)
     assert sum(part.percent for part in memory.parts) == pytest.approx(100, abs=0.1)
-    (_key, _label, one), *_others = _capacity_page.load_bars(host["host"])
+    (_key, _label, one), *_others = report_page.load_bars(host["host"])
     assert (one.parts[0].percent, one.parts[0].kind) == (round(0.62 / 2.5 * 100, 2), "calm")
     assert [place for _label, place in one.marks] == [56, 80]
-    assert [bar.parts[0].percent for _label, _key, bar in _capacity_page.worker_bars(host["services"][0])] == [
+    assert [bar.parts[0].percent for _label, _key, bar in report_page.worker_bars(host["services"][0])] == [
         71.43, 71.43, 100,
     ]  # fmt: skip
 
@@ -192,11 +193,11 @@ def test_bars_have_the_lengths_of_their_figures() -> None:
 )
 def test_figures_are_written_as_people_do(function: str, amount: float, text: str) -> None:
     """In the unit that one would choose, to three digits."""
-    assert getattr(_capacity_page, function)(amount) == text
+    assert getattr(report_page, function)(amount) == text
 
 
 def test_an_empty_fleet_has_a_page() -> None:
     """Hosts without Gunicorn alone, and none at all."""
-    assert "No Gunicorn service was found" in _capacity_page.page(fleet.report(fleet.without_service("cache")))
-    assert "0 hosts" in _capacity_page.page(fleet.report())
-    assert _capacity.rows([]) == []
+    assert "No Gunicorn service was found" in report_page.page(fleet.report(fleet.without_service("cache")))
+    assert "0 hosts" in report_page.page(fleet.report())
+    assert judgement.rows([]) == []

@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity, _capacity_page, _capacity_text
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import text as report_text
 
 OUT_OF_MEMORY = {"service.exits.out_of_memory": 2}
 GTHREAD = {"service.worker_class": "gthread", "recommended.worker_class": "gthread"}
@@ -108,9 +110,9 @@ def test_a_service_is_no_better_than_its_host(situation: dict) -> None:
     """And one that is healthy is on a healthy host, runs, and lost no worker."""
     host = fleet.host(**situation)
     service = host["services"][0]
-    assert _capacity.worst(service["verdict"], host["host"]["verdict"]) == service["verdict"]
+    assert judgement.worst(service["verdict"], host["host"]["verdict"]) == service["verdict"]
     if service["verdict"] == "healthy":
-        assert _capacity.is_running(service)
+        assert judgement.is_running(service)
         assert not any(service["exits"][kind] for kind in ("timeout", "killed", "out_of_memory", "failed"))
         assert "short" not in (host["host"]["memory"]["verdict"], host["host"]["swap"]["verdict"])
 
@@ -118,7 +120,7 @@ def test_a_service_is_no_better_than_its_host(situation: dict) -> None:
 def test_what_was_measured_goes_over_the_hosts_own_sizing() -> None:
     """What the host's own sizing has besides stays; what the module does not know is left out."""
     own = {"memory_reserve": "2G", "wait_ratio": 20, "maximum": None, "nonsense": 1, "thread_safe": True}
-    (demand,) = _capacity.demands(fleet.info()["services"], own)
+    (demand,) = judgement.demands(fleet.info()["services"], own)
     assert demand["sizing"] == {
         "memory_reserve": "2G", "wait_ratio": 1.8, "thread_safe": True, "memory_per_worker": "154M",
     }  # fmt: skip
@@ -131,7 +133,7 @@ def test_the_measured_ratio_has_two_digits() -> None:
     """The sentence is to be checked with a calculator."""
     services = fleet.info()["services"]
     services[0]["measured"] = {"wait_ratio": 0.7705571, "memory_per_worker": None}
-    (demand,) = _capacity.demands(services, {})
+    (demand,) = judgement.demands(services, {})
     assert demand["sizing"] == {"wait_ratio": 0.77}
 
 
@@ -140,28 +142,28 @@ def test_a_text_of_the_host_does_not_become_an_option(text: str) -> None:
     """It would end in host_vars, where Ansible takes it for a template."""
     services = fleet.info()["services"]
     services[0]["measured"]["memory_per_worker"] = text
-    assert _capacity.demands(services, {})[0]["sizing"] == {"wait_ratio": 1.8}
+    assert judgement.demands(services, {})[0]["sizing"] == {"wait_ratio": 1.8}
 
 
 def test_without_a_measurement_the_hosts_own_sizing_counts() -> None:
     """A host without gunicorn_sizing gets the rule's defaults."""
     services = fleet.info()["services"]
     services[0]["measured"] = None
-    assert _capacity.demands(services, {"share": 0.5})[0]["sizing"] == {"share": 0.5}
-    assert _capacity.demands(services, {})[0]["sizing"] == {}
-    assert _capacity.demands(services, None)[0]["measured"] == []
+    assert judgement.demands(services, {"share": 0.5})[0]["sizing"] == {"share": 0.5}
+    assert judgement.demands(services, {})[0]["sizing"] == {}
+    assert judgement.demands(services, None)[0]["measured"] == []
 
 
 @given(st.integers(2, 40))
 def test_services_of_a_host_share_it(number: int) -> None:
     """Together they are never given more than the host, unless its own gunicorn_sizing says so."""
     services = [copy.deepcopy(fleet.info()["services"][0]) for _number in range(number)]
-    demands = _capacity.demands(services, {})
+    demands = judgement.demands(services, {})
     assert sum(Fraction(str(demand["sizing"]["share"])) for demand in demands) <= 1
     assert demands[0]["assumed"] == ["share"]
-    assert {demand["sizing"]["share"] for demand in _capacity.demands(services, {"share": 0.9})} == {0.9}
+    assert {demand["sizing"]["share"] for demand in judgement.demands(services, {"share": 0.9})} == {0.9}
     services[0]["state"] = "inactive"
-    assert all(("share" in demand["sizing"]) == (number > 2) for demand in _capacity.demands(services, {}))
+    assert all(("share" in demand["sizing"]) == (number > 2) for demand in judgement.demands(services, {}))
 
 
 def test_limits_of_the_service_go_with_it() -> None:
@@ -170,13 +172,13 @@ def test_limits_of_the_service_go_with_it() -> None:
     services[0]["limits"].update(
         memory=536870912, memory_limited_by="cgroup", cpus=1.5, cpus_limited_by="quota", tasks=64
     )
-    assert _capacity.demands(services, {})[0]["service_directives"] == {
+    assert judgement.demands(services, {})[0]["service_directives"] == {
         "MemoryMax": "536870912", "CPUQuota": "150%", "TasksMax": "64",
     }  # fmt: skip
-    assert _capacity.demands(services, {}, 4)[0]["threads"] is None
+    assert judgement.demands(services, {}, 4)[0]["threads"] is None
     services[0]["worker_class"] = "gthread"
-    assert _capacity.demands(services, {}, 4)[0]["threads"] == 4
-    assert _capacity.demands(services, {}, "auto")[0]["threads"] is None
+    assert judgement.demands(services, {}, 4)[0]["threads"] == 4
+    assert judgement.demands(services, {}, "auto")[0]["threads"] is None
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def test_limits_of_the_service_go_with_it() -> None:
 )  # fmt: skip
 def test_a_host_that_gave_no_answer_says_why(info: object, problem: str, reachable: bool) -> None:
     """In its own words, on one line."""
-    host = _capacity.report_host("web1", info, {})
+    host = judgement.report_host("web1", info, {})
     assert (host["problem"], host["reachable"], host["host"], host["services"]) == (problem, reachable, None, [])
 
 
@@ -201,7 +203,7 @@ def test_a_sizing_that_failed_leaves_the_rest_of_the_host() -> None:
     failed = fleet.sized(read)
     failed["results"][0].update(failed=True, msg="memory_reserve: 'x' can't be used")
     for answer in (failed, {"failed": True, "msg": "Task failed: memory_reserve: 'x' can't be used"}):
-        host = _capacity.report_host("web1", read, answer)
+        host = judgement.report_host("web1", read, answer)
         assert host["problem"] is None
         assert host["services"][0]["recommended"] is None
         assert host["services"][0]["unseen"] == ["how many workers would be right: memory_reserve: 'x' can't be used"]
@@ -237,17 +239,17 @@ def test_whatever_a_host_answers_the_report_is_made(changes: list) -> None:
             for key in path[:-1]:
                 part = part[key]
             part[path[-1]] = value
-    report = fleet.report(_capacity.report_host("web1", answer["info"], answer["sizing"]), fleet.host("web2"))
+    report = fleet.report(judgement.report_host("web1", answer["info"], answer["sizing"]), fleet.host("web2"))
     json.dumps(report, allow_nan=False)
-    assert "web2" in _capacity_page.page(report)
-    assert _capacity_text.table(report["hosts"])
-    assert "web2.yml" in _capacity_text.snippets(report)
+    assert "web2" in report_page.page(report)
+    assert report_text.table(report["hosts"])
+    assert "web2.yml" in report_text.snippets(report)
 
 
 @pytest.mark.parametrize("name", ["²", "٣", "1" * 19, pytest.param("9" * 5000, id="very long")])
 def test_odd_digits_can_be_sorted(name: str) -> None:
     """Python makes no number of some of them."""
-    assert len(_capacity.rows([fleet.unreachable(name), fleet.unreachable("web1")])) == 2
+    assert len(judgement.rows([fleet.unreachable(name), fleet.unreachable("web1")])) == 2
 
 
 def test_the_worst_come_first() -> None:
@@ -262,15 +264,15 @@ def test_the_worst_come_first() -> None:
         fleet.host("late", **{"service.exits.timeout": 1}),
         fleet.host("full", **fleet.SHORT),
     )
-    assert [row.host["name"] for row in _capacity.rows(report["hosts"])] == [
+    assert [row.host["name"] for row in judgement.rows(report["hosts"])] == [
         "full", "late", "gone", "web1", "low", "cache", "web2", "web10",
     ]  # fmt: skip
-    assert _capacity.verdicts(report["hosts"]) == {"short": 2, "missing": 1, "watch": 1, "healthy": 4}
+    assert judgement.verdicts(report["hosts"]) == {"short": 2, "missing": 1, "watch": 1, "healthy": 4}
 
 
 @given(st.lists(st.text(st.characters(codec=None), max_size=8)))
 def test_any_names_can_be_sorted(names: list[str]) -> None:
     """Digits of all scripts included."""
-    rows = _capacity.rows([fleet.unreachable(name) for name in names])
+    rows = judgement.rows([fleet.unreachable(name) for name in names])
     assert sorted(row.host["name"] for row in rows) == sorted(names)
     assert sorted(row.place for row in rows) == list(range(len(names)))

@@ -4,7 +4,7 @@
 
 """The capacity report as a page: one HTML file that needs nothing but itself.
 
-capacity_report.html.j2 has the page's text and order; here is what it counts, and how figures are written.
+page.html.j2 has the page's text and order; here is what it counts, and how figures are written.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 import jinja2
 import markupsafe
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import on_one_line
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import on_one_line
 
-TEMPLATE = Path(__file__).with_name("capacity_report.html.j2")
+TEMPLATE = Path(__file__).with_name("page.html.j2")
 # What the book's `top` shows, by what it means; the order is that of the bar.
 CPU_KINDS = (
     ("us", "programs"),
@@ -56,18 +56,18 @@ class Bar(t.NamedTuple):
 def page(report: dict) -> str:
     """Return the report as HTML. Every text in it is escaped, and made printable before."""
     hosts = report["hosts"]
-    rows = _capacity.rows(hosts)
+    rows = judgement.rows(hosts)
     services = [service for host in hosts for service in host["services"]]
     return _template().render(
         report=report,
         rows=rows,
         # A section for each host, in the order in which the table names them first.
         sections=[(place, hosts[place]) for place in dict.fromkeys(row.place for row in rows)],
-        counts=_capacity.verdicts(hosts),
+        counts=judgement.verdicts(hosts),
         services=services,
         total=totals(services),
-        available_share=_capacity.available_share,
-        host_verdict=_capacity.host_verdict,
+        available_share=judgement.available_share,
+        host_verdict=judgement.host_verdict,
         memory_bar=memory_bar,
         cpu_bar=cpu_bar,
         load_bars=load_bars,

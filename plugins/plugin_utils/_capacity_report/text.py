@@ -12,9 +12,9 @@ import typing as t
 
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_page import moment
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import fitted, wrapped
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import fitted, wrapped
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.page import moment
 
 # A line of the terminal has 100, and Ansible puts the text in quotes and indents it.
 COLUMNS = 88
@@ -44,7 +44,7 @@ def table(hosts: list[dict]) -> list[str]:
         _line(*(name for name, _columns in _TABLE)),
         _line(*("-" * abs(columns) for _name, columns in _TABLE)),
     ]
-    for row in _capacity.rows(hosts):
+    for row in judgement.rows(hosts):
         lines.append(_line(*_cells(row)))
         if row.verdict != "healthy":
             said = row.service["advice"] if row.service else row.host["problem"] or row.host["host"]["reason"]
@@ -54,14 +54,14 @@ def table(hosts: list[dict]) -> list[str]:
 
 def summary(hosts: list[dict]) -> str:
     """Return the fleet in one line."""
-    counts = _capacity.verdicts(hosts)
+    counts = judgement.verdicts(hosts)
     services = sum(len(host["services"]) for host in hosts)
     said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     hosts_word, services_word = ("host" if len(hosts) == 1 else "hosts"), ("service" if services == 1 else "services")
     return f"{len(hosts)} {hosts_word} ({said}), {services} {services_word}"
 
 
-def _cells(row: _capacity.Row) -> t.Iterator[str]:
+def _cells(row: judgement.Row) -> t.Iterator[str]:
     yield row.verdict
     yield row.host["name"]
     if row.service is None:
@@ -75,7 +75,7 @@ def _cells(row: _capacity.Row) -> t.Iterator[str]:
         yield recommended.get("decided_by") or ""
     host = row.host["host"]
     if host is not None:
-        share, idle, load = _capacity.available_share(host), host["cpu"]["id"], host["load"]["per_core"]["five"]
+        share, idle, load = judgement.available_share(host), host["cpu"]["id"], host["load"]["per_core"]["five"]
         yield "-" if share is None else f"{share:.0%}"
         yield "-" if idle is None else f"{idle:.0f}%"
         yield "-" if load is None else f"{load:.2f}"

@@ -4,7 +4,7 @@
 
 """What the capacity report says of hosts and services: pure functions over what the modules returned.
 
-A host's answers go in, brought into the form of _capacity_form; out comes the report as the JSON file has it.
+A host's answers go in, brought into the form of form.py; out comes the report as the JSON file has it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_form import (
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.form import (
     HOST,
     RECOMMENDED,
     SERVICE,

@@ -12,8 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils import _capacity, _capacity_text
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._text import width
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import text as report_text
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import width
 
 names = st.text(st.characters(codec=None), min_size=1)
 
@@ -27,7 +28,7 @@ def test_the_table() -> None:
         fleet.without_service("cache1"),
         fleet.unreachable("gone"),
     )
-    assert _capacity_text.table(report["hosts"]) == [
+    assert report_text.table(report["hosts"]) == [
         "5 hosts (1 short, 1 missing, 3 healthy), 3 services",
         "Workers: configured, running, recommended, and the bound that decided. RAM available,",
         "CPU idle, load for each core on 5 minutes.",
@@ -47,17 +48,17 @@ def test_the_table() -> None:
 @given(names)
 def test_no_control_character_reaches_the_terminal(text: str) -> None:
     """And no line is wider than the others, whatever a host says."""
-    for line in _capacity_text.table([fleet.saying(text), fleet.unreachable(text)]):
+    for line in report_text.table([fleet.saying(text), fleet.unreachable(text)]):
         assert line.isprintable()
-        assert width(line) <= _capacity_text.COLUMNS
+        assert width(line) <= report_text.COLUMNS
 
 
 def test_the_snippet_of_a_host() -> None:
     """The host's own sizing, and over it what was measured, with the reason in comments."""
     own = {"sizing": {"memory_reserve": "2G", "wait_ratio": 20}}
     read = fleet.info()
-    host = _capacity.report_host("web1", read, fleet.sized(read, **own))
-    assert _capacity_text.snippets(fleet.report(host)) == {
+    host = judgement.report_host("web1", read, fleet.sized(read, **own))
+    assert report_text.snippets(fleet.report(host)) == {
         "web1.yml": """\
 # For host_vars of web1, to review: what pyweb.gunicorn.capacity_report measured on 2025-11-22 11:52
 # UTC. It counts where gunicorn_workers is auto, and changes nothing until the role runs with it.
@@ -75,7 +76,7 @@ gunicorn_sizing:
 
 def test_each_service_has_a_document_of_its_own() -> None:
     """Two in one file that Ansible took for host_vars would be an error, and not silently the last."""
-    text = _capacity_text.snippets(fleet.report(fleet.two_services("two")))["two.yml"]
+    text = report_text.snippets(fleet.report(fleet.two_services("two")))["two.yml"]
     assert list(yaml.safe_load_all(text)) == [
         {"gunicorn_sizing": {"share": 0.5, "wait_ratio": 1.8, "memory_per_worker": "154M"}},
         {"gunicorn_sizing": {"share": 0.5}},
@@ -91,13 +92,13 @@ def test_each_service_has_a_document_of_its_own() -> None:
 def test_hosts_without_a_recommendation_have_no_snippet() -> None:
     """There is nothing to review."""
     report = fleet.report(fleet.without_service("cache"), fleet.unreachable("gone"))
-    assert _capacity_text.snippets(report) == {}
+    assert report_text.snippets(report) == {}
 
 
 @given(names)
 def test_a_snippet_holds_nothing_but_the_sizing(text: str) -> None:
     """Whatever the host is called and says: it stays in the comments."""
-    (snippet,) = _capacity_text.snippets(fleet.report(fleet.saying(text))).values()
+    (snippet,) = report_text.snippets(fleet.report(fleet.saying(text))).values()
     assert yaml.safe_load(snippet) == {"gunicorn_sizing": {"wait_ratio": 1.8}}
     snippet.encode("utf-8")
 
@@ -105,7 +106,7 @@ def test_a_snippet_holds_nothing_but_the_sizing(text: str) -> None:
 @given(st.lists(names | st.sampled_from(["web1", "Web1", "WEB1", *fleet.HOSTILE]), unique=True))
 def test_file_names_are_safe_and_differ(hosts: list[str]) -> None:
     """They stay in their directory, are no options or hidden files, and no two are one where case does not count."""
-    snippets = _capacity_text.snippets(fleet.report(*(fleet.host(name) for name in hosts)))
+    snippets = report_text.snippets(fleet.report(*(fleet.host(name) for name in hosts)))
     assert len({name.casefold() for name in snippets}) == len(hosts)
     for name in snippets:
         assert PurePosixPath(name).name == name
@@ -119,4 +120,4 @@ def test_file_names_are_safe_and_differ(hosts: list[str]) -> None:
 @pytest.mark.parametrize("name", ["web1", "web-1.example.com", "192.0.2.7", "web_1"])
 def test_the_files_of_plain_names_are_plain(name: str) -> None:
     """As they are in host_vars."""
-    assert list(_capacity_text.snippets(fleet.report(fleet.host(name)))) == [f"{name}.yml"]
+    assert list(report_text.snippets(fleet.report(fleet.host(name)))) == [f"{name}.yml"]
