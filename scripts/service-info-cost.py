@@ -8,13 +8,15 @@ import statistics
 import subprocess
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import inspection
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 PROCESSES = 200
 ROUNDS = 15
 
 
-def run(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+def run_command(command: list[str]) -> tuple[int, str, str]:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def spent() -> float:
@@ -29,7 +31,7 @@ def main() -> None:
         costs = []
         for _round in range(ROUNDS):
             begin = spent()
-            services = inspection.read_all(None, 0.1, run)["services"]
+            services = inspection.read_all(None, 0.1, Runner(run_command))["services"]
             costs.append(spent() - begin)
     finally:
         for filler in fillers:

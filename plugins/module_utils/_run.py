@@ -6,6 +6,21 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Any, Callable
 
-Run = Callable[[list], "tuple[int, str, str]"]  # command; exit code, output, errors
+
+class Runner:
+    """Runs commands by `AnsibleModule.run_command`, or by what a test hands in instead."""
+
+    def __init__(self, run_command: Callable[..., tuple[int, str, str]], **options: Any) -> None:
+        """`options` are those of `AnsibleModule.run_command`, for every command."""
+        self._run_command = run_command
+        self._options = options
+
+    def run(self, command: list[str], **options: Any) -> tuple[int, str, str]:
+        """Run a command; return its exit code, its output and its errors."""
+        return self._run_command(command, **self._options, **options)
+
+    def output(self, command: list[str]) -> str:
+        """Run a command; return what it prints, whatever its exit code is."""
+        return self.run(command)[1]

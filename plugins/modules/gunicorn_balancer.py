@@ -135,6 +135,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import ba
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import BalancerError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.haproxy import HAProxy
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.nginx import Nginx
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {
@@ -162,7 +163,9 @@ def change(module: AnsibleModule) -> list:
     """Do what the module is asked for, or in check mode only look; returns the servers that it concerns."""
     given = module.params
     balancer = (
-        HAProxy(given["socket"]) if given["type"] == "haproxy" else Nginx(given["config_file"], module.run_command)
+        HAProxy(given["socket"])
+        if given["type"] == "haproxy"
+        else Nginx(given["config_file"], Runner(module.run_command))
     )
     chosen = (balancer, given["server"], given["group"])
     drained = given["state"] == "drained"

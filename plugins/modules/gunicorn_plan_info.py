@@ -271,6 +271,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
@@ -327,12 +328,8 @@ def main() -> None:
     if os.geteuid() != 0:
         module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
 
-    def run(command: list) -> str:
-        return module.run_command(command, check_rc=True)[1]
-
-    def run_in_venv(command: list, data: str) -> tuple:
-        return module.run_command(command, data=data, binary_data=True, cwd="/")
-
+    runner = Runner(module.run_command, check_rc=True)
+    venv_runner = Runner(module.run_command, binary_data=True, cwd="/")
     given = module.params
     sizing = observed = None
     warnings: list = []
@@ -343,13 +340,13 @@ def main() -> None:
             substitutes.check_supervised(wanted.service, given["service_directives"])
             logs = [given["log_file"], given["access_log_file"]]
             warnings.append(substitutes.notice(wanted.service, given["service_directives"], logs))
-        plan = plan_plan.make_plan(wanted, run, manager)
+        plan = plan_plan.make_plan(wanted, runner, manager)
         if manager == service_manager.SYSTEMD:
-            observed = observation.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], run))
+            observed = observation.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
         if "auto" in (given["workers"], given["threads"]):
             sizing, told = answer.size(wanted.sizing)
             warnings += told
-        venv = ensure.ensure(parameters.wanted_venv(given), run_in_venv, check_mode=True)
+        venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except (VenvError, HostFactsError, NotOurs) as error:

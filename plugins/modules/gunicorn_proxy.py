@@ -99,6 +99,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import servers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import site as proxy_site
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.site import SiteError, SiteSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -136,13 +137,14 @@ def wanted_from(given: dict) -> SiteSpec:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
+    runner = Runner(module.run_command)
     wanted = wanted_from(module.params)
     diff = files.differences([wanted.file])
     try:
         if module.check_mode:
-            decision = proxy_site.decide(wanted, proxy_site.observe(wanted, module.run_command))
+            decision = proxy_site.decide(wanted, proxy_site.observe(wanted, runner))
         else:
-            decision = proxy_site.apply(wanted, module.run_command)
+            decision = proxy_site.apply(wanted, runner)
     except SiteError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)

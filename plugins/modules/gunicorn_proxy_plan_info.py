@@ -156,6 +156,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import plan as proxy_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {
@@ -187,9 +188,7 @@ def main() -> None:
     if os.geteuid() != 0:
         module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
 
-    def run(command: list) -> str:
-        return module.run_command(command, check_rc=True)[1]
-
+    runner = Runner(module.run_command, check_rc=True)
     try:
         if module.params["state"] == "absent":
             server, site = parameters.check_server(module.params)
@@ -198,7 +197,7 @@ def main() -> None:
         else:
             ipv6 = ports.has_ipv6_loopback()
             wanted = parameters.check_parameters(module.params, ipv6)
-            plan = {**proxy_plan.make_plan(wanted, run, module.check_mode), "ipv6": ipv6}
+            plan = {**proxy_plan.make_plan(wanted, runner, module.check_mode), "ipv6": ipv6}
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     module.exit_json(changed=False, plan=plan)

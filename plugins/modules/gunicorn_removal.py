@@ -128,10 +128,11 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import removal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import Manager, RemovalError, Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import Manager, RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.removal import RemovalRequest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor import Program
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import Units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
@@ -160,26 +161,27 @@ ARGUMENTS = {
 }
 
 
-def manager_of(wanted: RemovalRequest, manager: str, run: Run) -> Manager:
+def manager_of(wanted: RemovalRequest, manager: str, runner: Runner) -> Manager:
     """What runs the service on this host; raises InvalidValue where the host has not got the one that is wanted."""
     if service_manager.choose(manager) == service_manager.SUPERVISOR:
         return Program(wanted.service, wanted.config_directory)
-    return Units(wanted.service, run)
+    return Units(wanted.service, runner)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if os.geteuid() != 0:
         module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
+    runner = Runner(module.run_command)
     try:
         wanted = removal.check_parameters(module.params)
-        manager = manager_of(wanted, module.params["service_manager"], module.run_command)
+        manager = manager_of(wanted, module.params["service_manager"], runner)
         if module.check_mode:
             plan = removal.make_plan(wanted, manager)
         else:
             with lock.locked(wanted.service):
                 plan = removal.make_plan(wanted, manager)
-                removal.carry_out(plan, manager, module.run_command)
+                removal.carry_out(plan, manager, runner)
                 removal.forget_locks(wanted)
     except (InvalidValue, SupervisorError) as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")

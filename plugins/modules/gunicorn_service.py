@@ -135,6 +135,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import ARGUMENTS, wanted_from
@@ -146,14 +147,15 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     given = {**module.params, "venv_directory": os.path.realpath(module.params["venv_directory"])}
     os.umask(0o022)
+    runner = Runner(module.run_command)
     try:
         secrets = service_secrets.secret_files(given["secrets"], given["credentials"], given["config_directory"])
         wanted = wanted_from(given, accounts.group_id(given["group"]), *secrets)
         diff = files.differences(wanted.all_files)
         if module.check_mode:
-            decision = systemd.decide(wanted, observation.observe(wanted, module.run_command))
+            decision = systemd.decide(wanted, observation.observe(wanted, runner))
         else:
-            decision = change_systemd.deploy(wanted, module.run_command, module.warn)
+            decision = change_systemd.deploy(wanted, runner, module.warn)
     except (DeployError, NotOurs) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)

@@ -596,6 +596,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.inspection import read_all
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -608,15 +609,15 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def run(command: list[str]) -> str:
-        """Return what a command prints: nothing where the host does not have it, or does not let this user ask."""
+    def run_command(command: list[str]) -> tuple[int, str, str]:
+        """Print nothing where the host does not have a command, or does not let this user run it."""
         try:
-            return module.run_command(command, errors="replace", handle_exceptions=False)[1]
-        except OSError:
-            return ""
+            return module.run_command(command, errors="replace", handle_exceptions=False)
+        except OSError as error:
+            return 127, "", str(error)
 
     try:
-        result = read_all(module.params["name"], module.params["sample"], run)
+        result = read_all(module.params["name"], module.params["sample"], Runner(run_command))
     except (InvalidValue, HostFactsError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

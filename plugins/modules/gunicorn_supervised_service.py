@@ -157,6 +157,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, secrets, supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import COMMON
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
@@ -224,13 +225,14 @@ def wanted_from(given: dict) -> SupervisorSpec:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
+    runner = Runner(module.run_command)
     try:
         wanted = wanted_from(module.params)
         diff = files.differences(wanted.all_files)
         if module.check_mode:
             decision = supervisor.decide(wanted, supervisor.observe(wanted, client.this_supervisor()))
         else:
-            decision = change_supervisor.deploy(wanted, module.run_command)
+            decision = change_supervisor.deploy(wanted, runner)
     except (DeployError, NotOurs, SupervisorError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)

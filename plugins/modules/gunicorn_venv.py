@@ -162,6 +162,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError, VenvSpec
@@ -186,19 +187,16 @@ def main() -> None:
     os.umask(0o022)  # root's may be stricter, and the service's user has to read what is installed
     path = os.path.abspath(module.params["path"])
     locks = []
-
-    def run(command: list, data: str) -> tuple:
-        # Not where the connection happens to be: python -m looks for modules there.
-        # A pip that outlives this process holds the lock until it ends.
-        return module.run_command(command, data=data, binary_data=True, cwd="/", pass_fds=locks)
-
+    # Not where the connection happens to be: python -m looks for modules there.
+    # A pip that outlives this process holds the lock until it ends.
+    runner = Runner(module.run_command, binary_data=True, cwd="/", pass_fds=locks)
     try:
         given = dict(
             module.params, path=path, requirements=requirements.read_requirements(module.params["requirements"])
         )
         if not module.check_mode:
             locks.append(directories.lock(path))
-        result = ensure.ensure(VenvSpec(**given), run, module.check_mode)
+        result = ensure.ensure(VenvSpec(**given), runner, module.check_mode)
     except (InvalidValue, VenvError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:  # a full disk, for example

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import ast
-import graphlib
 from pathlib import Path
+
+import graphlib
 
 ROOT = Path(__file__).parents[2]
 MODULE_UTILS = ROOT / "plugins" / "module_utils"

@@ -26,6 +26,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer 
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -40,8 +41,6 @@ _SERVER = re.compile(r"(?P<head>\s*server\s+(?P<name>[^\s;]+)(?P<parameters>[^;#
 _MASTER = "nginx: master process"
 _WORKER = "nginx: worker process"
 _LEAVING = "nginx: worker process is shutting down"
-
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 
 class Line(t.NamedTuple):
@@ -66,9 +65,9 @@ class Nginx:
     name = "nginx"
     knows_health = False
 
-    def __init__(self, config_file: str, run: Run, root: str = "/") -> None:
+    def __init__(self, config_file: str, runner: Runner, root: str = "/") -> None:
         self._path = os.path.realpath(config_file)
-        self._run = run
+        self._runner = runner
         self._root = root
 
     def servers(self) -> list[Server]:
@@ -118,7 +117,7 @@ class Nginx:
         files.put(WantedFile(self._path, text, mode, status.st_gid, status.st_uid))
 
     def _command(self, *command: str) -> None:
-        code, _out, error = self._run(list(command))
+        code, _out, error = self._runner.run(list(command))
         if code != 0:
             raise BalancerError(f"'{' '.join(command)}' says: {error.strip()}")
 

@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import dire
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
@@ -51,10 +51,10 @@ class Failed(Exception):
 class Change:
     """The steps of a change that are the same for every manager of services."""
 
-    def __init__(self, wanted: ServiceSpec, journal: str, venv_directory: str, run: Run) -> None:
+    def __init__(self, wanted: ServiceSpec, journal: str, venv_directory: str, runner: Runner) -> None:
         self.wanted = wanted
         self.journal = journal
-        self.run = run
+        self.runner = runner
         self.log_size = self._log_size()
         # Virtual environments that only the old service needs, or the way back.
         self.used = {venv_directory, wanted.venv_backup}
@@ -146,4 +146,6 @@ class Change:
         if self.wanted.log_file == "-":
             return 1, "", ""
         user, group = self.wanted.user, self.wanted.group
-        return self.run([*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command])
+        return self.runner.run(
+            [*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command]
+        )

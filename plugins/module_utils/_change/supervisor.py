@@ -25,7 +25,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.words import quoted, summary
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
@@ -43,22 +43,24 @@ START_TIMEOUT = 120.0
 _SUPERVISOR_TIMEOUT = 20.0
 
 
-def deploy(wanted: SupervisorSpec, run: Run) -> Decision:
+def deploy(wanted: SupervisorSpec, runner: Runner) -> Decision:
     """Do what there is to do; raises DeployError."""
     with locked(wanted.name):
         supervisor = client.this_supervisor()
         observed = service_supervisor.observe(wanted, supervisor)
         decision = service_supervisor.decide(wanted, observed)
         if decision.reasons:
-            SupervisorChange(wanted, observed, supervisor, run).carry_out(decision)
+            SupervisorChange(wanted, observed, supervisor, runner).carry_out(decision)
         return decision
 
 
 class SupervisorChange(Change):
     """One change of one service, and the way back."""
 
-    def __init__(self, wanted: SupervisorSpec, observed: SupervisorState, supervisor: Supervisor, run: Run) -> None:
-        super().__init__(wanted, service_launcher.journal_of(wanted.name), observed.venv_directory, run)
+    def __init__(
+        self, wanted: SupervisorSpec, observed: SupervisorState, supervisor: Supervisor, runner: Runner
+    ) -> None:
+        super().__init__(wanted, service_launcher.journal_of(wanted.name), observed.venv_directory, runner)
         self.wanted: SupervisorSpec = wanted
         self.before = observed
         self.supervisor = supervisor
@@ -143,7 +145,7 @@ class SupervisorChange(Change):
         """Start supervisor where it does not run; an administrator may have stopped it."""
         if self.supervisor.runs():
             return
-        code, output, errors = self.run(["service", "supervisor", "start"])
+        code, output, errors = self.runner.run(["service", "supervisor", "start"])
         deadline = time.monotonic() + _SUPERVISOR_TIMEOUT
         while not self.supervisor.runs():
             if time.monotonic() > deadline:

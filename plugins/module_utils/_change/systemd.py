@@ -29,7 +29,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.words import quoted, summary
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, observation, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
@@ -42,16 +42,16 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 
 
-def deploy(wanted: SystemdSpec, run: Run, tell: Callable[[str], None]) -> Decision:
+def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> Decision:
     """Do what there is to do, and tell what a person should know of it; raises DeployError."""
     with locked(wanted.name):
-        observed = observation.observe(wanted, run)
+        observed = observation.observe(wanted, runner)
         if _shares_addresses(observed):
-            SystemdChange(wanted, observed, run, tell).leave_alone()
-            observed = observation.observe(wanted, run)
+            SystemdChange(wanted, observed, runner, tell).leave_alone()
+            observed = observation.observe(wanted, runner)
         decision = systemd.decide(wanted, observed)
         if decision.reasons:
-            SystemdChange(wanted, observed, run, tell).carry_out(decision)
+            SystemdChange(wanted, observed, runner, tell).carry_out(decision)
         return decision
 
 
@@ -63,8 +63,10 @@ def _shares_addresses(observed: SystemdState) -> bool:
 class SystemdChange(Change):
     """One change of one service, and the way back."""
 
-    def __init__(self, wanted: SystemdSpec, observed: SystemdState, run: Run, tell: Callable[[str], None]) -> None:
-        super().__init__(wanted, service_names.journal_of(wanted.name), observed.venv_directory, run)
+    def __init__(
+        self, wanted: SystemdSpec, observed: SystemdState, runner: Runner, tell: Callable[[str], None]
+    ) -> None:
+        super().__init__(wanted, service_names.journal_of(wanted.name), observed.venv_directory, runner)
         self.wanted: SystemdSpec = wanted
         self.before = observed
         self.tell = tell
@@ -208,7 +210,7 @@ class SystemdChange(Change):
             files.remove(drop_in)
             with contextlib.suppress(OSError):
                 os.rmdir(os.path.dirname(drop_in))
-            self.run(["systemctl", "daemon-reload"])
+            self.runner.run(["systemctl", "daemon-reload"])
 
     def leave_alone(self) -> None:
         """Take back what a killed run had begun with a service that was made by hand."""
@@ -222,10 +224,10 @@ class SystemdChange(Change):
             self.adoption.take_back(self._read_unit(self.standin).main_pid)
         self._stop_standin()
         if os.path.lexists(os.path.join(RUNTIME_UNITS, self.socket)):
-            self.run(["systemctl", "stop", self.socket])
-            self.run(["systemctl", "reset-failed", self.socket])
+            self.runner.run(["systemctl", "stop", self.socket])
+            self.runner.run(["systemctl", "reset-failed", self.socket])
             self._remove_adopting_units()
-            self.run(["systemctl", "daemon-reload"])
+            self.runner.run(["systemctl", "daemon-reload"])
         if self.adoption:
             self.adoption.unshare()
             self.adoption = None
@@ -274,14 +276,14 @@ class SystemdChange(Change):
         present = [unit for unit in units if os.path.lexists(os.path.join(RUNTIME_UNITS, unit))]
         if not present:
             return
-        self.run(["systemctl", "stop", *present])
-        self.run(["systemctl", "reset-failed", *present])
+        self.runner.run(["systemctl", "stop", *present])
+        self.runner.run(["systemctl", "reset-failed", *present])
         for unit in present:
             files.remove(os.path.join(RUNTIME_UNITS, unit))
         shutil.rmtree(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"), ignore_errors=True)
         # It forgets units that are over, if nothing else names them.
         if any(self._read_unit(unit).exists for unit in present):
-            self.run(["systemctl", "daemon-reload"])
+            self.runner.run(["systemctl", "daemon-reload"])
 
     def _added_units(self) -> list[str]:
         """Units of addresses that came while the others were open; a boot opens all of them from the one unit."""
@@ -318,7 +320,7 @@ class SystemdChange(Change):
 
     def _remove_added_unit(self, path: str) -> None:
         name = os.path.basename(path)
-        self.run(["systemctl", "stop", name])
+        self.runner.run(["systemctl", "stop", name])
         wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
         files.remove(os.path.join(wants, name))
         files.remove(path)
@@ -385,18 +387,18 @@ class SystemdChange(Change):
         """Put back what was there, and run it if it ran; returns whether what ran runs again."""
         before = self.before
         if not before.service.active:
-            self.run(["systemctl", "stop", self.service, *([] if before.socket.active else [self.socket])])
+            self.runner.run(["systemctl", "stop", self.service, *([] if before.socket.active else [self.socket])])
         self._put_back()
-        self.run(["systemctl", "daemon-reload"])
+        self.runner.run(["systemctl", "daemon-reload"])
         if before.socket.active:
             with contextlib.suppress(Failed):
                 self._arrange_sockets()
         elif before.service.active:
-            self.run(["systemctl", "stop", self.socket])
+            self.runner.run(["systemctl", "stop", self.socket])
         if before.service.active:
-            works = self.run(["systemctl", "restart", self.service])[0] == 0
+            works = self.runner.run(["systemctl", "restart", self.service])[0] == 0
         else:
-            self.run(["systemctl", "reset-failed", self.service, self.socket])
+            self.runner.run(["systemctl", "reset-failed", self.service, self.socket])
             works = True
         atomic_journal.commit(self.journal)
         return works
@@ -404,17 +406,17 @@ class SystemdChange(Change):
     # Words
 
     def _systemctl(self, *arguments: str) -> None:
-        code, output, errors = self.run(["systemctl", *arguments])
+        code, output, errors = self.runner.run(["systemctl", *arguments])
         if code:
             raise Failed(
                 " ".join((errors or output).split("\n")[0].split()) or f"systemctl {' '.join(arguments)} failed"
             )
 
     def _read_unit(self, name: str) -> Unit:
-        return systemd_units.read_units([name], lambda command: self.run(command)[1])[name]
+        return systemd_units.read_units([name], self.runner)[name]
 
     def _what_was_said(self, unit: str) -> dict[str, str]:
         """What the unit wrote to the log and to the journal since the change began."""
         since = f"--since=@{self.began:.0f}"
-        journal = self.run(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])[1]
+        journal = self.runner.output(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])
         return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The journal of {unit}": journal}

@@ -35,6 +35,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.subject import Counted, Subject
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.worker_exits import Exits
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 SAMPLE_LEAST, SAMPLE_MOST = 0.1, 60.0
@@ -43,14 +44,12 @@ JOURNAL_LINES = 1000
 # Where Gunicorn takes commands and no requests, see control_socket in its settings
 CONTROL_SOCKET = "gunicorn.ctl"
 
-Run = t.Callable[[t.List[str]], str]
 
-
-def read_all(name: str | None, sample: float, run: Run, root: str = "/") -> dict[str, t.Any]:
+def read_all(name: str | None, sample: float, runner: Runner, root: str = "/") -> dict[str, t.Any]:
     """Return what the module returns; raises InvalidValue for a name that no Gunicorn service has."""
     check_sample(sample)
     boot_time = host_processes.boot_time()
-    services = inspection_services.read_services(run, root)
+    services = inspection_services.read_services(runner, root)
     if name is not None:
         services = _named(name, services)
     place = host_usage.read_place(root)
@@ -60,7 +59,7 @@ def read_all(name: str | None, sample: float, run: Run, root: str = "/") -> dict
     time.sleep(sample)
     after = host_usage.read_moment(place, time.monotonic(), root)
     counted_after = [inspection_subject.read_counted(subject, root) for subject in subjects]
-    journal = _read_journal(subjects, run)
+    journal = _read_journal(subjects, runner)
     return {
         "services": [
             _service(subject, (early, late), journal, boot_time, ACCESS_LOG_BYTES // max(1, len(subjects)), root)
@@ -85,13 +84,13 @@ def _named(name: str, services: list[Service]) -> list[Service]:
     return found
 
 
-def _read_journal(subjects: list[Subject], run: Run) -> dict[int, list[str]] | None:
+def _read_journal(subjects: list[Subject], runner: Runner) -> dict[int, list[str]] | None:
     """Return what the masters wrote to the journal whose error log goes there; None if it can't be read."""
     masters = {subject.service.master: subject for subject in subjects if _logs_to_journal(subject)}
     if not masters:
         return {}
     since = min(subject.started or 0.0 for subject in masters.values())
-    printed = run(worker_exits.journal_command(sorted(pid for pid in masters if pid), JOURNAL_LINES, since))
+    printed = runner.output(worker_exits.journal_command(sorted(pid for pid in masters if pid), JOURNAL_LINES, since))
     return worker_exits.parse_journal(printed) or None
 
 

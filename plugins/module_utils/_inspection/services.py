@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import proces
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration, unit_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import units as inspection_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 
 _GENERATIONS = 5
@@ -43,8 +44,8 @@ class Service(t.NamedTuple):
         return self.program or f"pid {self.master}"
 
 
-def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Service]:
-    """Return all Gunicorn services of the host; `run` takes a command and returns what it prints."""
+def read_services(runner: Runner, root: str = "/") -> list[Service]:
+    """Return all Gunicorn services of the host."""
     commands = {
         pid: arguments for pid, arguments in processes.read_command_lines(root) if configuration.is_gunicorn(arguments)
     }
@@ -52,7 +53,7 @@ def read_services(run: t.Callable[[list[str]], str], root: str = "/") -> list[Se
     units = {master: unit_processes.unit_of(master, root) for master in families}
     installed = unit_files.read_installed(root)
     names = sorted({name for name in units.values() if name} | set(installed))
-    known, listens = inspection_units.read_details(names, run)
+    known, listens = inspection_units.read_details(names, runner)
     services = []
     left = {name: unit for name, unit in known.items() if name in installed or unit.main_pid in families}
     for master, workers in families.items():

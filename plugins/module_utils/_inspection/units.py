@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 
 _PROPERTIES = (
@@ -54,14 +55,12 @@ class UnitDetails(t.NamedTuple):
     tasks_max: int | None
 
 
-def read_details(
-    names: list[str], run: t.Callable[[list[str]], str]
-) -> tuple[dict[str, UnitDetails], dict[str, tuple[str, ...]]]:
+def read_details(names: list[str], runner: Runner) -> tuple[dict[str, UnitDetails], dict[str, tuple[str, ...]]]:
     """Return the services of these names, and what the sockets of the same names listen on."""
     if not names:
         return {}, {}
     sockets = [name[: -len("service")] + "socket" for name in names]
-    blocks = systemd_units.show_units([*names, *sockets], _PROPERTIES, run)
+    blocks = systemd_units.show_units([*names, *sockets], _PROPERTIES, runner)
     units = {}
     listens = {}
     for block in blocks:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import glob
 import os
 import re
-from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import ROLES_OWN
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
@@ -47,11 +47,11 @@ def read_supervised(service: str) -> tuple[Unit, Unit]:
     return unit, unit._replace(active=process.is_up, listen=streams)
 
 
-def read_service(name: str, run: Callable[[list[str]], str], manager: str) -> tuple[Unit, Unit]:
+def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
     """The service that is there, and its sockets; raises InvalidValue where the name is another's."""
     if manager == service_manager.SUPERVISOR:
         return read_supervised(name)
-    service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], run).values()
+    service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
     _check_unit(name, ".service", service)
     _check_unit(name, ".socket", sockets)
     _check_drop_ins(name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
@@ -20,6 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import addresses, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation
@@ -32,11 +32,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state
 _DEBIAN_PYTHON = re.compile(r"(python|pypy)3(\.[0-9]+)?\Z")
 
 
-def make_plan(
-    wanted: DeploymentParameters, run: Callable[[list[str]], str], manager: str = service_manager.SYSTEMD
-) -> dict:
+def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = service_manager.SYSTEMD) -> dict:
     """Read the host and say what is there and what is missing; raises InvalidValue where the two can't meet."""
-    service, sockets = names.read_service(wanted.service, run, manager)
+    service, sockets = names.read_service(wanted.service, runner, manager)
     host_directories.check_parent("gunicorn_venv", wanted.venv)
     has_venv = state.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = _check_accounts(wanted)
@@ -55,13 +53,11 @@ def make_plan(
     }
 
 
-def observe(
-    wanted: DeploymentParameters, secrets: str, credentials: str, run: Callable[[list[str]], str]
-) -> Observation:
+def observe(wanted: DeploymentParameters, secrets: str, credentials: str, runner: Runner) -> Observation:
     """Read what the host has and runs of the service; raises NotOurs."""
     secret_files, secrets_hash = service_secrets.secret_files(secrets, credentials, wanted.config_directory)
     files = service_names.paths(wanted.service, wanted.config_directory)
-    found = observation.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, run)
+    found = observation.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, runner)
     return observation.without_secrets(found, secret_files, secrets_hash)
 
 

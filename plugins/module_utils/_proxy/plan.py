@@ -12,7 +12,6 @@ import os
 import socket
 import ssl
 import stat
-from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports as host_ports
@@ -20,6 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import servers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.parameters import ProxyParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
@@ -50,13 +50,13 @@ def _covers(network: str, address: str) -> bool:
 # What is there
 
 
-def make_plan(wanted: ProxyParameters, run: Callable[[list[str]], str], checking: bool) -> dict:
+def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
     """Read the host and say what is missing; raises InvalidValue where the two can't meet.
 
     In check mode files may be missing that an earlier task would have brought.
     """
     check_site_file(wanted.server, wanted.site)
-    unit = units.read_units([wanted.server.unit], run)[wanted.server.unit]
+    unit = units.read_units([wanted.server.unit], runner)[wanted.server.unit]
     _check_unit(wanted.server, unit, [80, 443] if wanted.certificate else [80])
     if wanted.certificate and not (checking and not os.path.exists(wanted.certificate)):
         check_certificate(wanted.certificate, wanted.key)

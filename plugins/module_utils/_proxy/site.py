@@ -15,7 +15,7 @@ import json
 import os
 import re
 import time
-from typing import Callable, Iterator, NamedTuple
+from typing import Iterator, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
@@ -23,10 +23,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
-
-Run = Callable[[list], "tuple[int, str, str]"]  # command; exit code, output, errors
 
 LOCK_TIMEOUT = 600.0
 # Seconds within which a reloaded server has new workers
@@ -90,9 +89,9 @@ class SiteDecision(NamedTuple):
     load: bool
 
 
-def observe(wanted: SiteSpec, run: Run) -> SiteState:
+def observe(wanted: SiteSpec, runner: Runner) -> SiteState:
     """Read what the host has and runs."""
-    unit = units.read_units([wanted.server.unit], lambda command: run(command)[1])[wanted.server.unit]
+    unit = units.read_units([wanted.server.unit], runner)[wanted.server.unit]
     watched = [wanted.file.path, *wanted.links, *wanted.read_by_server]
     return SiteState(
         unit=unit,
@@ -126,16 +125,16 @@ def decide(wanted: SiteSpec, observed: SiteState) -> SiteDecision:
     return SiteDecision(reasons, bool(written), load)
 
 
-def apply(wanted: SiteSpec, run: Run) -> SiteDecision:
+def apply(wanted: SiteSpec, runner: Runner) -> SiteDecision:
     """Do what there is to do; raises SiteError."""
     with _locked(wanted.server):
-        decision = decide(wanted, observe(wanted, run))
+        decision = decide(wanted, observe(wanted, runner))
         if not decision.reasons:
             return decision
         try:
             if os.path.lexists(wanted.journal):
                 _go_back(wanted.journal)
-            SiteChange(wanted, observe(wanted, run), run).carry_out(decision)
+            SiteChange(wanted, observe(wanted, runner), runner).carry_out(decision)
         except OSError as error:
             where = error.filename or wanted.file.path
             raise SiteError(f"{wanted.site}: {where}: {error.strerror}. The next run completes what is left.") from None
@@ -145,10 +144,10 @@ def apply(wanted: SiteSpec, run: Run) -> SiteDecision:
 class SiteChange:
     """One change of one site, and the way back."""
 
-    def __init__(self, wanted: SiteSpec, observed: SiteState, run: Run) -> None:
+    def __init__(self, wanted: SiteSpec, observed: SiteState, runner: Runner) -> None:
         self.wanted = wanted
         self.before = observed
-        self.run = run
+        self.runner = runner
         self.server = wanted.server
         self.began = time.time()
         self.log_size = _size_of(self.server.error_log)
@@ -172,7 +171,7 @@ class SiteChange:
                 text = f"{self.wanted.site}: {title} does not load the configuration"
                 raise SiteError(f"{text}. {self._run_as_before()}.\n{failure}") from None
         if self.wanted.present and not self.before.unit.enabled:
-            self.run(["systemctl", "enable", self.server.unit])
+            self.runner.run(["systemctl", "enable", self.server.unit])
         atomic_journal.commit(self.wanted.journal, links={})
 
     def _write(self) -> None:
@@ -187,7 +186,7 @@ class SiteChange:
 
     def _check(self) -> None:
         """Ask the server whether it takes the configuration; raises Failed with its words."""
-        code, output, errors = self.run(list(self.server.check))
+        code, output, errors = self.runner.run(list(self.server.check))
         if code:
             raise StepFailed(_last_lines(errors or output))
         taken = set(_CONFLICT.findall(errors)) & set(self.wanted.server_names)
@@ -226,22 +225,24 @@ class SiteChange:
         if not self.before.unit.active:
             return "What was there before is there again"
         action = "reload" if self._read_unit().active else "start"
-        if self.run(["systemctl", action, self.server.unit])[0] == 0:
+        if self.runner.run(["systemctl", action, self.server.unit])[0] == 0:
             return "What was there before is loaded again"
         return f"What was there before is there again, but {self.server.title} does not {action}"
 
     def _systemctl(self, action: str, unit: str) -> None:
-        code, output, errors = self.run(["systemctl", action, unit])
+        code, output, errors = self.runner.run(["systemctl", action, unit])
         if code:
             raise StepFailed("\n".join(part for part in (_last_lines(errors or output), self._said()) if part))
 
     def _read_unit(self) -> Unit:
-        return units.read_units([self.server.unit], lambda command: self.run(command)[1])[self.server.unit]
+        return units.read_units([self.server.unit], self.runner)[self.server.unit]
 
     def _said(self) -> str:
         """What the server wrote to its log and to the journal since the change began."""
         since = f"--since=@{self.began:.0f}"
-        journal = self.run(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={self.server.unit}"])
+        journal = self.runner.run(
+            ["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={self.server.unit}"]
+        )
         texts = {self.server.error_log: _new_in(self.server.error_log, self.log_size), self.server.unit: journal[1]}
         return "\n".join(f"{title}:\n{_last_lines(text)}" for title, text in texts.items() if text.strip())
 

@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, Iterable, NamedTuple, Protocol
+from typing import Iterable, NamedTuple, Protocol
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-Run = Callable[[list], "tuple[int, str, str]"]
 
 
 class RemovalError(Exception):
@@ -85,8 +84,8 @@ def aside(paths: Iterable[str]) -> list[str]:
     return [files.beside(path, prefix) for path in paths for prefix in (files.CANDIDATE, files.PREVIOUS)]
 
 
-def command(run: Run, *words: str) -> None:
+def command(runner: Runner, *words: str) -> None:
     """Run a command; raises RemovalError with its own words."""
-    code, output, errors = run(list(words))
+    code, output, errors = runner.run(list(words))
     if code:
         raise RemovalError(" ".join((errors or output).split()) or f"{' '.join(words)} failed")

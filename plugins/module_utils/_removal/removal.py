@@ -29,8 +29,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan impor
     Manager,
     RemovalError,
     RemovalPlan,
-    Run,
 )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, names, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
@@ -109,7 +109,7 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     )
 
 
-def carry_out(plan: RemovalPlan, manager: Manager, run: Run) -> None:
+def carry_out(plan: RemovalPlan, manager: Manager, runner: Runner) -> None:
     """Do it; raises RemovalError. What was killed on the way, the next run completes."""
     manager.stop(plan)
     for path in plan.keep:
@@ -121,9 +121,9 @@ def carry_out(plan: RemovalPlan, manager: Manager, run: Run) -> None:
         raise RemovalError(f"{error.filename} can't be removed: {error.strerror}") from None
     manager.forget(plan)
     if plan.user:
-        removal_plan.command(run, "userdel", plan.user)
+        removal_plan.command(runner, "userdel", plan.user)
     if plan.group and accounts.has_group(plan.group):
-        removal_plan.command(run, "groupdel", plan.group)
+        removal_plan.command(runner, "groupdel", plan.group)
 
 
 def forget_locks(wanted: RemovalRequest) -> None:

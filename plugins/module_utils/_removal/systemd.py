@@ -13,12 +13,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import (
     Found,
     RemovalPlan,
-    Run,
     aside,
     command,
     is_other,
     refusal,
 )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
@@ -32,16 +32,16 @@ class Units:
 
     log_directory = ""  # what has no file is in the journal
 
-    def __init__(self, service: str, run: Run) -> None:
+    def __init__(self, service: str, runner: Runner) -> None:
         self.service = service
-        self.run = run
+        self.runner = runner
         names = (f"{service}.{suffix}" for suffix in ("service", "socket"))
         self.replaced = tuple(os.path.join(systemd_units.UNIT_DIRECTORY, name) for name in names)
 
     def read(self) -> Found:
         """Look what there is; raises InvalidValue where it is not the role's."""
         names = self._names()
-        units = systemd_units.read_units(names, lambda words: self.run(words)[1])
+        units = systemd_units.read_units(names, self.runner)
         self._check_ours(units)
         text = files.read(self.replaced[1])
         binds = addresses.parse_streams(sorted(socket_units.socket_addresses(text)))
@@ -59,17 +59,17 @@ class Units:
     def stop(self, plan: RemovalPlan) -> None:
         """End the service, and let nothing start it again; raises RemovalError."""
         if plan.disable:
-            command(self.run, "systemctl", "--quiet", "disable", *plan.disable)
+            command(self.runner, "systemctl", "--quiet", "disable", *plan.disable)
         # Together, or a request would start the one by the other.
         if plan.stop:
-            command(self.run, "systemctl", "stop", *plan.stop)
+            command(self.runner, "systemctl", "stop", *plan.stop)
 
     def forget(self, plan: RemovalPlan) -> None:
         """Have systemd read its units, of which these are gone; raises RemovalError."""
         folders = (f"{systemd_units.UNIT_DIRECTORY}/", f"{systemd_units.RUNTIME_UNITS}/")
         if plan.stop or plan.disable or any(path.startswith(folders) for path in plan.paths):
-            command(self.run, "systemctl", "daemon-reload")
-            self.run(["systemctl", "reset-failed", *self._names()])
+            command(self.runner, "systemctl", "daemon-reload")
+            self.runner.run(["systemctl", "reset-failed", *self._names()])
 
     def _names(self) -> list[str]:
         """Sockets first: they would start the services again."""

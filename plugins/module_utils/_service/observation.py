@@ -11,13 +11,13 @@ another task on the host.
 from __future__ import annotations
 
 import os
-from typing import Callable, Iterable, NamedTuple
+from typing import Iterable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import FileState, WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
@@ -45,11 +45,11 @@ class Observation(NamedTuple):
 
 
 def read(
-    name: str, files: Iterable[str], binds: Iterable[Address], venv: str, group: str, run: Callable[[list[str]], str]
+    name: str, files: Iterable[str], binds: Iterable[Address], venv: str, group: str, runner: Runner
 ) -> Observation:
-    """Read a service of the host; `run` takes a command and returns what it prints."""
+    """Read a service of the host."""
     names = [f"{name}.service", f"{name}.socket", f"{name}-standin.service"]
-    service, sockets, standin = systemd_units.read_units(names, run).values()
+    service, sockets, standin = systemd_units.read_units(names, runner).values()
     socket_text = atomic_files.read(os.path.join(systemd_units.UNIT_DIRECTORY, f"{name}.socket"))
     return Observation(
         service=service,
@@ -116,8 +116,8 @@ def _with_tuples(told: dict) -> dict:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
 
 
-def observe(wanted: SystemdSpec, run: Run) -> SystemdState:
+def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
     """Read what the host has and runs."""
     files = (file.path for file in wanted.all_files)
-    found = read(wanted.name, files, wanted.binds, wanted.venv, wanted.group, lambda command: run(command)[1])
+    found = read(wanted.name, files, wanted.binds, wanted.venv, wanted.group, runner)
     return compare(wanted, found)

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 # Where an administrator's units stand, and the role's
 UNIT_DIRECTORY = "/etc/systemd/system"
@@ -31,16 +32,14 @@ class Unit(NamedTuple):
     masked: bool = False
 
 
-def read_units(names: list[str], run: Callable[[list[str]], str]) -> dict[str, Unit]:
-    """Ask systemd about units; `run` takes a command and returns what it prints."""
-    return {name: _parse_unit(block) for name, block in zip(names, show_units(names, _SHOW, run))}
+def read_units(names: list[str], runner: Runner) -> dict[str, Unit]:
+    """Ask systemd about units."""
+    return {name: _parse_unit(block) for name, block in zip(names, show_units(names, _SHOW, runner))}
 
 
-def show_units(
-    names: list[str], properties: tuple[str, ...], run: Callable[[list[str]], str]
-) -> list[dict[str, list[str]]]:
+def show_units(names: list[str], properties: tuple[str, ...], runner: Runner) -> list[dict[str, list[str]]]:
     """Ask systemd for properties of units, in the order asked; a value for each time that it prints one."""
-    printed = run(["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", *names])
+    printed = runner.output(["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", *names])
     # a block a unit, parted by an empty line; Listen= stands in a block once per address
     return [_parse_block(block) for block in printed.strip("\n").split("\n\n")]
 

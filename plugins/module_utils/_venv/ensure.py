@@ -9,22 +9,23 @@ from __future__ import annotations
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup as venv_backup
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import Run, VenvSpec, VenvState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
 
-def ensure(wanted: VenvSpec, run: Run, check_mode: bool) -> dict:
+def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
     """Bring the venv to what is wanted; returns what the module returns."""
     interrupted = directories.is_interrupted(wanted.path)
     if not check_mode:
         venv_backup.recover(wanted.path)
     # What a killed pip has left can't be asked before it is put right.
     unknown = interrupted and check_mode
-    before = None if unknown else venv_state.read(wanted, run)
-    rebuild = wanted.rebuild and not unknown and venv_state.is_outlived(wanted, before, run)
+    before = None if unknown else venv_state.read(wanted, runner)
+    rebuild = wanted.rebuild and not unknown and venv_state.is_outlived(wanted, before, runner)
     if rebuild and not wanted.requirements:
         expected = f"what {wanted.path} is to be built from anew, as gunicorn_venv_rebuild says"
         raise InvalidValue("gunicorn_requirements", wanted.requirements, expected)
@@ -35,7 +36,7 @@ def ensure(wanted: VenvSpec, run: Run, check_mode: bool) -> dict:
     if not todo:
         venv_state.check_settings(wanted, state)
     elif not check_mode:
-        state, backup = _change(wanted, None if rebuild else before, run)
+        state, backup = _change(wanted, None if rebuild else before, runner)
     changed = interrupted or (
         todo and (check_mode or state != before or not venv_state.is_only_upgrade(wanted, before))
     )
@@ -54,27 +55,27 @@ def ensure(wanted: VenvSpec, run: Run, check_mode: bool) -> dict:
     }
 
 
-def _change(wanted: VenvSpec, before: VenvState | None, run: Run) -> tuple[VenvState, str]:
+def _change(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> tuple[VenvState, str]:
     """Build, make or change the venv; returns what it has then, and the path of its backup."""
     if wanted.requirements:
-        return _build(wanted, before, run), ""
+        return _build(wanted, before, runner), ""
     if before is None:
-        return _make_in_place(wanted, run), ""
-    return _change_in_place(wanted, before, run)
+        return _make_in_place(wanted, runner), ""
+    return _change_in_place(wanted, before, runner)
 
 
-def _build(wanted: VenvSpec, before: VenvState | None, run: Run) -> VenvState:
+def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvState:
     """Build a new venv beside the old one, which stays as it is and where it is."""
     _refuse_mount(wanted)
     # An existing venv keeps its Python, and what it has where that satisfies what is wanted.
     python = before.interpreter if before and not wanted.rebuild else wanted.python
     directory = directories.begin(wanted.path)
     try:
-        install.make(wanted, python, directory, run)
+        install.make(wanted, python, directory, runner)
         state = install.install(
             wanted,
-            venv_state.ask_probe(wanted, directory, run),
-            run,
+            venv_state.ask_probe(wanted, directory, runner),
+            runner,
             {} if before is None else install.kept_versions(wanted, before),
         )
         venv_state.check_settings(wanted, state)
@@ -92,13 +93,13 @@ def _build(wanted: VenvSpec, before: VenvState | None, run: Run) -> VenvState:
     return state
 
 
-def _make_in_place(wanted: VenvSpec, run: Run) -> VenvState:
+def _make_in_place(wanted: VenvSpec, runner: Runner) -> VenvState:
     """Make the first venv where it shall be: without requirements, what comes into it later is the user's own."""
     existed = os.path.lexists(wanted.path)
     directory = directories.begin_in_place(wanted.path)
     try:
-        install.make(wanted, wanted.python, directory, run)
-        state = install.install(wanted, venv_state.ask_probe(wanted, directory, run), run, {})
+        install.make(wanted, wanted.python, directory, runner)
+        state = install.install(wanted, venv_state.ask_probe(wanted, directory, runner), runner, {})
         venv_state.check_settings(wanted, state)
     except BaseException:
         directories.abandon(directory, existed)
@@ -107,13 +108,13 @@ def _make_in_place(wanted: VenvSpec, run: Run) -> VenvState:
     return state
 
 
-def _change_in_place(wanted: VenvSpec, before: VenvState, run: Run) -> tuple[VenvState, str]:
+def _change_in_place(wanted: VenvSpec, before: VenvState, runner: Runner) -> tuple[VenvState, str]:
     """Let pip change the user's own venv, with a way back."""
     _refuse_mount(wanted)
     had_backup = venv_backup.backup_of(wanted.path)
     backup = venv_backup.back_up(wanted.path)
     try:
-        state = install.install(wanted, before, run, {})
+        state = install.install(wanted, before, runner, {})
         venv_state.check_settings(wanted, state)
     except BaseException:
         venv_backup.restore(wanted.path, backup)

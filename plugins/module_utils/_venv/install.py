@@ -12,13 +12,13 @@ import shutil
 import tempfile
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import probe
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import (
     STAMP,
-    Run,
     VenvError,
     VenvSpec,
     VenvState,
@@ -27,32 +27,32 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def make(wanted: VenvSpec, python: str, directory: str, run: Run) -> None:
+def make(wanted: VenvSpec, python: str, directory: str, runner: Runner) -> None:
     """Make a virtual environment without anything in it yet: install brings pip, whose errors venv would swallow."""
     command = [python, "-m", "venv", directory, "--without-pip"]
     if os.path.isfile(os.path.join(wanted.path, "pyvenv.cfg")):
         sees_system = venv_state.read_configuration(wanted.path).get("include-system-site-packages") == "true"
         command += ["--system-site-packages"] if sees_system else []
-    _run(run, command, f"gunicorn_venv: {wanted.path} could not be made")
+    _run(runner, command, f"gunicorn_venv: {wanted.path} could not be made")
 
 
-def install(wanted: VenvSpec, state: VenvState, run: Run, kept: dict[str, str]) -> VenvState:
+def install(wanted: VenvSpec, state: VenvState, runner: Runner, kept: dict[str, str]) -> VenvState:
     """Install Gunicorn and the requirements where `state` was read, and read it again.
 
     Where it can be, what is `kept` has the same version afterwards.
     """
-    pip = _installer(wanted, state, run)
+    pip = _installer(wanted, state, runner)
     if state.gunicorn_version and not state.gunicorn_is_whole:
         # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
-        _pip(wanted, [*pip, "--force-reinstall", "--no-deps"], [_repair_requirement(wanted, state)], {}, run)
+        _pip(wanted, [*pip, "--force-reinstall", "--no-deps"], [_repair_requirement(wanted, state)], {}, runner)
     pip += ["--upgrade"] if wanted.upgrade else []
     for lines in _resolutions(wanted):
-        _pip(wanted, pip, lines, kept, run)
+        _pip(wanted, pip, lines, kept, runner)
     directories.write(os.path.join(state.directory, STAMP), venv_state.requirements_stamp(wanted))
-    return venv_state.ask_probe(wanted, state.directory, run)
+    return venv_state.ask_probe(wanted, state.directory, runner)
 
 
-def _installer(wanted: VenvSpec, state: VenvState, run: Run) -> list[str]:
+def _installer(wanted: VenvSpec, state: VenvState, runner: Runner) -> list[str]:
     """The command that installs into a venv, which gets pip for it unless uv is wanted."""
     python = venv_state.python_of(state.directory)
     if wanted.installer == "uv":
@@ -60,7 +60,7 @@ def _installer(wanted: VenvSpec, state: VenvState, run: Run) -> list[str]:
         return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
     if not state.has_pip:
         failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
-        _run(run, [python, "-m", "ensurepip", "--default-pip"], failure)
+        _run(runner, [python, "-m", "ensurepip", "--default-pip"], failure)
     return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
 
 
@@ -72,17 +72,17 @@ def find_uv() -> str:
     return found
 
 
-def _pip(wanted: VenvSpec, command: list, lines: list[str], kept: dict[str, str], run: Run) -> None:
+def _pip(wanted: VenvSpec, command: list, lines: list[str], kept: dict[str, str], runner: Runner) -> None:
     with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
         requirements, constraints = (os.path.join(folder, name) for name in ("requirements.txt", "constraints.txt"))
         _write_lines(requirements, lines)
         _write_lines(constraints, [f"{name}=={version}" for name, version in kept.items()])
         command = [*command, "--requirement", requirements]
         # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
-        if kept and not _has_hashes(lines) and not run([*command, "--constraint", constraints], "")[0]:
+        if kept and not _has_hashes(lines) and not runner.run([*command, "--constraint", constraints], data="")[0]:
             return
         failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
-        _run(run, command, f"{failure}, which is as it was before")
+        _run(runner, command, f"{failure}, which is as it was before")
 
 
 def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:
@@ -120,7 +120,7 @@ def _write_lines(path: str, lines: list[str]) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def _run(run: Run, command: list, failure: str) -> None:
-    code, output, errors = run(command, "")
+def _run(runner: Runner, command: list, failure: str) -> None:
+    code, output, errors = runner.run(command, data="")
     if code:
         raise VenvError(f"{failure}: {venv_state.reason_in(output, errors)}")

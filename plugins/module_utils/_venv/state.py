@@ -12,9 +12,10 @@ import json
 import os
 import re
 import shutil
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import probe, requirements
 
@@ -24,8 +25,6 @@ _MINOR = re.compile(r"[0-9]+\.[0-9]+")
 _WHICH_INTERPRETER = (
     "import os, sys; print(os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable), end='')"
 )
-
-Run = Callable[[list, str], "tuple[int, str, str]"]  # command and standard input; exit code, output, errors
 
 
 class VenvError(Exception):
@@ -135,31 +134,33 @@ def read_configuration(path: str) -> dict[str, str]:
     return {"version": values.get("version_info", ""), **values}
 
 
-def is_outlived(wanted: VenvSpec, state: VenvState | None, run: Run) -> bool:
+def is_outlived(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> bool:
     """Whether there is a venv that its Python has left behind, or that was made by another one than is wanted."""
     if state is None:
         return _is_anything(wanted.path)
-    code, output, errors = run([wanted.python, "-I", "-c", _WHICH_INTERPRETER], "")
+    code, output, errors = runner.run([wanted.python, "-I", "-c", _WHICH_INTERPRETER], data="")
     if code:
         raise VenvError(f"gunicorn_python: {wanted.python} does not run: {reason_in(output, errors)}")
     return state.interpreter != output.strip()
 
 
-def read(wanted: VenvSpec, run: Run) -> VenvState | None:
+def read(wanted: VenvSpec, runner: Runner) -> VenvState | None:
     """What the venv has, or None where there is none that works; see is_venv for the errors."""
     if not is_venv(wanted.path, wanted.rebuild):
         return None
-    state = ask_probe(wanted, os.path.realpath(wanted.path), run)
+    state = ask_probe(wanted, os.path.realpath(wanted.path), runner)
     return state if is_venv(wanted.path, wanted.rebuild, state.python_version) else None
 
 
-def ask_probe(wanted: VenvSpec, directory: str, run: Run) -> VenvState:
+def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
     request = {
         "requirements": [requirements.gunicorn_requirement(wanted.version), *wanted.requirements],
         "settings": wanted.settings,
         "worker_class": wanted.worker_class,
     }
-    code, output, errors = run([python_of(directory), "-I", "-c", inspect.getsource(probe)], json.dumps(request))
+    code, output, errors = runner.run(
+        [python_of(directory), "-I", "-c", inspect.getsource(probe)], data=json.dumps(request)
+    )
     if code:
         raise VenvError(f"gunicorn_venv: {wanted.path} can't be read: {reason_in(output, errors)}")
     return VenvState(directory=directory, **json.loads(output))

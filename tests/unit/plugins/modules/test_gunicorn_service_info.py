@@ -15,6 +15,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import inspection
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.modules import gunicorn_service_info
 
 FIXTURES = Path(__file__).parents[3] / "fixtures"
@@ -91,7 +92,7 @@ def test_services_are_documented(tmp_path: Path) -> None:
     line = '127.0.0.1 - - [22/Nov/2099:11:01:46 +0000] "GET / HTTP/1.1" 200 123 "-" "curl/7.88.1" 1322\n'
     (tmp_path / "var/log/shop/plain-access.log").write_text(line, encoding="utf-8")
     shown = (FIXTURES / "services/systemctl-show.txt").read_text(encoding="utf-8")
-    services = inspection.read_all(None, 0.1, lambda command: shown, str(tmp_path))["services"]
+    services = inspection.read_all(None, 0.1, Runner(lambda command: (0, shown, "")), str(tmp_path))["services"]
     assert [bool(service["requests"]) for service in services] == [False, False, True]
     for service in services:
         compare(service["name"], service, {**RETURN["services"], "type": "dict"})

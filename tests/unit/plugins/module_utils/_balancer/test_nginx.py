@@ -15,6 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import ba
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import nginx as balancer_nginx
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import BalancerError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.nginx import Nginx
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 TEXT = """\
@@ -131,7 +132,7 @@ def test_what_nginx_does_not_take_is_put_back(tmp_path: Path, failing: str) -> N
     file.write_text(TEXT)
     file.chmod(0o640)
     proc(tmp_path, {100: "nginx: master process /usr/sbin/nginx", 101: "nginx: worker process"})
-    nginx = Nginx(str(file), Commands(failing), str(tmp_path))
+    nginx = Nginx(str(file), Runner(Commands(failing)), str(tmp_path))
     with pytest.raises(BalancerError, match=r"nginx: \[emerg\] no.*is as it was"):
         nginx.set_state(nginx.servers()[:1], DRAINED)
     assert (file.read_text(), file.stat().st_mode & 0o777) == (TEXT, 0o640)
@@ -141,7 +142,7 @@ def test_servers_of_other_kinds_do_not_hide_the_rest(tmp_path: Path) -> None:
     """A unix socket has no address here; a backup is in use, but known for one."""
     file = tmp_path / "shop.conf"
     file.write_text(TEXT.replace("10.0.0.2:8000", "unix:/run/shop.sock"))
-    first, unix, down, backup, _blog = Nginx(str(file), Commands("none"), str(tmp_path)).servers()
+    first, unix, down, backup, _blog = Nginx(str(file), Runner(Commands("none")), str(tmp_path)).servers()
     assert first.address == balancer_nginx.addresses("10.0.0.1:8000")[0]
     assert (unix.name, unix.address) == ("unix:/run/shop.sock", None)
     assert [(server.serving, server.backup) for server in (first, down, backup)] == [
@@ -155,7 +156,7 @@ def test_an_nginx_that_does_not_run_is_told(tmp_path: Path) -> None:
     """Before the file is written."""
     file = tmp_path / "shop.conf"
     file.write_text(TEXT)
-    nginx = Nginx(str(file), Commands("none"), str(tmp_path))
+    nginx = Nginx(str(file), Runner(Commands("none")), str(tmp_path))
     with pytest.raises(BalancerError, match="nginx does not run"):
         nginx.set_state(nginx.servers()[:1], DRAINED)
     assert file.read_text() == TEXT
@@ -164,4 +165,4 @@ def test_an_nginx_that_does_not_run_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     """By the option's name."""
     with pytest.raises(InvalidValue, match="config_file: "):
-        Nginx(str(tmp_path / "none"), Commands("none"), str(tmp_path)).servers()
+        Nginx(str(tmp_path / "none"), Runner(Commands("none")), str(tmp_path)).servers()

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import inspection
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import memory as inspection_memory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import requests as inspection_requests
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.inspection import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[4] / "fixtures"
@@ -29,8 +29,11 @@ JOURNAL = json.dumps(
 )
 
 
-def run(command: list[str]) -> str:
-    return SHOWN if command[0] == "systemctl" else JOURNAL
+def run(command: list[str]) -> tuple[int, str, str]:
+    return 0, SHOWN if command[0] == "systemctl" else JOURNAL, ""
+
+
+RUNNER = Runner(run)
 
 
 def make_host(folder: Path) -> Path:
@@ -56,8 +59,8 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
-def services_of(root: Path, name: str | None = None, run: Run = run) -> dict[str, dict[str, t.Any]]:
-    result = inspection.read_all(name, 0.5, run, str(root))
+def services_of(root: Path, name: str | None = None, runner: Runner = RUNNER) -> dict[str, dict[str, t.Any]]:
+    result = inspection.read_all(name, 0.5, runner, str(root))
     json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
     return {service["name"]: service for service in result["services"]}
 
@@ -144,7 +147,7 @@ class TestServices:
         """It has no cgroup that could say so."""
         shown = SHOWN.replace("CPUQuotaPerSecUSec=infinity", "CPUQuotaPerSecUSec=1s 500ms", 1)
         shown = shown.replace("MemoryHigh=infinity", "MemoryHigh=104857600", 1)
-        limits = services_of(root, run=lambda command: shown)["idle"]["limits"]
+        limits = services_of(root, runner=Runner(lambda command: (0, shown, "")))["idle"]["limits"]
         assert (limits["cpus"], limits["cpus_limited_by"], limits["cpus_source"]) == (1.5, "quota", "idle.service")
         assert (limits["memory"], limits["memory_limited_by"]) == (100 << 20, "cgroup")
 
@@ -238,11 +241,11 @@ def test_nothing_of_a_service_stops_it(arguments: list[bytes], logs: bytes, show
             (root / f"proc/{pid}/{name}").write_bytes(files)
         text = shown.decode("utf-8", "replace")
         for printed in (SHOWN, SHOWN.replace("shop", text), text):
-            services_of(root, run=lambda command, printed=printed: printed)
+            services_of(root, runner=Runner(lambda command, printed=printed: (0, printed, "")))
 
 
 def test_this_machine() -> None:
     """No user that may run tests gets an error, whatever runs here."""
-    result = inspection.read_all(None, 0.1, lambda command: "")
+    result = inspection.read_all(None, 0.1, Runner(lambda command: (0, "", "")))
     assert result["host"]["name"] == os.uname().nodename
     json.dumps(result, allow_nan=False)

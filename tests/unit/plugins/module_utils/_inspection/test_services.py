@@ -15,14 +15,19 @@ from hypothesis import strategies as st
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services as inspection_services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import unit_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 
 SERVICES = Path(__file__).parents[4] / "fixtures" / "services"
 SHOWN = (SERVICES / "systemctl-show.txt").read_text(encoding="utf-8")
 
 
-def shown(_command: list[str]) -> str:
-    return SHOWN
+def printing(text: str) -> Runner:
+    """A systemctl that prints this, whatever it is asked."""
+    return Runner(lambda _command: (0, text, ""))
+
+
+CAPTURED = printing(SHOWN)
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ class TestCapturedServices:
         """Running and stopped ones, each with its unit, master and workers."""
         found = {
             service.name: (service.unit and service.unit.state, service.master, service.workers)
-            for service in inspection_services.read_services(shown, str(SERVICES))
+            for service in inspection_services.read_services(CAPTURED, str(SERVICES))
         }
         assert found == {
             "idle": ("inactive", None, ()),
@@ -48,7 +53,9 @@ class TestCapturedServices:
     def test_systemd_is_asked_once(self) -> None:
         """About all units and their sockets together."""
         commands = []
-        inspection_services.read_services(lambda command: commands.append(command) or shown(command), str(SERVICES))
+        inspection_services.read_services(
+            Runner(lambda command: commands.append(command) or (0, SHOWN, "")), str(SERVICES)
+        )
         ((*_options, one, two, three, four, five, six),) = commands
         assert [one, two, three] == ["idle.service", "jrn.service", "plain.service"]
         assert [four, five, six] == ["idle.socket", "jrn.socket", "plain.socket"]
@@ -56,7 +63,9 @@ class TestCapturedServices:
     def test_a_unit_as_systemd_says(self) -> None:
         """What is not set is not known, and no zero."""
         (jrn,) = (
-            service.unit for service in inspection_services.read_services(shown, str(SERVICES)) if service.name == "jrn"
+            service.unit
+            for service in inspection_services.read_services(CAPTURED, str(SERVICES))
+            if service.name == "jrn"
         )
         assert jrn == UnitDetails(
             name="jrn.service",
@@ -84,7 +93,7 @@ class TestCapturedServices:
 
     def test_a_host_without_systemd(self, root: Path) -> None:
         """The masters are there all the same."""
-        services = inspection_services.read_services(lambda command: "", str(root))
+        services = inspection_services.read_services(printing(""), str(root))
         assert [(service.name, service.unit, service.master) for service in services] == [
             ("pid 833", None, 833),
             ("pid 993", None, 993),
@@ -96,7 +105,7 @@ class TestCapturedServices:
     def test_a_master_of_a_supervisor_has_its_programs_name(self, root: Path, program: str, name: str) -> None:
         """It becomes a part of a path, and the process itself can write it."""
         (root / "proc/833/environ").write_bytes(f"A=1\0SUPERVISOR_PROCESS_NAME={program}\0".encode())
-        services = inspection_services.read_services(lambda command: "", str(root))
+        services = inspection_services.read_services(printing(""), str(root))
         assert {service.name: service.master for service in services} == {name: 833, "pid 993": 993}
 
     def test_a_master_of_a_supervisor_is_not_the_supervisors_unit(self, root: Path) -> None:
@@ -104,9 +113,7 @@ class TestCapturedServices:
         (root / "etc/systemd/system/jrn.service").write_text(
             "[Service]\nExecStart=/usr/bin/supervisord\n", encoding="utf-8"
         )
-        services = inspection_services.read_services(
-            lambda command: SHOWN.replace("MainPID=993", "MainPID=5"), str(root)
-        )
+        services = inspection_services.read_services(printing(SHOWN.replace("MainPID=993", "MainPID=5")), str(root))
         assert [service.name for service in services] == ["idle", "pid 993", "plain"]
 
     def test_a_title_is_a_master_too(self, root: Path) -> None:
@@ -114,7 +121,7 @@ class TestCapturedServices:
         for pid, role in ((833, "master"), (835, "worker"), (836, "worker")):
             (root / f"proc/{pid}/cmdline").write_bytes(f"gunicorn: {role} [shop.wsgi]\0\0\0".encode())
         (plain,) = (
-            service for service in inspection_services.read_services(shown, str(root)) if service.name == "plain"
+            service for service in inspection_services.read_services(CAPTURED, str(root)) if service.name == "plain"
         )
         assert (plain.master, plain.workers) == (833, (835, 836))
         assert plain.exec_start[1] == "--workers=2"
@@ -125,16 +132,14 @@ class TestCapturedServices:
         for pid in (835, 836):
             stat = root / f"proc/{pid}/stat"
             stat.write_text(stat.read_text(encoding="utf-8").replace("S 833 ", "S 1 "), encoding="utf-8")
-        found = {service.name: service.master for service in inspection_services.read_services(shown, str(root))}
+        found = {service.name: service.master for service in inspection_services.read_services(CAPTURED, str(root))}
         assert found == {"idle": None, "jrn": 993, "plain": None}
 
     def test_a_master_that_a_shell_started(self, root: Path) -> None:
         """The main process is the shell then, and the unit's file names Gunicorn."""
         stat = root / "proc/833/stat"
         stat.write_text(stat.read_text(encoding="utf-8").replace("S 1 ", "S 820 "), encoding="utf-8")
-        services = inspection_services.read_services(
-            lambda command: SHOWN.replace("MainPID=833", "MainPID=820"), str(root)
-        )
+        services = inspection_services.read_services(printing(SHOWN.replace("MainPID=833", "MainPID=820")), str(root))
         assert [(service.name, service.master) for service in services][-1] == ("plain", 833)
 
 
@@ -204,4 +209,4 @@ class TestInstalled:
 @given(st.text() | st.text("Id=\n.service LoadState=loaded"))
 def test_no_answer_of_systemd_stops_it(printed: str) -> None:
     """Whatever is printed, such as by a systemctl that is none."""
-    inspection_services.read_services(lambda command: printed, str(SERVICES))
+    inspection_services.read_services(printing(printed), str(SERVICES))

@@ -21,6 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import addres
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters as plan_parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
@@ -487,7 +488,7 @@ class Host:
             "data_directory": f"{self.root}/var/shop",
             "log_file": f"{self.root}/log/shop/gunicorn.log",
         }
-        return plan_plan.make_plan(check(**{**directories, **changes}), lambda command: "")
+        return plan_plan.make_plan(check(**{**directories, **changes}), Runner(lambda command: (0, "", "")))
 
 
 class TestSupervised:
@@ -502,7 +503,7 @@ class TestSupervised:
     def plan(self, host: Host) -> dict:
         """The plan without anybody to ask for units."""
 
-        def run(command: list[str]) -> str:
+        def run(command: list[str]) -> tuple[int, str, str]:
             raise AssertionError(f"{command}: there is no systemctl")
 
         wanted = check(
@@ -510,7 +511,7 @@ class TestSupervised:
             data_directory=f"{host.root}/var/shop",
             log_file=f"{host.root}/log/shop/gunicorn.log",
         )
-        return plan_plan.make_plan(wanted, run, manager.SUPERVISOR)
+        return plan_plan.make_plan(wanted, Runner(run), manager.SUPERVISOR)
 
     def test_a_host_that_has_nothing(self, host: Host, tmp_path: Path) -> None:
         """It gets supervisor, and a directory that nobody else reads for what supervisor logs."""
@@ -652,19 +653,18 @@ class TestMakePlan:
         ).read_text().split("\n\n")
         known = {name: block for block in blocks for name in [block.split("Id=")[1].splitlines()[0]]}
 
-        def run(command: list[str]) -> str:
-            return "\n\n".join(known.get(name, known["nosuch.service"]).strip("\n") for name in command[4:]) + "\n"
+        def run(command: list[str], directory: str = "/etc/systemd") -> tuple[int, str, str]:
+            shown = (known.get(name, known["nosuch.service"]).strip("\n") for name in command[4:])
+            return 0, ("\n\n".join(shown) + "\n").replace("/etc/systemd", directory), ""
 
         for name in ("ssh", "syslog"):
             with pytest.raises(
                 InvalidValue, match=f"gunicorn_service_name: '{name}'.*/lib/systemd/system/{name}"
             ) as caught:
-                plan_plan.make_plan(check(service_name=name), run)
+                plan_plan.make_plan(check(service_name=name), Runner(run))
             assert "no other unit" in str(caught.value)
         with pytest.raises(InvalidValue, match="gunicorn_service_name: 'hang'"):
-            plan_plan.make_plan(
-                check(service_name="hang"), lambda command: run(command).replace("/etc/systemd", "/run/systemd")
-            )
+            plan_plan.make_plan(check(service_name="hang"), Runner(run, directory="/run/systemd"))
 
 
 class TestAccounts:

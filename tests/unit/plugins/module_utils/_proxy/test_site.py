@@ -23,6 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.site import 
     SiteSpec,
     SiteState,
 )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
 RUNS = Unit(True, True, False, True, 100, False, "/lib/systemd/system/nginx.service", ())
@@ -156,9 +157,10 @@ class Server:
 
 def apply(wanted: SiteSpec, server: Server) -> None:
     """What the module does, without the host's lock."""
-    before = proxy_site.observe(wanted, server)
+    runner = Runner(server)
+    before = proxy_site.observe(wanted, runner)
     try:
-        SiteChange(wanted, before, server).carry_out(proxy_site.decide(wanted, before))
+        SiteChange(wanted, before, runner).carry_out(proxy_site.decide(wanted, before))
     finally:
         server.end()
 
@@ -186,7 +188,7 @@ def test_a_name_that_another_site_has_is_refused(wanted: SiteSpec) -> None:
         apply(taken, Server(f"echo '{said}' >&2"))
     elsewhere = said.replace("shop.", "blog.")
     with child() as _process:
-        loads = Server(f"echo '{elsewhere}' >&2; true")
+        loads = Runner(Server(f"echo '{elsewhere}' >&2; true"))
         SiteChange(taken, proxy_site.observe(taken, loads), loads)._check()
 
 

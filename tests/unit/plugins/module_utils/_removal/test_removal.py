@@ -15,6 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import rem
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor import Program
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import Units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs as supervisor_programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
@@ -68,7 +69,7 @@ def parameters(root: Path, **changes: object) -> dict:
 def plan(root: Path, **changes: object) -> RemovalPlan:
     """What there is to do on a host whose systemd knows nothing of the project."""
     wanted = removal.check_parameters(parameters(root, **changes))
-    units = Units("shop", lambda command: (0, "\n".join(NO_UNIT for _name in command[4:]), ""))
+    units = Units("shop", Runner(lambda command: (0, "\n".join(NO_UNIT for _name in command[4:]), "")))
     return removal.make_plan(wanted, units)
 
 

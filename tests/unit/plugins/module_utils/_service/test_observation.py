@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.pyweb.gunicorn.plugins.action import gunicorn_service as action
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import FileState, WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import arguments, observation, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.observation import Observation
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
@@ -170,7 +171,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
             binds,
             str(tmp_path / "venv"),
             "no-such-group",
-            lambda _c: "\n".join(blocks),
+            Runner(lambda _command: (0, "\n".join(blocks), "")),
         )
     status = tmp_path.stat()
     assert found == Observation(

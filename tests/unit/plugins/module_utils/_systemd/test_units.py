@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
@@ -18,7 +19,9 @@ SUITES = ["bookworm", "trixie"]
 class TestReadUnits:
     def test_a_masked_unit_is_known(self) -> None:
         """Its FragmentPath says nothing of it."""
-        (unit,) = systemd_units.read_units(["a.service"], lambda command: "Id=a.service\nLoadState=masked\n").values()
+        (unit,) = systemd_units.read_units(
+            ["a.service"], Runner(lambda command: (0, "Id=a.service\nLoadState=masked\n", ""))
+        ).values()
         assert (unit.exists, unit.masked) == (True, True)
 
     @pytest.mark.parametrize("suite", SUITES)
@@ -26,12 +29,12 @@ class TestReadUnits:
         """Captured from hosts of either release: what runs, what does not exist, and what is the host's own."""
         asked = []
 
-        def run(command: list[str]) -> str:
+        def run(command: list[str]) -> tuple[int, str, str]:
             asked.append(command)
-            return (FIXTURES / f"{suite}.txt").read_text()
+            return 0, (FIXTURES / f"{suite}.txt").read_text(), ""
 
         names = ["shop.service", "shop.socket", "nosuch.service", "ssh.service"]
-        units = systemd_units.read_units(names, run)
+        units = systemd_units.read_units(names, Runner(run))
         ours = Unit(
             True, True, False, True, 0, False, "/etc/systemd/system/shop.socket", ("127.0.0.1:8000", "[::1]:8000")
         )
@@ -50,7 +53,9 @@ class TestReadUnits:
         """Captured, too: failed and changed on disk, between two attempts, unix and dual-stack, a socket of the host."""
         names = ["hang.service", "exit1.service", "web.socket", "syslog.service", "syslog.socket"]
         text = (FIXTURES / f"{suite}-states.txt").read_text()
-        hang, crashing, web, syslog, syslog_socket = systemd_units.read_units(names, lambda _command: text).values()
+        hang, crashing, web, syslog, syslog_socket = systemd_units.read_units(
+            names, Runner(lambda _command: (0, text, ""))
+        ).values()
         assert (hang.exists, hang.active, hang.starting, hang.stale) == (True, False, False, True)
         assert (crashing.exists, crashing.active, crashing.starting) == (True, False, True)
         assert (web.active, web.enabled, web.listen) == (True, False, ("/run/web.sock", "[::]:8200"))
@@ -73,5 +78,7 @@ class TestReadUnits:
     )
     def test_each_word_of_systemd(self, line: str, field: str, value: object) -> None:
         """A unit counts as enabled only if it starts at boot, and as active also while it reloads."""
-        (unit,) = systemd_units.read_units(["a.service"], lambda _command: f"{line}\nId=a.service\n").values()
+        (unit,) = systemd_units.read_units(
+            ["a.service"], Runner(lambda _command: (0, f"{line}\nId=a.service\n", ""))
+        ).values()
         assert getattr(unit, field) == value

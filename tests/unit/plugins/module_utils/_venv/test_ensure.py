@@ -19,6 +19,7 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories as atomic_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import links
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup, ensure, install
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
@@ -60,7 +61,7 @@ class Host:
     def ensure(self, wanted: VenvSpec, check_mode: bool = False) -> dict:
         """Bring a venv to what is wanted; the commands are those of this one run."""
         self.commands = []
-        return ensure.ensure(wanted, self.run, check_mode)
+        return ensure.ensure(wanted, Runner(self.run), check_mode)
 
     @property
     def pip_runs(self) -> list[list[str]]:
@@ -594,7 +595,7 @@ class TestKilled:
         (tmp_path / "killer/sitecustomize.py").write_text(KILLER)
 
         def run(command: list, data: str) -> tuple[int, str, str]:
-            result = host.run(command, data)
+            result = host.run(command, data=data)
             if result[0] == -signal.SIGKILL:
                 os._exit(9)
             return result
@@ -606,7 +607,7 @@ class TestKilled:
                     PYTHONPATH=str(tmp_path / "killer"), KILL_BEFORE_STEP=str(step), KILL_BELOW=wanted.path
                 )
                 try:
-                    ensure.ensure(wanted, run, check_mode=False)
+                    ensure.ensure(wanted, Runner(run), check_mode=False)
                     os._exit(0)
                 finally:
                     os._exit(1)
