@@ -13,7 +13,7 @@ import typing as t
 _PERCENTAGE = re.compile(r"(100|[1-9][0-9]?)%")
 _NUMBER = re.compile(r"[1-9][0-9]*")
 _FILES = ("rolling_update_before", "rolling_update_after", "rolling_update_take_out", "rolling_update_put_back")
-_SECONDS = ("rolling_update_drain_timeout", "rolling_update_health_timeout")
+_SECONDS = ("rolling_update_drain_timeout", "rolling_update_health['timeout']")
 
 
 def problems(given: t.Mapping[str, t.Any]) -> list[str]:

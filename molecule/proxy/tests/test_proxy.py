@@ -323,7 +323,7 @@ def test_a_change_loses_no_request():
         folder = variables["proxy_static_directory"]
         server.host.run_expect([0], "mkdir -p %s && echo new > %s/new.txt", folder, folder)
     # Each the way that the other had
-    turned = {"proxy_gunicorn_bind": "{{ ['unix:/run/gallery.sock'] if proxy_server == 'apache' else [] }}"}
+    turned = {"proxy_gunicorn": {"bind": "{{ ['unix:/run/gallery.sock'] if proxy_server == 'apache' else [] }}"}}
     assert bring(variables | turned) == BOTH
     running = [server.main_pid() for server in SERVERS.values()]
     loads = {name: Load(server.host, "proxy", targets(name), "--rate=40") for name, server in SERVERS.items()}

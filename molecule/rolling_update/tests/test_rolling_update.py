@@ -188,7 +188,7 @@ def test_update_ends_after_a_batch_that_lost_too_many(with_lines):
 
     The next batch does not begin. One that can't be reached from the beginning is allowed for.
     """
-    breaks = "fleet-2 fleet_breaks=true rolling_update_health_timeout=2"
+    breaks = "fleet-2 fleet_breaks=true rolling_update_health=\"{'timeout':2}\""
     over = with_lines(breaks, "fleet-3 fleet_vanishes=true", f"fleet-6 {GONE}")
     run = Run("three", over, rolling_update_serial=[1, 3], rolling_update_max_fail_percentage=49)
     assert run.code != 0

@@ -84,7 +84,7 @@ def check_parameters(given: dict, ipv6: bool) -> ProxyParameters:
         max_body_size=checks.parse_size("proxy_max_body_size", given["max_body_size"], zero_allowed=True),
         certificate=_check_optional_path("proxy_tls_certificate", given["tls_certificate"]),
         key=_check_optional_path("proxy_tls_key", given["tls_key"]),
-        user=checks.check_name("proxy_gunicorn_user", given["user"]),
+        user=checks.check_name("proxy_gunicorn['user']", given["user"]),
         directories={
             f"proxy_{kind}_directory": path
             for kind in ("static", "media")
@@ -139,10 +139,10 @@ def _check_settings(settings: dict) -> None:
     for name in ("certfile", "proxy_protocol"):
         if settings.get(name) not in (None, "", False, "off"):
             expected = "no such setting, as the web server speaks plain HTTP to Gunicorn"
-            raise InvalidValue(f"proxy_gunicorn_settings['{name}']", settings[name], expected)
+            raise InvalidValue(f"proxy_gunicorn['settings']['{name}']", settings[name], expected)
     if settings.get("protocol", "http") != "http":
         raise InvalidValue(
-            "proxy_gunicorn_settings['protocol']", settings["protocol"], "http, which the web server speaks"
+            "proxy_gunicorn['settings']['protocol']", settings["protocol"], "http, which the web server speaks"
         )
 
 
@@ -155,7 +155,8 @@ def choose_upstreams(values: list, port: str, ipv6: bool) -> list[Address]:
         # Who owns a socket is the role gunicorn's to say; whether the web server may open it is asked of the file.
         binds = addresses.parse_binds(values, "root", "root") if values else _default_binds(port, ipv6)
     except InvalidValue as error:
-        raise InvalidValue(f"proxy_{error.variable}", error.value, error.expected) from None
+        key = error.variable.partition("_")[2]
+        raise InvalidValue(f"proxy_gunicorn['{key}']", error.value, error.expected) from None
     sockets = [bind for bind in binds if bind.path is not None]
     if sockets:
         return sockets[:1]
@@ -189,7 +190,7 @@ def upstream_keepalive(worker_class: str, settings: dict) -> int:
 
     The web server has to be the first to close it, or its next request would meet Gunicorn's closing.
     """
-    worker_classes.check_worker_class("proxy_gunicorn_worker_class", worker_class)
+    worker_classes.check_worker_class("proxy_gunicorn['worker_class']", worker_class)
     if worker_classes.is_sync(worker_class):
         return 0
     return max(_whole(settings, "keepalive", _KEEPALIVE) - 1, 0)
@@ -200,5 +201,5 @@ def _whole(settings: dict, name: str, default: int) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidValue(f"proxy_gunicorn_settings['{name}']", value, "a whole number of seconds")
+        raise InvalidValue(f"proxy_gunicorn['settings']['{name}']", value, "a whole number of seconds")
     return value

@@ -25,12 +25,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
-_BIND = f"proxy_{addresses.VARIABLE}"
+_BIND = "proxy_gunicorn['bind']"
 
 
 def check_trust(peers: list[str], trusted: object) -> None:
     """Raise InvalidValue unless Gunicorn trusts the web server's addresses, and does not trust everybody."""
-    variable = "proxy_gunicorn_settings['forwarded_allow_ips']"
+    variable = "proxy_gunicorn['settings']['forwarded_allow_ips']"
     listed = [item.strip() for item in str(trusted).split(",")]
     named = ",".join(peers)
     if "*" in listed:

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
-# Directives of nginx and modules of Apache, whose names begin as the role's variables do
+# Names that begin as the roles' variables do, and are none
 THEIRS = {
+    # Directives of nginx and modules of Apache
     "proxy_balancer",
     "proxy_http",
     "proxy_http_version",
@@ -22,6 +23,9 @@ THEIRS = {
     "proxy_read_timeout",
     "proxy_send_timeout",
     "proxy_set_header",
+    # A group of the playbook's, and what the user's own tasks are given
+    "rolling_update_pending",
+    "rolling_update_failed",
 }
 # What YAML has to make of a default; a template is text until it is rendered.
 TYPES = {"str": str, "bool": bool, "int": int, "float": (int, float), "list": list, "dict": dict, "raw": object}
@@ -60,11 +64,9 @@ def with_suboptions(options: dict, prefix: str = "") -> Iterator[tuple[str, dict
         yield from with_suboptions(option.get("options", {}), f"{prefix}{name}.")
 
 
-GUNICORN, PROXY = Role("gunicorn"), Role("proxy")
-each_role = pytest.mark.parametrize("role", [GUNICORN, PROXY], ids=lambda role: role.name)
-each_variable = pytest.mark.parametrize(
-    ("role", "name"), [(role, name) for role in (GUNICORN, PROXY) for name in role.all], ids=str
-)
+GUNICORN, PROXY, ROLLING_UPDATE = EVERY_ROLE = [Role(name) for name in ("gunicorn", "proxy", "rolling_update")]
+EVERY_OPTION = [(name, option) for role in EVERY_ROLE for name, option in role.all.items()]
+each_role = pytest.mark.parametrize("role", EVERY_ROLE, ids=lambda role: role.name)
 
 
 @each_role
@@ -79,8 +81,11 @@ def test_the_defaults_are_the_documented_ones(role: Role) -> None:
 
 def test_the_project_alone_is_required() -> None:
     """One variable is enough to run a project; what the web server needs depends on its state."""
-    assert [name for name, option in GUNICORN.all.items() if option.get("required")] == ["gunicorn_project"]
-    assert [name for name, option in PROXY.all.items() if option.get("required")] == []
+    assert [name for name, option in EVERY_OPTION if option.get("required")] == [
+        "gunicorn_project",
+        "rolling_update_balancers.host",
+        "rolling_update_balancers.type",
+    ]
 
 
 @each_role
@@ -89,36 +94,56 @@ def test_the_variables_stand_in_the_same_order(role: Role) -> None:
     assert list(role.defaults) == list(role.options)
 
 
-@each_variable
-def test_a_default_fits_its_type(role: Role, name: str) -> None:
+def test_a_default_fits_its_type() -> None:
     """Ansible would refuse the role's own default."""
-    option = role.all[name]
-    if "default" not in option:
-        return
-    default = option["default"]
+    with_default = [(name, option) for name, option in EVERY_OPTION if "default" in option]
+    assert with_default
+    assert [name for name, option in with_default if not fits(option["default"], option)] == []
+
+
+def fits(default: object, option: dict) -> bool:
+    """Whether a default has its option's type, and is one of its choices."""
     # What is another variable's is rendered first.
-    assert isinstance(default, TYPES[option["type"]]) or str(default).startswith("{{ ")
-    assert option["type"] == "bool" or not isinstance(default, bool)
+    if not isinstance(default, TYPES[option["type"]]) and not str(default).startswith("{{ "):
+        return False
+    if isinstance(default, bool) and option["type"] != "bool":
+        return False
     chosen = default if isinstance(default, list) else [default]
-    assert set(map(str, chosen)) <= set(map(str, option.get("choices", chosen)))
+    return set(map(str, chosen)) <= set(map(str, option.get("choices", chosen)))
 
 
-@each_variable
-def test_an_option_says_what_it_is(role: Role, name: str) -> None:
+def test_an_option_says_what_it_is() -> None:
     """A type that Ansible knows, the type of a list's elements, and sentences."""
-    option = role.all[name]
-    assert option["type"] in TYPES
-    assert ("elements" in option) == (option["type"] == "list")
-    sentences = option["description"] if isinstance(option["description"], list) else [option["description"]]
-    assert sentences
-    assert all(sentence.strip().endswith(".") for sentence in sentences)
+    assert [name for name, option in EVERY_OPTION if option["type"] not in TYPES] == []
+    assert [name for name, option in EVERY_OPTION if ("elements" in option) != (option["type"] == "list")] == []
+    assert [name for name, option in EVERY_OPTION if not has_sentences(option["description"])] == []
 
 
-@each_variable
-def test_the_options_that_a_description_names_exist(role: Role, name: str) -> None:
+def has_sentences(description: str | list) -> bool:
+    """Whether a description has a text, and each of its paragraphs a full stop."""
+    sentences = description if isinstance(description, list) else [description]
+    return bool(sentences) and all(sentence.strip().endswith(".") for sentence in sentences)
+
+
+@each_role
+def test_the_options_that_a_description_names_exist(role: Role) -> None:
     """A link that leads nowhere is a leftover of a renaming."""
-    description = str(role.all[name]["description"])
-    assert {named.split("=")[0] for named in re.findall(r"\bO\(([^)]*)\)", description)} <= set(role.all)
+    named = {
+        name: {one.split("=")[0] for one in re.findall(r"\bO\(([^)]*)\)", str(option["description"]))}
+        for name, option in role.all.items()
+    }
+    assert {name: names - set(role.all) for name, names in named.items() if names - set(role.all)} == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "variable"),
+    [(PROXY, "proxy_gunicorn"), (ROLLING_UPDATE, "rolling_update_health")],
+    ids=["proxy_gunicorn", "rolling_update_health"],
+)
+def test_the_defaults_of_keys_are_the_documented_ones(role: Role, variable: str) -> None:
+    """The role combines its own mapping with the user's, as Ansible does not add the defaults of keys."""
+    documented = {key: option["default"] for key, option in role.options[variable]["options"].items()}
+    assert list(documented.items()) == list(role.load("vars/main.yml")[f"__{variable}_defaults"].items())
 
 
 @each_role
@@ -137,16 +162,17 @@ def test_every_variable_is_used(role: Role) -> None:
 
 def test_what_the_proxy_takes_from_the_other_role_is_there() -> None:
     """The defaults by which one knows the other name its variables, and the same values where it is not applied."""
-    taken = {name: GUNICORN.names_in(str(value)) for name, value in PROXY.defaults.items()}
+    defaults = PROXY.defaults | PROXY.load("vars/main.yml")["__proxy_gunicorn_defaults"]
+    taken = {name: GUNICORN.names_in(str(value)) for name, value in defaults.items()}
     assert set().union(*taken.values()) <= set(GUNICORN.options)
     assert {name for name, names in taken.items() if names} == {
         "proxy_project",
         "proxy_media_directory",
-        "proxy_gunicorn_bind",
-        "proxy_gunicorn_port",
-        "proxy_gunicorn_user",
-        "proxy_gunicorn_worker_class",
-        "proxy_gunicorn_settings",
+        "bind",
+        "port",
+        "user",
+        "worker_class",
+        "settings",
     }
 
 

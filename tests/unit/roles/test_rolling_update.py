@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import yaml
@@ -29,15 +28,6 @@ def test_the_defaults_are_the_documented_ones() -> None:
     for entry in ("main", "preflight"):
         documented = {name: option["default"] for name, option in SPECS[entry]["options"].items()}
         assert list(documented.items()) == list(DEFAULTS.items())
-
-
-def test_the_variables_that_are_used_are_declared_and_none_else() -> None:
-    """What tasks of the user get from the role is the one exception."""
-    files = [path for folder in ("tasks", "vars") for path in (ROLE / folder).glob("*.yml")]
-    text = " ".join(path.read_text(encoding="utf-8") for path in files)
-    # neither internal ones, nor the groups and filters, whose names stand in quotes and after a dot
-    used = set(re.findall(r"(?<![\w.'])rolling_update_\w+", text)) - {"rolling_update_pending", "rolling_update_failed"}
-    assert used == set(DEFAULTS)
 
 
 def test_the_play_that_looks_changes_nothing() -> None:
