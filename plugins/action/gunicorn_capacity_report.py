@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The action gunicorn_capacity_report; its documentation stands in the module of its name."""
+"""The action gunicorn_capacity_report; its documentation is in the module of the same name."""
 
 from __future__ import annotations
 

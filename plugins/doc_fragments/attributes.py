@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Descriptions; what a module supports of it, it says itself."""
+    """What each attribute means; a module adds what it supports, by itself or by one of the other fragments."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -16,10 +16,22 @@ attributes:
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying the host.
   diff_mode:
-    description: Will return details on what has changed, or would be without C(check_mode), when in diff mode.
+    description: Will return details on what has changed (or would change in C(check_mode)), when in diff mode.
   idempotent:
     description:
       - When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+"""
+
+    # A module that changes a host
+    FULL = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
 """
 
     # A module that reads, and changes nothing

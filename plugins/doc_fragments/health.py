@@ -8,35 +8,43 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The health request."""
+    """The health request; a module that must have it uses DOCUMENTATION, another one REQUEST."""
 
-    DOCUMENTATION = r"""
+    REQUEST = r"""
 options:
   health:
     description: The health request.
     type: dict
-    required: true
     suboptions:
       path:
-        description: Its path.
+        description: The path to request.
         type: str
         default: /
       host:
-        description: Its header Host.
+        description: The header C(Host) of the request.
         type: str
         default: localhost
       statuses:
-        description: The statuses that are accepted. Without any, all below 500 are.
+        description: The accepted statuses of the answer. If empty, every status below 500 is accepted.
         type: list
         elements: int
         default: []
       scheme:
-        description: How the service is spoken to. For V(tcp) a connection is enough.
+        description: The protocol of the request. With V(tcp), an open connection is enough.
         type: str
         choices: [http, https, tcp]
         default: http
+"""
+
+    def __init__(self) -> None:
+        # ansible-test accepts only literal strings as attributes of the class.
+        self.DOCUMENTATION = (
+            self.REQUEST
+            + """\
       timeout:
-        description: Seconds within which it must succeed on every address.
+        description: Seconds within which the request must succeed on every address.
         type: int
         default: 30
+    required: true
 """
+        )

@@ -2,41 +2,60 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options of the modules that bring a service to what is wanted, whoever runs it."""
+"""The options of the modules that deploy a service, under systemd or under supervisor."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What both managers of services have to be told."""
+    """What a service needs under both."""
 
     DOCUMENTATION = r"""
+attributes:
+  diff_mode:
+    details: Secrets and credentials are not shown.
 options:
+  name:
+    description: The name of the service, which is that of its units without their suffix, or of supervisor's program.
+    type: str
+    required: true
   state:
-    description: Whether the service shall run.
+    description: Whether the service must run.
     type: str
     choices: [started, stopped]
     default: started
+  enabled:
+    description: Whether the service starts at boot.
+    type: bool
+    default: true
   user:
-    description: The user that the service runs as; the log is read as that one.
+    description: The user that the service runs as. The module reads the log as this user, too.
+    type: str
+    required: true
+  group:
+    description: The group that the service runs as. It may read the configuration.
     type: str
     required: true
   configuration:
     description:
-      - The text of C(gunicorn.conf.py), which says in C(running.json) of the runtime directory what runs, and makes a
-        file C(worker-PID) for each worker that accepts connections.
+      - The text of C(gunicorn.conf.py). It must make Gunicorn write into its runtime directory what runs, as
+        C(running.json), and a file C(worker-PID) for each worker that accepts connections.
     type: str
     required: true
-  secrets:
-    description: The text of the environment file with secrets; C(@SECRETS@) in it becomes a hash. Empty for no file.
+  config_directory:
+    description: The directory of C(gunicorn.conf.py), C(secrets.env) and C(credentials).
+    type: path
+    required: true
+  logrotate:
+    description: The text of the file in C(/etc/logrotate.d) that rotates the logs. If empty, there is no such file.
     type: str
     default: ""
-  credentials:
-    description: Names and contents of the credentials, as JSON in Base64.
+  log_file:
+    description: Gunicorn's error log, the end of which is shown in errors. V(-) is where systemd or supervisor logs.
     type: str
-    default: e30=
+    default: "-"
   binds:
-    description: The addresses as Gunicorn's C(--bind) takes them; the health request is sent to each.
+    description: The addresses as Gunicorn's C(--bind) takes them. The health request is sent to each.
     type: list
     elements: str
     required: true
@@ -49,20 +68,42 @@ options:
     description: The number of workers that the running master must have.
     type: int
     required: true
+  venv:
+    description: The path of the virtual environment, as O(command) names it.
+    type: path
+    required: true
   venv_directory:
-    description: The directory that O(venv) shall be, or shall be a link to; from M(pyweb.gunicorn.gunicorn_venv).
+    description: The directory that O(venv) must be, or must link to, from M(pyweb.gunicorn.gunicorn_venv).
     type: path
     required: true
   venv_backup:
-    description: What O(venv) was before it was changed in place, if it was; from M(pyweb.gunicorn.gunicorn_venv).
+    description:
+      - The backup of O(venv) from before it was changed in place, from M(pyweb.gunicorn.gunicorn_venv). Empty if there
+        is none.
     type: str
     default: ""
   venv_fingerprint:
-    description: A hash of what is installed; from M(pyweb.gunicorn.gunicorn_venv).
+    description: A hash of what is installed, from M(pyweb.gunicorn.gunicorn_venv).
     type: str
     default: ""
   gunicorn_version:
-    description: The version that the running master must have.
+    description: The version of Gunicorn that the running master must have.
     type: str
     default: ""
+notes:
+  - A service has one deployment at a time; a second one waits. The next deployment cleans up after one that was killed.
+"""
+
+    SECRETS = r"""
+options:
+  secrets:
+    description:
+      - The text of the environment file with secrets, in which C(@SECRETS@) is replaced by a hash. Empty for no such
+        file.
+    type: str
+    default: ""
+  credentials:
+    description: A mapping of the credentials' names to their contents, as JSON in Base64.
+    type: str
+    default: e30=
 """

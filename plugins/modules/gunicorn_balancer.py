@@ -7,30 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_balancer
-short_description: Take a server out of HAProxy or nginx once nobody is on it, or put it back once it answers
+short_description: Take a server out of HAProxy or nginx once it is idle, or put it back once it answers
 version_added: 0.1.0
+description:
+  - Runs on the load balancer. Delegate the task there from the host that you change, as the role
+    P(pyweb.gunicorn.rolling_update#role) does for each of its hosts.
+  - A server that is taken out gets no new requests. The module waits until its connections are gone.
+  - A server is put back once it answers the health request, which the balancer sends to the address that it has for the
+    server. The module waits until the balancer finds the server up, too.
+  - HAProxy is controlled by its admin socket. The free version of nginx has no such interface, so the module adds the
+    parameter C(down) to the server in the file of its upstream, checks the file with C(nginx -t), and reloads nginx. If
+    that fails, it puts the file back.
+  - A server that an administrator took out stays out. In HAProxy it is in maintenance, and in nginx it has a C(down)
+    that this module did not write.
+  - Several runs may change one balancer at the same time. They wait for each other.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
-description:
-  - Runs on the load balancer, delegated there by who changes a host behind it. The role
-    P(pyweb.gunicorn.rolling_update#role) does so for each of its hosts.
-  - A server that is taken out gets no new request, and the module waits until its connections are gone.
-  - A server is put back when it answers the health request at the address that the balancer has of it, asked from the
-    balancer, and the module waits until the balancer finds it up, too.
-  - HAProxy is told by its admin socket. In nginx, whose free version has no such thing, the server gets the parameter
-    C(down) in the file of its upstream, C(nginx -t) checks that, and nginx reloads. Otherwise the file is put back.
-  - A server that an administrator took out (HAProxy's state maintenance, or a C(down) in nginx that is not of this
-    module) stays so.
-  - Several runs may ask for changes of one balancer at the same time; these wait for each other.
+  - pyweb.gunicorn.attributes.full
+  - pyweb.gunicorn.health.request
 attributes:
-  check_mode:
-    support: full
   diff_mode:
     support: none
-  idempotent:
-    support: full
 options:
   type:
     description: The kind of balancer.
@@ -39,13 +38,13 @@ options:
     required: true
   server:
     description:
-      - The server as the balancer calls it.
-      - For V(haproxy) the name in its line C(server); for V(nginx) the address in the directive C(server), such as
+      - The server, as the balancer calls it.
+      - For V(haproxy), the name in its line C(server). For V(nginx), the address in the directive C(server), such as
         C(web1.example.com:8000).
     type: str
     required: true
   group:
-    description: HAProxy's backend, or nginx's upstream. Without it, all that have the server are meant.
+    description: HAProxy's backend, or nginx's upstream. If empty, every one that has the server.
     type: str
     default: ""
   state:
@@ -54,44 +53,24 @@ options:
     choices: [drained, ready]
     required: true
   socket:
-    description: HAProxy's socket, of the level admin.
+    description: HAProxy's socket, which must have the level admin.
     type: path
     default: /run/haproxy/admin.sock
   config_file:
-    description: The file with nginx's upstreams, each C(server) on a line of its own. Needed for V(nginx).
+    description: The file with nginx's upstreams, with each C(server) on its own line. Required for V(nginx).
     type: path
   minimum:
     description:
-      - How many other servers of each group must go on serving. Where that is not so, nothing is changed.
-      - HAProxy knows which ones serve. nginx does not; there, one counts that takes a connection.
+      - How many other servers of each group must go on serving. If fewer would, nothing is changed.
+      - HAProxy knows which servers serve. nginx does not, so the module counts the servers that accept a connection.
     type: int
     default: 1
   timeout:
-    description: Seconds within which the connections must have ended, or the server must answer and be up.
+    description: Seconds within which the connections must end, or the server must answer and be up.
     type: int
     default: 60
   health:
-    description: The request that the server must answer before it is put back. Without it, nothing is asked.
-    type: dict
-    suboptions:
-      path:
-        description: Its path.
-        type: str
-        default: /
-      host:
-        description: Its header Host.
-        type: str
-        default: localhost
-      statuses:
-        description: The statuses that are accepted. Without any, all below 500 are.
-        type: list
-        elements: int
-        default: []
-      scheme:
-        description: How the server is spoken to. For V(tcp) a connection is enough.
-        type: str
-        choices: [http, https, tcp]
-        default: http
+    description: The request that the server must answer before it is put back. If not given, no request is sent.
 requirements:
   - root on the load balancer
   - HAProxy 1.8 or newer, or nginx
@@ -121,7 +100,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 servers:
-  description: What was changed, as C(GROUP/SERVER).
+  description: The servers that were changed, as C(GROUP/SERVER).
   returned: success
   type: list
   elements: str

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_capacity_report
-short_description: Write what was measured on a fleet as a page, as JSON and as snippets to review
+short_description: Write the measurements of a fleet as a page, as JSON and as variables to review
 version_added: 0.1.0
 description:
-  - Takes what M(pyweb.gunicorn.gunicorn_service_info) and M(pyweb.gunicorn.gunicorn_sizing_info) returned on each host,
-    judges each service, and writes the report on the controller.
-  - C(capacity_report.html) is one file that needs nothing but itself, C(capacity_report.json) has the figures, and
-    C(capacity_report_host_vars) has a file for each host with a recommendation, to be reviewed and committed. Files
-    there of hosts that are not in this report stay.
-  - It is what the playbook C(pyweb.gunicorn.capacity_report) ends with, and is meant to be called by that.
+  - Takes what M(pyweb.gunicorn.gunicorn_service_info) and M(pyweb.gunicorn.gunicorn_sizing_info) returned for each
+    host, judges each service, and writes the report on the controller.
+  - C(capacity_report.html) is a single page that loads nothing else. C(capacity_report.json) has the figures.
+    C(capacity_report_host_vars) has a file for each host with a recommendation, for you to review and commit. Files of
+    hosts that are not in this report stay there.
+  - The playbook C(pyweb.gunicorn.capacity_report) ends with this module. Use that playbook rather than the module.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
@@ -26,16 +26,16 @@ attributes:
     description: Runs on the controller alone, without a connection to any host.
   check_mode:
     support: full
-    details: Nothing is written then.
+    details: In check mode, no file is written.
   diff_mode:
     support: none
   idempotent:
     support: none
-    details: The report says when it was made, so that it is another one each time.
+    details: The report contains the time of the run, so each run writes another one.
 options:
   directory:
     description:
-      - Where the files are written, on the controller. It is made if it is missing.
+      - The directory on the controller to write the files to. It is created if it is missing.
       - If not given, the directory in which Ansible was called.
     type: path
   hosts:
@@ -45,16 +45,16 @@ options:
     required: true
   info:
     description:
-      - For each of O(hosts), in their order, what M(pyweb.gunicorn.gunicorn_service_info) returned, also where that was
-        a failure or the host could not be reached.
+      - What M(pyweb.gunicorn.gunicorn_service_info) returned for each of O(hosts), in the same order. Include hosts on
+        which it failed, and hosts that could not be reached.
     type: list
     elements: dict
     required: true
   sizing:
     description:
-      - For each of O(hosts), what a loop of M(pyweb.gunicorn.gunicorn_sizing_info) over
-        P(pyweb.gunicorn.capacity_demands#filter) returned, also where that was a failure. Empty where there
-        was none.
+      - What a loop of M(pyweb.gunicorn.gunicorn_sizing_info) over P(pyweb.gunicorn.capacity_demands#filter) returned
+        for each of O(hosts), in the same order. Include hosts on which it failed. For a host without a result, give an
+        empty mapping.
     type: list
     elements: dict
     required: true
@@ -75,12 +75,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 table:
-  description: The fleet as lines for the terminal, of at most 88 columns, the worst first.
+  description: The fleet as lines for the terminal, the worst service first. A line has at most 88 columns.
   returned: success
   type: list
   elements: str
 missing:
-  description: Why hosts could not be read, by their names.
+  description: The hosts that could not be read, by name, each with the reason.
   returned: success
   type: dict
   sample: {"web3": "Not reachable: Connection timed out"}

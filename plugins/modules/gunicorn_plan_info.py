@@ -7,67 +7,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_plan_info
-short_description: Check a deployment's parameters against the host that it is for
+short_description: Check a deployment's parameters against its host
 version_added: 0.1.0
+description:
+  - Checks the variables of the role P(pyweb.gunicorn.gunicorn#role) beyond their types, reads what the host has, and
+    returns what the deployment needs and the host lacks, and how many workers the host can have. One module does all of
+    this, since each module that runs on a host costs it a start of Python.
+  - This is the first step of the role. It changes nothing. If a value can't be used, the module fails with one error
+    that names the variable, the value, and what was expected.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
-description:
-  - Checks the variables of the role P(pyweb.gunicorn.gunicorn#role) beyond their types, reads what the host has, and
-    returns what the deployment needs and the host lacks, and how many workers the host can have. All at once, since
-    each module that runs on a host costs it a start of Python.
-  - This is the first step of the role. It changes nothing, and a value that can't be used ends here, with one error
-    that names the variable, the value, and what was expected.
+  - pyweb.gunicorn.deployment
+  - pyweb.gunicorn.service.secrets
 options:
-  project:
-    description: The project's name; a Python package's name that is also fit to name a user and a unit.
-    type: str
-    required: true
-  service_name:
-    description: The systemd unit's name without its suffix, or the name of supervisor's program.
-    type: str
-    required: true
-  service_manager:
-    description: What shall run the service. V(auto) is V(systemd) where it runs the host, and else V(supervisor).
-    type: str
-    choices: [auto, systemd, supervisor]
-    default: auto
-  user:
-    description: The user that the service runs as. Must not be root.
-    type: str
-    required: true
-  group:
-    description: The group that the service runs as.
-    type: str
-    required: true
-  manage_user:
-    description: Whether the role makes the user and the group; else both must exist.
-    type: bool
-    default: true
   app:
     description: What Gunicorn loads, as C(MODULE:NAME).
     type: str
     required: true
-  venv:
-    description: The virtual environment's path.
-    type: str
-    required: true
   python:
-    description: The interpreter to make the virtual environment with, where there is none.
+    description: The interpreter to create the virtual environment with, if there is none.
     type: str
     default: python3
   venv_rebuild:
-    description: Whether a new virtual environment is made where O(python) is another than it was made with, or is gone.
+    description:
+      - Whether to build a new virtual environment if the interpreter of the existing one is gone, or is not O(python).
     type: bool
     default: false
   version:
-    description: V(newest), a version or version specifiers of Gunicorn.
+    description: The version of Gunicorn, as V(newest), a version or version specifiers.
     type: str
     default: newest
   requirements:
-    description: What else shall be in the virtual environment, a list or the path of a file of the host.
+    description: What else must be in the virtual environment, as a list or as the path of a file on the host.
     type: raw
   installer:
     description: What installs into the virtual environment.
@@ -75,15 +49,15 @@ options:
     choices: [pip, uv]
     default: pip
   upgrade:
-    description: Whether newer versions are asked for.
+    description: Whether to look for newer versions.
     type: bool
     default: false
   workers:
-    description: V(auto) or a number.
+    description: The number of workers, or V(auto).
     type: str
     default: auto
   threads:
-    description: V(auto) or a number.
+    description: The number of threads of each worker, or V(auto).
     type: str
     default: auto
   worker_class:
@@ -92,9 +66,9 @@ options:
     default: sync
   bind:
     description:
-      - Addresses to listen on, TCP (C(127.0.0.1:8000), C([::1]:8000)) or unix (C(unix:/run/project.sock), or a mapping
-        with C(path), C(owner), C(group), C(mode)).
-      - Without any, it is O(port) on 127.0.0.1 and, where the host has IPv6, on ::1.
+      - The addresses to listen on. An address is TCP (C(127.0.0.1:8000), C([::1]:8000)) or unix
+        (C(unix:/run/project.sock), or a mapping with C(path), C(owner), C(group), C(mode)).
+      - If empty, O(port) on 127.0.0.1 and, if the host has IPv6, on ::1.
     type: list
     elements: raw
     default: []
@@ -103,15 +77,15 @@ options:
     type: int
     default: 8000
   environment:
-    description: Environment variables of the service. A null takes a variable out.
+    description: The environment variables of the service. A null removes a variable.
     type: dict
     default: {}
   settings:
-    description: Further settings of Gunicorn; here only those are refused that have a variable of their own.
+    description: Further settings of Gunicorn. Settings that have a variable of their own are refused here.
     type: dict
     default: {}
   health_path:
-    description: The path that a worker asks of the application before it accepts a connection.
+    description: The path that each worker requests from the application before it accepts a connection.
     type: str
     default: /
   health_host:
@@ -119,7 +93,7 @@ options:
     type: str
     default: localhost
   health_statuses:
-    description: The statuses of its answer that are accepted. Without any, all below 500 are.
+    description: The accepted statuses of the answer. If empty, every status below 500 is accepted.
     type: list
     elements: int
     default: []
@@ -128,7 +102,7 @@ options:
     type: str
     default: ""
   service_directives:
-    description: Directives of the unit's section Service.
+    description: Directives of the unit's section C([Service]).
     type: dict
     default: {}
   sizing:
@@ -136,48 +110,22 @@ options:
     type: dict
     default: {}
   unfit_secrets:
-    description: Names of secrets that can't be handed to a process, from P(pyweb.gunicorn.unfit_secrets#filter).
+    description: The names of secrets that a process can't be given, from P(pyweb.gunicorn.unfit_secrets#filter).
     type: list
     elements: str
     default: []
-  secrets:
-    description: The text of the environment file with secrets, as M(pyweb.gunicorn.gunicorn_service) takes it.
-    type: str
-    default: ""
-  credentials:
-    description: Names and contents of the credentials, as JSON in Base64.
-    type: str
-    default: e30=
   pip_extra_args:
     description: Further arguments of C(pip install).
     type: list
     elements: str
     default: []
   pip_environment:
-    description: Names of pip's environment variables. Their values may be secret, and are not asked for.
+    description: The names of pip's environment variables. Their values may be secret, and are not needed.
     type: list
     elements: str
     default: []
-  code_directory:
-    description: Where the project's code stands.
-    type: str
-    required: true
-  config_directory:
-    description: Where settings and C(gunicorn.conf.py) stand.
-    type: str
-    required: true
-  data_directory:
-    description: The service's working directory.
-    type: str
-    required: true
   log_file:
-    description: Gunicorn's error log, or V(-) for the journal.
-    type: str
     required: true
-  access_log_file:
-    description: Gunicorn's access log, V(-) for the journal, or empty for none.
-    type: str
-    default: ""
 requirements:
   - root on the managed host
 seealso:
@@ -209,7 +157,7 @@ plan:
   type: dict
   contains:
     manager:
-      description: What shall run the service, V(systemd) or V(supervisor).
+      description: What runs the service, V(systemd) or V(supervisor).
       type: str
       sample: systemd
     binds:
@@ -221,10 +169,10 @@ plan:
       description: The directives of the socket unit that follow from the addresses.
       type: dict
     environment:
-      description: The environment variables, all values as strings.
+      description: The environment variables. All values are strings.
       type: dict
     packages:
-      description: Debian packages that are missing.
+      description: The Debian packages that are missing.
       type: list
       elements: str
     create_user:
@@ -234,11 +182,11 @@ plan:
       description: Whether the host lacks the group.
       type: bool
     directories:
-      description: Directories that are missing or that the user can't write; with owner, group and mode.
+      description: The directories that are missing, or that the user can't write to, with owner, group and mode.
       type: list
       elements: dict
 lacking:
-  description: What the host lacks, a few words each. Empty where nothing is to be installed or made.
+  description: What the host lacks, in a few words each. Empty if nothing must be installed or created.
   returned: success
   type: list
   elements: str
@@ -246,19 +194,19 @@ lacking:
 observed:
   description:
     - What the host has and runs of the service under systemd, for O(pyweb.gunicorn.gunicorn_service#module:observed).
-    - Of secrets it says only whether they are as wanted.
-    - Null where supervisor runs the services.
+    - Of secrets, it only says whether they are as wanted.
+    - Null if supervisor runs the service.
   returned: success
   type: dict
 sizing:
   description: >-
-    What M(pyweb.gunicorn.gunicorn_sizing_info) says of the host; null where both O(workers) and O(threads) are numbers.
+    What M(pyweb.gunicorn.gunicorn_sizing_info) returns for the host. Null if O(workers) and O(threads) are numbers.
   returned: success
   type: dict
 venv:
   description: >-
-    What M(pyweb.gunicorn.gunicorn_venv) says in check mode. If C(changed) in it is false, the virtual environment has
-    what it shall have.
+    What M(pyweb.gunicorn.gunicorn_venv) returns in check mode. If C(changed) in it is false, the virtual environment
+    needs no change.
   returned: success
   type: dict
 """

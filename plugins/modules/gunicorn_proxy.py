@@ -9,59 +9,40 @@ DOCUMENTATION = r"""
 module: gunicorn_proxy
 short_description: Write, check, enable and load a site of nginx or Apache, or put back what was there
 version_added: 0.1.0
+description:
+  - Compares a site of the distribution's web server, and what the running server has loaded, with what you ask for, and
+    acts on the difference. This is the last step of the role P(pyweb.gunicorn.proxy#role), which makes the
+    configuration for this module.
+  - Writes the file to C(sites-available) and enables it by a link in C(sites-enabled). Reloads the running server only
+    if the server's own check (C(nginx -t), C(apache2ctl configtest)) succeeds. If the check fails, or the server does
+    not load the new configuration, the module puts the file, the links and Apache's modules back, and reports the
+    server's error message.
+  - A web server has one change at a time; a second one waits. If a change was killed, the next one puts back what was
+    there.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
-description:
-  - Compares a site of the distribution's web server, and what the running server has loaded, with what is wanted. This
-    is the last step of the role P(pyweb.gunicorn.proxy#role), which makes the configuration that this module takes.
-  - The file goes to C(sites-available), and a link in C(sites-enabled) enables it. The server's own check (C(nginx -t),
-    C(apache2ctl configtest)) decides whether the running server is reloaded. If it fails, or if the server does not
-    load what it took, then file, links and Apache's modules are put back, and the error has the server's words.
-  - One change of a web server at a time; a second one waits. One that was killed is put back by the next.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - pyweb.gunicorn.attributes.full
+  - pyweb.gunicorn.site
 options:
   state:
-    description: Whether there shall be the site. Without it, the server and its modules stay as they are.
-    type: str
-    choices: [present, absent]
-    default: present
-  server:
-    description: The web server.
-    type: str
-    choices: [nginx, apache]
-    default: nginx
-  site:
-    description: The name of the site's file and link, without C(.conf).
-    type: str
-    required: true
+    description: Whether the site must exist. With V(absent), the server and its modules stay as they are.
   configuration:
     description: The text of the site's file.
     type: str
     default: ""
-  server_names:
-    description: The names of the site, which another site of nginx must not have.
-    type: list
-    elements: str
-    default: []
   modules:
-    description: Apache's modules that are to be enabled, with those that they depend on.
+    description: Apache's modules to enable. The modules that they depend on are enabled, too.
     type: list
     elements: str
     default: []
   default_site:
-    description: Whether the link of the distribution's default site may stay. If not, it is removed.
+    description: Whether to keep the link of the distribution's default site. If not, it is removed.
     type: bool
     default: true
   read_by_server:
-    description: Files that the server reads when it loads the site, such as certificates. A change of one is loaded.
+    description: Files that the server reads when it loads the site, such as certificates. If one changes, it is loaded.
     type: list
     elements: path
     default: []
@@ -83,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reasons:
-  description: What was not as wanted, a sentence each; empty where nothing was changed.
+  description: What differed from the site that you asked for, one sentence each. Empty if nothing was changed.
   returned: success
   type: list
   elements: str

@@ -7,43 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_proxy_plan_info
-short_description: Check the parameters of a site in front of Gunicorn against the host that it is for
+short_description: Check the parameters of a site in front of Gunicorn against its host
 version_added: 0.1.0
+description:
+  - Checks the variables of the role P(pyweb.gunicorn.proxy#role) beyond their types, reads what the host has, and
+    returns what the site needs and the host lacks.
+  - This is the first step of the role. It changes nothing. If a value can't be used, the module fails with one error
+    that names the variable, the value, and what was expected.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
-description:
-  - Checks the variables of the role P(pyweb.gunicorn.proxy#role) beyond their types, reads what the host has, and
-    returns what the site needs and the host lacks.
-  - This is the first step of the role. It changes nothing, and a value that can't be used ends here, with one error
-    that names the variable, the value, and what was expected.
+  - pyweb.gunicorn.site
 attributes:
   check_mode:
-    details: A certificate that is missing is no error there, as an earlier task may bring it.
+    details: In check mode, a missing certificate is no error, since an earlier task may bring it.
 options:
   state:
-    description: Whether there shall be a site. For V(absent) only O(server) and O(site) count.
-    type: str
-    choices: [present, absent]
-    default: present
-  server:
-    description: The web server.
-    type: str
-    choices: [nginx, apache]
-    default: nginx
-  site:
-    description: The name of the site's file and link.
-    type: str
-    required: true
-  server_names:
-    description: The host names that the site answers for.
-    type: list
-    elements: str
-    default: []
+    description: Whether the site must exist. With V(absent), only O(server) and O(site) count.
   bind:
-    description: The addresses on which Gunicorn listens. Without any, it is O(port) on the loopback addresses.
+    description: The addresses on which Gunicorn listens. If empty, O(port) on the loopback addresses.
     type: list
     elements: raw
     default: []
@@ -52,15 +36,15 @@ options:
     type: str
     default: "8000"
   user:
-    description: The user that Gunicorn runs as, who writes the media files.
+    description: The user that Gunicorn runs as, and that writes the media files.
     type: str
     required: true
   worker_class:
-    description: Gunicorn's worker class; connections to V(sync) are not kept alive.
+    description: Gunicorn's worker class. Connections to V(sync) are not kept alive.
     type: str
     default: sync
   gunicorn_settings:
-    description: Gunicorn's further settings, as far as they are known.
+    description: Further settings of Gunicorn, as far as you know them.
     type: dict
     default: {}
   timeout:
@@ -68,7 +52,7 @@ options:
     type: str
     default: auto
   max_body_size:
-    description: The largest request that is accepted, with a unit, or V(0) for any.
+    description: The size of the largest request that is accepted, with a unit. V(0) accepts any size.
     type: str
     default: 10M
   static_url:
@@ -76,7 +60,7 @@ options:
     type: str
     default: /static/
   static_directory:
-    description: The directory of static files, or empty.
+    description: The directory of the static files. If empty, the web server serves none.
     type: str
     default: ""
   media_url:
@@ -84,11 +68,11 @@ options:
     type: str
     default: /media/
   media_directory:
-    description: The directory of media files, or empty.
+    description: The directory of the media files. If empty, the web server serves none.
     type: str
     default: ""
   tls_certificate:
-    description: The file of the certificate and those between it and the authority, or empty for no TLS.
+    description: The path of a file with the certificate and the intermediate certificates. If empty, there is no TLS.
     type: str
     default: ""
   tls_key:
@@ -123,26 +107,26 @@ plan:
   type: dict
   contains:
     packages:
-      description: Debian packages that are missing.
+      description: The Debian packages that are missing.
       type: list
       elements: str
     directories:
-      description: Directories that are missing, or that the web server can't enter; with owner, group and mode.
+      description: The directories that are missing, or that the web server can't enter, with owner, group and mode.
       type: list
       elements: dict
     upstreams:
-      description: Gunicorn's addresses that the web server uses; none for O(state=absent).
+      description: The addresses of Gunicorn that the web server uses. Empty with O(state=absent).
       type: list
       elements: str
       sample: ["127.0.0.1:8000", "[::1]:8000"]
     upstream_keepalive:
-      description: Seconds for which an idle connection to Gunicorn is kept, 0 for none.
+      description: Seconds for which an idle connection to Gunicorn is kept. 0 if it is not kept.
       type: int
     timeout:
       description: Seconds that the web server waits for an answer.
       type: int
     max_body_size:
-      description: The largest request that is accepted, in bytes, 0 for any.
+      description: The size of the largest request that is accepted, in bytes. 0 for any size.
       type: int
     ipv6:
       description: Whether the host has IPv6.

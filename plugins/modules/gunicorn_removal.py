@@ -7,79 +7,32 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_removal
-short_description: Take away what the role made for a project
+short_description: Remove what the role made for a project
 version_added: 0.1.0
+description:
+  - Stops and disables a project's service. Removes its units or its program of supervisor, C(gunicorn.conf.py),
+    secrets, credentials, log rotation and locks, as far as the role made them. The role
+    P(pyweb.gunicorn.gunicorn#role) calls this module with C(gunicorn_state=absent).
+  - The project's code, settings, data, logs, virtual environment and user stay unless O(remove) names them. Even then,
+    the module keeps what the unit or program of another service names.
+  - The module refuses a service that the role neither made nor adopted. If the role adopted the service, the unit from
+    before the adoption stays where it is kept, and is not started.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
-description:
-  - Stops and disables a project's service, and removes its units or its program of supervisor, C(gunicorn.conf.py),
-    secrets, credentials, log rotation and locks, as far as the role made them. This is what the role
-    P(pyweb.gunicorn.gunicorn#role) does with C(gunicorn_state=absent).
-  - The project's code, settings, data, logs, virtual environment and user stay, unless O(remove) names them. What the
-    unit or program of another service names stays even then.
-  - A service that the role neither made nor adopted is refused. Of one that it adopted, the unit from before stays
-    where it is kept, and is not started again.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-  idempotent:
-    support: full
+  - pyweb.gunicorn.attributes.full
+  - pyweb.gunicorn.deployment
 options:
   project:
-    description: The project's name. A directory is removed as a whole only if it bears this name, or the service's.
-    type: str
-    required: true
-  service_name:
-    description: The units' name without their suffix, or the name of supervisor's program.
-    type: str
-    required: true
-  service_manager:
-    description: What runs the service; V(auto) is V(systemd) where it runs the host, and else V(supervisor).
-    type: str
-    choices: [auto, systemd, supervisor]
-    default: auto
-  user:
-    description: The user that the service ran as.
-    type: str
-    required: true
-  group:
-    description: The group that the service ran as.
-    type: str
-    required: true
+    description:
+      - The project's name. A directory is removed as a whole only if it has this name, or that of the service.
   manage_user:
-    description: Whether the user is the role's to make, and so to remove.
-    type: bool
-    default: true
-  venv:
-    description: The virtual environment.
-    type: str
-    required: true
-  code_directory:
-    description: Where the project's code stands.
-    type: str
-    required: true
-  config_directory:
-    description: Where its settings stand, and C(gunicorn.conf.py), C(secrets.env) and C(credentials).
-    type: str
-    required: true
-  data_directory:
-    description: Where its data stand.
-    type: str
-    required: true
+    description: Whether the role manages the user. If not, the user can't be removed.
   log_file:
-    description: Gunicorn's error log; V(-) for the journal.
-    type: str
     default: "-"
-  access_log_file:
-    description: Gunicorn's access log.
-    type: str
-    default: ""
   remove:
-    description: What goes beside what the role made.
+    description: What to remove beside what the role made.
     type: list
     elements: str
     choices: [venv, code, config, data, logs, user]
@@ -110,13 +63,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: What was stopped and removed, units and programs before paths, and paths before accounts.
+  description: What was stopped and removed. Units and programs come before paths, and paths before accounts.
   returned: success
   type: list
   elements: str
   sample: ["mysite.socket", "mysite.service", "/etc/systemd/system/mysite.service"]
 left:
-  description: What is still there on purpose, and why, a sentence each; without what was not named in O(remove).
+  description: What was kept on purpose, and why, one sentence each. Excludes what O(remove) could name but does not.
   returned: success
   type: list
   elements: str

@@ -7,80 +7,49 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_service
-short_description: Bring a Gunicorn service to a new configuration without losing a request, or back
+short_description: Deploy a Gunicorn service under systemd without losing a request, or go back
 version_added: 0.1.0
+description:
+  - Compares what the host has and runs with what you ask for, and acts on the difference. This is the last step of the
+    role P(pyweb.gunicorn.gunicorn#role), which makes the units and the configuration for this module.
+  - A change is tried first. While the live service goes on, C(NAME-standin.service) starts with the new configuration,
+    on the same listening sockets, as the same user and in the same sandbox. Each of its workers sends the application
+    one request in-process before it accepts a connection. If that fails, the live service, its files and its virtual
+    environment stay as they were.
+  - Then the module puts the new files and the link of the virtual environment in place, and restarts the service while
+    the stand-in serves. It sends the health request to every address, and compares the running master's command line,
+    version and number of workers with what you ask for. If something does not match, it puts everything back.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.attributes.full
   - pyweb.gunicorn.service
+  - pyweb.gunicorn.service.secrets
   - pyweb.gunicorn.health
-description:
-  - Compares what a host has and runs with what is wanted, and does what there is to do. This is the last step of the
-    role P(pyweb.gunicorn.gunicorn#role), which makes the units and the configuration that this module takes.
-  - A change is tried first. While the live service goes on, C(NAME-standin.service) starts with the new configuration,
-    on the same listening sockets, as the same user and in the same sandbox; its workers ask the application one request
-    in-process before they accept a connection. If they fail, the live service, its files and its virtual environment
-    stay as they were.
-  - Then the files and the link of the virtual environment become the new ones, and the service restarts while the
-    stand-in serves. The health request on every address, and the running master's command line, version and number of
-    workers decide whether it stays. Otherwise everything is put back.
-  - One deployment of a service at a time; a second one waits. One that was killed is ended by the next.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-    details: Of secrets and credentials nothing is shown.
-  idempotent:
-    support: full
 options:
-  name:
-    description: The units' name without their suffix.
-    type: str
-    required: true
-  enabled:
-    description: Whether the service shall start at boot.
-    type: bool
-    default: true
-  group:
-    description: The group that may read the configuration.
-    type: str
-    required: true
   unit:
     description:
-      - The service unit's text. C(@CONFIGURATION@) in it becomes a hash over all that the process is started with.
-      - The unit has Type=notify, C(RuntimeDirectory=gunicorn/NAME), and waits in ExecStartPost for the file C(ready).
+      - The text of the service unit, in which C(@CONFIGURATION@) is replaced by a hash of all that the process is
+        started with.
+      - The unit must have C(Type=notify) and C(RuntimeDirectory=gunicorn/NAME), and must wait in C(ExecStartPost=) for
+        the file C(ready).
     type: str
     required: true
   standin_unit:
-    description: The text of the unit that stands in; the same but for the candidates' paths. Check mode needs none.
+    description:
+      - The text of the stand-in's unit. It is that of O(unit) with the paths of the candidate files. Not used in check
+        mode.
     type: str
     required: true
   socket_unit:
-    description: The socket unit's text.
+    description: The text of the socket unit.
     type: str
-    required: true
-  config_directory:
-    description: Where C(gunicorn.conf.py), C(secrets.env) and C(credentials) stand.
-    type: path
-    required: true
-  logrotate:
-    description: The text of the rotation of its logs for C(/etc/logrotate.d). Empty for none.
-    type: str
-    default: ""
-  log_file:
-    description: Gunicorn's error log, of which errors show the end; V(-) for the journal.
-    type: str
-    default: "-"
-  venv:
-    description: The virtual environment's path, as the unit names it.
-    type: path
     required: true
   observed:
     description:
       - What M(pyweb.gunicorn.gunicorn_plan_info) returned as RV(pyweb.gunicorn.gunicorn_plan_info#module:observed).
-      - In check mode the controller compares with that, and the host is asked only where a diff is to be shown.
+      - In check mode, the controller compares with this value, and connects to the host only if it must show a diff.
     type: dict
 requirements:
   - systemd 247 or newer
@@ -88,7 +57,7 @@ requirements:
 seealso:
   - module: pyweb.gunicorn.gunicorn_venv
   - name: Listening sockets held by systemd
-    description: Gunicorn's own documentation of the way to run it under systemd.
+    description: Gunicorn's own documentation of how to run it under systemd.
     link: https://docs.gunicorn.org/en/stable/deploy.html#systemd
 """
 
@@ -121,7 +90,7 @@ name:
   type: str
   sample: mysite
 reasons:
-  description: What was not as wanted, a sentence each; empty where nothing was changed.
+  description: What differed from what you asked for, one sentence each. Empty if nothing was changed.
   returned: success
   type: list
   elements: str

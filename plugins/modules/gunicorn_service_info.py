@@ -7,20 +7,20 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_service_info
-short_description: Say what runs under Gunicorn on a host, and how the host is
+short_description: Report what runs under Gunicorn on a host, and the health of the host
 version_added: 0.1.0
 description:
-  - Tells of each Gunicorn service of a host what really runs. That is the state of its unit, master and workers with
-    their CPU time and memory, the versions of the running process, its limits, its sockets, workers that ended by no
-    wish of the master, and its requests and their latency as far as an access log gives them.
-  - Tells how the host is, in the terms in which the book "Deploying Django on a single Debian or Ubuntu server" reads
-    C(top). That is memory, swap, CPU, load and pressure, each with a verdict and one sentence that says why.
+  - Reports what each Gunicorn service of a host really runs. That is the state of its unit, master and workers with
+    their CPU time and memory, the versions of the running process, its limits, its sockets, workers that ended
+    unexpectedly, and requests and their latency as far as an access log has them.
+  - Reports the health of the host, as the book "Deploying Django on a single Debian or Ubuntu server" reads C(top).
+    That is memory, swap, CPU, load and pressure, each with a verdict and one sentence that says why.
   - Finds masters by their command line or by the title that C(setproctitle) gives them, and stopped services by the
-    C(ExecStart) of their unit files. An application that starts Gunicorn from within its own program is not found.
-  - Where the host is a container with limits, or the service is in a slice with limits, those count and not what the
-    machine has.
-  - What the module says of a service it has from processes, logs and files of the service's user, who can make them say
-    anything.
+    C(ExecStart) of their unit files. Does not find an application that starts Gunicorn from within its own program.
+  - If the host is a container with limits, or the service is in a slice with limits, those limits count instead of what
+    the machine has.
+  - The module reads processes, logs and files of the service's user. That user can make them say anything, so do not
+    rely on the result as proof.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
@@ -29,30 +29,30 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - The one service to report, with or without C(.service). A name that no Gunicorn service of the host has is an
-        error.
+      - The only service to report, with or without C(.service). It is an error if the host has no Gunicorn service of
+        that name.
       - If not given, all Gunicorn services of the host are reported.
     type: str
   sample:
     description:
-      - Seconds from V(0.1) to V(60) for which CPU, paging and requests are watched. The module waits that long.
+      - Seconds for which CPU, paging and requests are watched, from V(0.1) to V(60). The module waits that long.
     type: float
     default: 0.5
 notes:
-  - Runs on Linux. Needs no privileges, but the memory of processes, their sockets and most logs are for root and the
-    service's user alone. What could not be seen is null, and RV(services[].unseen) says so.
+  - Runs on Linux. Needs no privileges, but only root and the service's user can read the memory of processes, their
+    sockets and most logs. What could not be read is null, and RV(services[].unseen) says so.
   - Takes less than 0.1 seconds of CPU on a host with 200 processes.
-  - Gunicorn's configuration file is not run. Settings in it count where they are assigned as literals, and what is
-    computed there is not known.
+  - Gunicorn's configuration file is not run. Settings in it count if they are assigned as literals. Computed settings
+    are not known.
   - Values of environment variables on a command line (C(--env)) are not returned.
 seealso:
   - module: pyweb.gunicorn.gunicorn_sizing_info
-    description: Takes RV(services[].measured) and says how many workers fit.
+    description: Takes RV(services[].measured) and computes how many workers fit.
   - name: Deploying Django on a single Debian or Ubuntu server
     description: The book whose chapter on C(top) the verdicts follow.
     link: https://djangodeployment.com/
   - name: Pressure stall information
-    description: What the kernel says of RV(host.pressure).
+    description: How the kernel defines RV(host.pressure).
     link: https://docs.kernel.org/accounting/psi.html
 """
 
@@ -62,7 +62,7 @@ EXAMPLES = r"""
   become: true
   register: info
 
-- name: Say how the host is
+- name: Show the health of the host
   ansible.builtin.debug:
     msg: "{{ info.host.verdict }}: {{ info.host.reason }}"
 
@@ -73,7 +73,7 @@ EXAMPLES = r"""
   become: true
   register: measured
 
-- name: Size it by what was measured
+- name: Size it by the measurement
   pyweb.gunicorn.gunicorn_sizing_info:
     memory_per_worker: "{{ measured.services[0].measured.memory_per_worker }}"
     wait_ratio: "{{ measured.services[0].measured.wait_ratio | default(omit) }}"
@@ -83,7 +83,7 @@ EXAMPLES = r"""
 RETURN = r"""
 services:
   description:
-    - The Gunicorn services, sorted by name. Stopped ones are among them.
+    - The Gunicorn services, sorted by name, including stopped ones.
     - Sizes are in bytes, times in epoch seconds, durations in seconds. What is not known is null.
   returned: success
   type: list
@@ -92,16 +92,16 @@ services:
     name:
       description:
         - The name of the unit without C(.service).
-        - For a master that systemd does not run, the name of supervisor's program, or else V(pid 1234).
+        - For a master that systemd does not run, the name of supervisor's program, else V(pid 1234).
       type: str
     unit:
-      description: The unit, from the cgroup of the master or from the unit file. Null for a master without one.
+      description: The unit, from the cgroup of the master or from the unit file. Null if the master has none.
       type: str
     state:
-      description: systemd's C(ActiveState), V(running) for a master that systemd does not run.
+      description: systemd's C(ActiveState). V(running) for a master that systemd does not run.
       type: str
     sub_state:
-      description: systemd's C(SubState), V(running) for a master that systemd does not run.
+      description: systemd's C(SubState). V(running) for a master that systemd does not run.
       type: str
     description:
       description: systemd's C(Description).
@@ -113,49 +113,49 @@ services:
       description: systemd's C(Slice).
       type: str
     started:
-      description: When the master was started, in epoch seconds, from C(/proc/PID/stat). Null if it does not run.
+      description: The start time of the master in epoch seconds, from C(/proc/PID/stat). Null if it does not run.
       type: float
     restarts:
-      description: How often systemd restarted the service by itself, its C(NRestarts).
+      description: How often systemd restarted the service by itself (C(NRestarts)).
       type: int
     application:
-      description: What Gunicorn loads, by the command line or the configuration file.
+      description: What Gunicorn loads, from the command line or the configuration file.
       type: str
     command:
       description:
-        - The arguments of the master, from what a service of the role C(gunicorn) says of itself in its runtime
-          directory, else from C(/proc/PID/cmdline), and of a stopped service from C(ExecStart) of its unit.
+        - The arguments of the master. A service of the role C(gunicorn) writes them into its runtime directory. For
+          other services they are from C(/proc/PID/cmdline), for a stopped service from C(ExecStart) of its unit.
       type: list
       elements: str
     gunicorn_version:
       description:
-        - The version of the running master, which may be older than that in its virtual environment. From what a
-          service of the role C(gunicorn) says of itself, else from the installed package if that is older than the
-          process.
+        - The version of the running master, which may be older than the installed one. A service of the role
+          C(gunicorn) writes it into its runtime directory. For other services it is that of the installed package, if
+          the package is older than the process.
       type: str
     python_version:
-      description: Major and minor version of the running interpreter, from C(/proc/PID/exe) or its library.
+      description: The major and minor version of the running interpreter, from C(/proc/PID/exe) or its library.
       type: str
     worker_class:
-      description: The worker class that is configured, V(gthread) where threads turn V(sync) into it.
+      description: The configured worker class. V(gthread) if threads turn V(sync) into it.
       type: str
     threads:
-      description: Threads of each worker as configured.
+      description: The configured number of threads of each worker.
       type: int
     workers:
       description: The number of workers.
       type: dict
       contains:
         configured:
-          description: What is configured, in Gunicorn's order of the places where that may stand.
+          description: The configured number, read from the same places and in the same order as Gunicorn does.
           type: int
         running:
           description:
-            - Children of the master that are workers. During a reload the old and the new ones.
+            - The children of the master that are workers. During a reload, the old and the new ones.
             - Null if the user may not see the processes of others (C(hidepid)).
           type: int
     processes:
-      description: The master, then the workers, as C(/proc/PID) has them. Sizes are in bytes.
+      description: The master, then the workers, from C(/proc/PID). Sizes are in bytes.
       type: list
       elements: dict
       contains:
@@ -166,37 +166,37 @@ services:
           description: V(master) or V(worker).
           type: str
         started:
-          description: When it was started, in epoch seconds, from C(stat).
+          description: The start time in epoch seconds, from C(stat).
           type: float
         cpu_seconds:
-          description: CPU time, from C(stat).
+          description: CPU time in seconds, from C(stat).
           type: float
         rss:
-          description: Resident memory, C(VmRSS) of C(status). What several processes share counts in each of them.
+          description: Resident memory, C(VmRSS) of C(status). Shared memory counts in each process that shares it.
           type: int
         peak_rss:
-          description: The most that it ever was, C(VmHWM) of C(status).
+          description: The peak of the resident memory, C(VmHWM) of C(status).
           type: int
         swap:
-          description: Memory that lies in swap, C(VmSwap) of C(status).
+          description: Memory in swap, C(VmSwap) of C(status).
           type: int
         threads:
-          description: Threads that it has now, from C(status).
+          description: The current number of threads, from C(status).
           type: int
         pss:
-          description: Memory with each shared page divided by those that share it, from C(smaps_rollup).
+          description: Memory, with each shared page divided by how many processes share it, from C(smaps_rollup).
           type: int
         private:
-          description: Memory that it alone has, from C(smaps_rollup).
+          description: Memory that no other process shares, from C(smaps_rollup).
           type: int
         shared:
-          description: Memory that it shares with others, each page in full, from C(smaps_rollup).
+          description: Memory shared with other processes, each page in full, from C(smaps_rollup).
           type: int
         anonymous:
-          description: Memory that is not of a file, shared or not, from C(smaps_rollup).
+          description: Memory that is not from a file, shared or not, from C(smaps_rollup).
           type: int
         pss_file:
-          description: The part of RV(services[].processes[].pss) that is of files, from C(smaps_rollup).
+          description: The part of RV(services[].processes[].pss) that is from files, from C(smaps_rollup).
           type: int
         pss_shmem:
           description: The part of RV(services[].processes[].pss) that is shared memory, from C(smaps_rollup).
@@ -206,69 +206,69 @@ services:
       type: dict
       contains:
         private:
-          description: What one process alone has, added up.
+          description: The sum of the memory that no other process shares.
           type: int
         shared:
-          description: What they share with others, counted once.
+          description: Shared memory, counted once.
           type: int
         pss:
-          description: The proportional shares, added up, which is what the service takes.
+          description: The sum of the proportional shares, which is what the service takes.
           type: int
         rss:
-          description: Resident memory, added up, as C(ps) would show it. More than the service takes.
+          description: The sum of the resident memory as C(ps) shows it. It is more than the service takes.
           type: int
         swap:
-          description: Memory that lies in swap.
+          description: Memory in swap.
           type: int
         per_worker:
           description:
-            - What one more worker costs at its peak. The largest of the workers counts, with its anonymous memory, its
-              share of files and of shared memory, and what it once had more than now.
-            - Anonymous pages count in full even while they are shared, since after C(preload_app) each write copies
+            - The memory that one more worker takes at its peak. This is that of the largest worker, with its anonymous
+              memory, its share of files and of shared memory, and the difference between its peak and now.
+            - Anonymous pages count in full even while they are shared, because after C(preload_app) each write copies
               them.
           type: int
     cgroup:
-      description: What the kernel accounts to the unit, from its cgroup, else from systemd.
+      description: What the kernel counts for the unit, from its cgroup, else from systemd.
       type: dict
       contains:
         cpu_seconds:
-          description: CPU time since the service was started, of processes that have ended, too.
+          description: CPU time in seconds since the service was started, including processes that have ended.
           type: float
         memory:
-          description: Memory in bytes, with the page cache of its files.
+          description: Memory in bytes, including the page cache of its files.
           type: int
         memory_peak:
-          description: The most that it ever was.
+          description: The peak of the memory, in bytes.
           type: int
         throttled_seconds:
-          description: For how long its CPU quota held it back. Null without one.
+          description: Seconds for which the CPU quota held it back. Null if there is no quota.
           type: float
     limits:
       description:
-        - What the service may use, which is the smallest of its own limits, those of the slices and containers around
+        - What the service may use. This is the smallest of its own limits, those of the slices and containers around
           it, and what the host has.
       type: dict
       contains:
         cpus:
-          description: CPUs, a fraction where a quota says so.
+          description: The number of CPUs, which a quota can make a fraction.
           type: float
         cpus_limited_by:
-          description: One of V(online), V(affinity), V(cpuset) and V(quota).
+          description: What sets this number, one of V(online), V(affinity), V(cpuset) and V(quota).
           type: str
         cpus_source:
-          description: The file that says so, or the unit of a stopped service.
+          description: The file that the limit is from, or the unit of a stopped service.
           type: str
         memory:
           description: Memory in bytes.
           type: int
         memory_limited_by:
-          description: V(total) or V(cgroup).
+          description: What sets this number, V(total) or V(cgroup).
           type: str
         memory_source:
-          description: The file that says so, or the unit of a stopped service.
+          description: The file that the limit is from, or the unit of a stopped service.
           type: str
         tasks:
-          description: Processes and threads, from C(pids.max). Null without a limit.
+          description: The number of processes and threads, from C(pids.max). Null if there is no limit.
           type: int
     sockets:
       description: The addresses that the service listens on, from C(/proc/PID/fd) and C(/proc/PID/net).
@@ -279,25 +279,25 @@ services:
           description: The address as Gunicorn's C(--bind) has it, such as V([::1]:8000) or V(unix:/run/shop.sock).
           type: str
         owner:
-          description: V(systemd) if that opened it and keeps it open during a restart, else V(gunicorn).
+          description: V(systemd) if systemd opened it and keeps it open during a restart, else V(gunicorn).
           type: str
     exits:
       description:
-        - Workers that ended by no wish of the running master. Counted from what it wrote to the end of the error log,
-          or to the journal. Applications write into the log, too, so that these numbers are a hint.
+        - Workers of the running master that ended unexpectedly. Counted from what the master wrote to the end of the
+          error log, or to the journal. Applications write into the log, too, so these numbers are a hint.
       type: dict
       contains:
         timeout:
           description: Workers that did not answer within C(timeout).
           type: int
         killed:
-          description: Workers that were sent C(SIGKILL) for another reason, by the kernel for want of memory, too.
+          description: Workers that got C(SIGKILL) for another reason, such as from the kernel when memory ran out.
           type: int
         failed:
-          description: Workers that exited with another code than 0.
+          description: Workers that exited with a code other than 0.
           type: int
         out_of_memory:
-          description: Processes of the unit that the kernel killed for want of memory, as its cgroup counts them.
+          description: Processes of the unit that the kernel killed because memory ran out, as its cgroup counts them.
           type: int
         since:
           description: The start of the master, or the time of the first line that was read, in epoch seconds.
@@ -306,21 +306,21 @@ services:
           description: The log, or V(journal).
           type: str
     requests:
-      description: Requests of the running service, as far as something counts them. Null without.
+      description: Requests of the running service. Null if nothing counts them.
       type: dict
       contains:
         count:
-          description: Requests since RV(services[].requests.since).
+          description: The number of requests since RV(services[].requests.since).
           type: int
         since:
-          description: The start of the service, or what of it the end of the access log covers, in epoch seconds.
+          description: The start of the service, or of the part of the access log that was read, in epoch seconds.
           type: float
         per_second:
           description: Requests a second since then.
           type: float
         latency:
           description:
-            - Seconds that requests took within the worker. Null if the access log's format has none of V(%(D\)s),
+            - Seconds that requests took within the worker. Null if the format of the access log has none of V(%(D\)s),
               V(%(L\)s), V(%(M\)s) and V(%(T\)s).
           type: dict
           contains:
@@ -341,37 +341,39 @@ services:
               type: float
         wait_ratio:
           description:
-            - Seconds that requests waited for each second that they computed. Having to queue for a CPU is no waiting.
-            - By the service's counters, it is of requests that were alone in their process, since threads wait for each
-              other. Null if these were fewer than 100.
-            - By the access log, it is the times of the requests against the CPU time of the unit, in the sample, or in
-              the whole life of the service if the log has it. With threads, their waiting for each other is in it.
+            - Seconds that requests waited for each second that they computed. Time in the queue for a CPU does not
+              count as waiting.
+            - From the service's counters, this covers requests that were alone in their process, because threads wait
+              for each other. Null if there were fewer than 100 of these.
+            - From the access log, this compares the times of the requests with the CPU time of the unit, in the sample,
+              or in the whole life of the service if the log has it. With threads, it includes the time for which they
+              wait for each other.
           type: float
         cpu_per_request:
           description: Seconds of CPU time for each of these requests.
           type: float
         source:
-          description: V(counters) where the service counts by itself, else V(access_log).
+          description: V(counters) if the service counts by itself, else V(access_log).
           type: str
     measured:
       description:
-        - What M(pyweb.gunicorn.gunicorn_sizing_info) takes. Null if memory may not be seen, or the service has answered
-          fewer than 100 requests.
+        - Options for M(pyweb.gunicorn.gunicorn_sizing_info). Null if the memory can't be read, or if the service has
+          answered fewer than 100 requests.
       type: dict
       contains:
         wait_ratio:
-          description: RV(services[].requests.wait_ratio) to two digits, null if it is not known.
+          description: RV(services[].requests.wait_ratio) to two digits. Null if it is not known.
           type: float
         memory_per_worker:
           description:
-            - Twice RV(services[].memory.per_worker), as a reload starts the new workers before the old ones have
-              stopped. Rounded up to 8 MiB, with its unit.
+            - Twice RV(services[].memory.per_worker), because a reload starts the new workers before the old ones have
+              stopped. Rounded up to 8 MiB, with a unit.
           type: str
         requests:
-          description: How many requests there were to measure by.
+          description: How many requests the measurement is based on.
           type: int
     unseen:
-      description: What could not be seen of this service, and why.
+      description: What could not be read of this service, and why.
       type: list
       elements: str
   sample:
@@ -394,7 +396,7 @@ services:
       measured: {wait_ratio: 8.3, memory_per_worker: 152M, requests: 12000}
       unseen: []
 host:
-  description: How the host is. Verdicts are V(healthy), V(watch) or V(short).
+  description: The health of the host. Verdicts are V(healthy), V(watch) or V(short).
   returned: success
   type: dict
   contains:
@@ -402,14 +404,14 @@ host:
       description: The kernel's host name.
       type: str
     cpus:
-      description: CPUs that the host's services may use together.
+      description: The number of CPUs that the host's services may use together.
       type: float
     cpus_limited_by:
       description: What sets this number, one of V(online), V(affinity), V(cpuset) and V(quota).
       type: str
     memory:
       description:
-        - Memory in bytes, from C(/proc/meminfo), or from the cgroup where that has the smaller limit.
+        - Memory in bytes, from C(/proc/meminfo), or from the cgroup if that has a smaller limit.
         - RV(host.memory.used), RV(host.memory.free) and RV(host.memory.buffers_cache) add up to RV(host.memory.total).
       type: dict
       contains:
@@ -417,16 +419,16 @@ host:
           description: All memory that may be used.
           type: int
         used:
-          description: What is neither free nor cache.
+          description: Memory that is neither free nor cache.
           type: int
         free:
-          description: What nothing uses.
+          description: Memory that nothing uses.
           type: int
         buffers_cache:
           description: Copies of files and metadata, as C(buff/cache) of C(free).
           type: int
         available:
-          description: What can be had without swapping, by the kernel's reckoning.
+          description: Memory that the kernel estimates to be available without swapping.
           type: int
         cache_share:
           description: The part of the memory that is cache, from 0 to 1.
@@ -434,42 +436,38 @@ host:
         limited_by:
           description: V(total) or V(cgroup).
           type: str
-        verdict:
+        verdict: &verdict
           description: V(healthy), V(watch) or V(short).
           type: str
-        reason:
+        reason: &reason
           description: Why, in one sentence.
           type: str
     swap:
-      description: Swap in bytes, and what of it moved during the sample. Null where the kernel does not count it.
+      description: Swap in bytes, and how much moved during the sample. Null if the kernel does not count it.
       type: dict
       contains:
         total:
           description: All swap that may be used.
           type: int
         used:
-          description: What is in use.
+          description: Swap in use.
           type: int
         in_per_second:
-          description: Bytes a second that were read from it.
+          description: Bytes a second that were read from swap.
           type: float
         out_per_second:
-          description: Bytes a second that were written to it.
+          description: Bytes a second that were written to swap.
           type: float
         compressed:
-          description: Whether all of it lies compressed in memory (zram).
+          description: Whether all swap is compressed memory (zram).
           type: bool
-        verdict:
-          description: V(healthy), V(watch) or V(short).
-          type: str
-        reason:
-          description: Why, in one sentence.
-          type: str
+        verdict: *verdict
+        reason: *reason
     cpu:
       description:
         - Percent of the CPU time of the sample, named as in C(top), from C(/proc/stat).
-        - Where a quota or a cpuset limits the host, percent of the CPUs that it may use, from its cgroup. That counts
-          neither waiting nor interrupts nor steal, which are null then.
+        - If a quota or a cpuset limits the host, percent of the CPUs that it may use, from its cgroup. The cgroup
+          counts neither waiting nor interrupts nor steal, so these are null then.
       type: dict
       contains:
         us:
@@ -482,10 +480,10 @@ host:
           description: Programs of low priority.
           type: float
         id:
-          description: Nothing.
+          description: Idle.
           type: float
         wa:
-          description: Nothing, while the disk was waited for.
+          description: Idle, while something waited for the disk.
           type: float
         hi:
           description: Hardware interrupts.
@@ -494,58 +492,44 @@ host:
           description: Software interrupts.
           type: float
         st:
-          description: What the machine below gave to others.
+          description: Steal, which the hypervisor gave to other machines.
           type: float
         throttled:
-          description: Percent of the scheduling periods in which the quota held tasks back. Null without a quota.
+          description: Percent of the scheduling periods in which the quota held tasks back. Null if there is no quota.
           type: float
         sample:
-          description: Seconds that were watched.
+          description: The length of the sample in seconds.
           type: float
-        verdict:
-          description: V(healthy), V(watch) or V(short).
-          type: str
-        reason:
-          description: Why, in one sentence.
-          type: str
+        verdict: *verdict
+        reason: *reason
     load:
-      description: The load average, from C(/proc/loadavg). It is the machine's, in a container, too.
+      description: The load average, from C(/proc/loadavg). In a container, too, it is that of the machine.
       type: dict
       contains:
-        one:
+        one: &one
           description: Over one minute.
           type: float
-        five:
+        five: &five
           description: Over 5 minutes.
           type: float
-        fifteen:
+        fifteen: &fifteen
           description: Over 15 minutes.
           type: float
         per_core:
           description: The same, divided by the cores of the machine.
           type: dict
           contains:
-            one:
-              description: Over one minute.
-              type: float
-            five:
-              description: Over 5 minutes.
-              type: float
-            fifteen:
-              description: Over 15 minutes.
-              type: float
-        verdict:
-          description: V(healthy), V(watch) or V(short).
-          type: str
-        reason:
-          description: Why, in one sentence.
-          type: str
+            one: *one
+            five: *five
+            fifteen: *fifteen
+        verdict: *verdict
+        reason: *reason
     pressure:
       description:
-        - Percent of the time in which some tasks waited, or all, by resource (V(cpu), V(memory), V(io)) and by the
-          seconds of the average, such as C(some_10) and C(full_300). From C(/proc/pressure), or from the container's
-          cgroup.
-        - Null where the kernel has no pressure stall information.
+        - Percent of the time in which some tasks waited, or all tasks, for each resource (V(cpu), V(memory), V(io)) and
+          by the seconds of the average, such as C(some_10) and C(full_300). From C(/proc/pressure), or from the
+          container's cgroup.
+        - Null if the kernel has no pressure stall information.
       type: dict
       contains:
         cpu:
@@ -557,20 +541,16 @@ host:
         io:
           description: Waiting for the disk.
           type: dict
-        verdict:
-          description: V(healthy), V(watch) or V(short).
-          type: str
-        reason:
-          description: Why, in one sentence.
-          type: str
+        verdict: *verdict
+        reason: *reason
     verdict:
       description: The worst of the verdicts.
       type: str
     reason:
-      description: The sentence of the worst verdict.
+      description: The reason of the worst verdict.
       type: str
     unseen:
-      description: What could not be seen of the host, and why.
+      description: What could not be read of the host, and why.
       type: list
       elements: str
   sample:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_sizing_info
-short_description: Say how many Gunicorn workers fit a host
+short_description: Compute how many Gunicorn workers fit a host
 version_added: 0.1.0
 description:
-  - Computes the number of workers, and with the gthread worker class of threads, for one project on one host, and says
-    why it is that number.
-  - Reads only what stays the same from run to run, which is the CPUs, the total memory, and the limits that affinity,
-    cpusets and control groups set on the slice the service runs in and on everything above it. The same host gives
-    the same answer.
+  - Computes the number of workers, and for the gthread worker class that of threads, for one project on one host, and
+    says why.
+  - Reads only what stays the same from run to run. That is the CPUs, the total memory, and the limits that affinity,
+    cpusets and control groups set for the slice of the service and for everything above it. The same host gives the
+    same answer.
   - The CPU bound is C(2 x cores + 1) unless O(wait_ratio), O(threads) or O(worker_class) say more about the
-    application. The memory bound is what the workers fit into next to O(memory_reserve) and the Gunicorn master. The
-    smaller of the two wins, and is kept between O(minimum) and O(maximum).
+    application. The memory bound is how many workers fit into the memory beside O(memory_reserve) and the Gunicorn
+    master. The smaller of the two counts, kept between O(minimum) and O(maximum).
   - Limits of the service's own unit count if they are given in O(service_directives).
 author:
   - The pyweb.gunicorn authors (@pyweb)
@@ -27,53 +27,55 @@ extends_documentation_fragment:
 options:
   memory_per_worker:
     description:
-      - Memory that one worker takes at its peak, as a number with a unit; units are powers of 1024.
-      - Hand in twice of what a worker takes, because a reload starts the new workers before the old ones have stopped.
-        Measure that under load, as PSS or private memory. RSS counts what workers share once for each of them.
-      - The default is for a worker of 64 MiB. One of a bare Django project takes about 35 MiB, the rest is for the
+      - The memory that one worker takes at its peak, as a number with a unit. Units are powers of 1024.
+      - Give twice the memory of a worker, because a reload starts the new workers before the old ones have stopped.
+        Measure it under load, as PSS or private memory. RSS counts shared memory once for each worker.
+      - The default is for a worker of 64 MiB. A worker of a bare Django project takes about 35 MiB. The rest is for the
         project's own libraries and data.
     type: str
     default: 128M
   memory_reserve:
     description:
-      - Memory of the host that is not for Gunicorn, but for the system, the proxy, the database and the page cache.
-      - It is what the host keeps once, however many projects share it. Projects whose O(share) add up to V(1.0) fit
+      - The memory of the host that is not for Gunicorn, but for the system, the proxy, the database and the page cache.
+      - The host keeps the reserve once, however many projects share it. Projects whose O(share) add up to V(1.0) fit
         together.
       - If not given, one fifth of the memory, but at least V(128M).
     type: str
   wait_ratio:
     description:
-      - How long a request waits (for the database, other services, disks) for each second that it computes, measured,
-        for example with M(pyweb.gunicorn.gunicorn_service_info).
+      - How many seconds a request waits (for the database, other services, disks) for each second that it computes.
+        Measure it, for example with M(pyweb.gunicorn.gunicorn_service_info).
       - V(0) is for an application that only computes, V(1.0) for one that waits half of its time, V(20) for one that
         asks other services for everything.
-      - If not given, the application was not measured, and gets the C(2 x cores + 1) of Gunicorn's documentation.
+      - If not given, the application is taken as not measured, and gets the C(2 x cores + 1) of Gunicorn's
+        documentation.
     type: float
   worker_class:
     description:
       - Gunicorn's worker class, one of V(sync), V(gthread), V(gevent), V(gevent_wsgi), V(gevent_pywsgi), V(tornado),
         V(asgi), V(eventlet), or the dotted path of a class.
-      - All but V(sync) and V(gthread) are taken for event loops, one process of which keeps a core busy. They get one
+      - All but V(sync) and V(gthread) are treated as event loops, one process of which keeps a core busy. They get one
         worker for each core.
     type: str
     default: sync
   threads:
     description:
-      - Threads of each worker. More than one turns V(sync) into V(gthread), as Gunicorn itself does.
-      - If not given, 1 for the worker class V(sync). V(gthread), and V(sync) with O(thread_safe), get so many that one
-        worker for each core carries all, but at least 2 and at most 32.
-      - Without a meaning for the other worker classes.
+      - The number of threads of each worker. More than one turns V(sync) into V(gthread), as Gunicorn itself does.
+      - If not given, 1 for the worker class V(sync). V(gthread), and V(sync) with O(thread_safe), get as many as one
+        worker for each core needs to carry all requests, but at least 2 and at most 32.
+      - Has no effect on the other worker classes.
     type: int
   thread_safe:
     description:
-      - Whether the application may serve several requests at once in one process. Only who knows its code can say so.
-      - If it may and its requests wait for at least half as long as they compute (O(wait_ratio)), it gets threads
-        before more workers. They take less memory.
+      - Whether the application may serve several requests at once in one process. Only someone who knows its code can
+        say so.
+      - If it may, and its requests wait for at least half as long as they compute (O(wait_ratio)), it gets threads
+        before more workers. Threads take less memory.
     type: bool
     default: false
   minimum:
     description:
-      - The least number of workers. Memory wins over it, with a warning.
+      - The least number of workers. If they do not fit into the memory, there are fewer, and a warning.
     type: int
     default: 1
   maximum:
@@ -82,39 +84,39 @@ options:
     type: int
   share:
     description:
-      - The part of the host that is for this project, above 0 and at most 1. It applies to CPUs, and to the memory that
-        is left after O(memory_reserve).
+      - The part of the host that is for this project, above 0 and at most 1. It applies to the CPUs, and to the memory
+        that is left after O(memory_reserve).
     type: float
     default: 1.0
   slice:
     description:
-      - The systemd slice that the service runs in. Its limits and those of every slice and container around it count.
+      - The systemd slice that the service runs in. Its limits count, and those of every slice and container around it.
       - A slice that does not exist yet has no limits of its own.
     type: str
     default: system.slice
   service_directives:
     description:
-      - Directives of the service's own unit. C(MemoryMax), C(MemoryHigh), C(CPUQuota) and C(TasksMax) count, and the
-        others do not matter. They are for this project alone, so O(share) and O(memory_reserve) do not go off them.
-      - The lower of C(MemoryMax) and C(MemoryHigh) bounds the memory. C(TasksMax) has to hold the master, what a reload
-        runs, and twice the workers with their threads, as a reload starts the new workers before the old ones have
+      - Directives of the service's own unit. C(MemoryMax), C(MemoryHigh), C(CPUQuota) and C(TasksMax) count, others are
+        ignored. They are for this project alone, so O(share) and O(memory_reserve) are not subtracted from them.
+      - The lower of C(MemoryMax) and C(MemoryHigh) bounds the memory. C(TasksMax) must hold the master, what a reload
+        runs, and twice the workers with their threads, because a reload starts the new workers before the old ones have
         stopped.
-      - Values are systemd's own syntax. A value that systemd would ignore is an error.
+      - Values have systemd's own syntax. A value that systemd would ignore is an error.
     type: dict
     default: {}
   cpus:
     description:
-      - Number of CPUs to compute with, which may be a fraction, instead of what the host has.
+      - The number of CPUs to compute with, which may be a fraction. If not given, that of the host.
     type: float
   memory:
     description:
-      - Memory to compute with, instead of what the host has. Write it as in O(memory_per_worker).
+      - The memory to compute with, as in O(memory_per_worker). If not given, that of the host.
     type: str
 notes:
   - Runs on Linux and needs no privileges, but must be able to read C(/proc/1).
   - With both O(cpus) and O(memory), and without O(service_directives), the module reads nothing of the host.
   - Units are powers of 1024. V(512M), V(512MB), V(512Mi) and V(512MiB) are the same.
-  - The rule, its sources and a table of what it gives are in C(docs/sizing.md) of this collection.
+  - The rule, its sources and a table of its results are in C(docs/sizing.md) of this collection.
 seealso:
   - name: Gunicorn, design
     description: Gunicorn's own advice on the number of workers and threads, and on the worker class.
@@ -164,24 +166,24 @@ EXAMPLES = r"""
 
 RETURN = r"""
 workers:
-  description: Number of workers to run, at least 1.
+  description: The number of workers to run, at least 1.
   returned: success
   type: int
   sample: 5
 threads:
-  description: Threads of each worker.
+  description: The number of threads of each worker.
   returned: success
   type: int
   sample: 1
 worker_class:
-  description: The worker class that Gunicorn will use, V(gthread) where O(threads) turn O(worker_class=sync) into it.
+  description: The worker class that Gunicorn will use. V(gthread) if O(threads) turn O(worker_class=sync) into it.
   returned: success
   type: str
   sample: sync
 connections:
   description:
-    - Connections to a database that the workers can hold if each thread keeps one, as Django's do with a
-      C(CONN_MAX_AGE). The database's limit must be above what all its clients hold.
+    - How many connections to a database the workers can hold if each thread keeps one, as Django's do with a
+      C(CONN_MAX_AGE). The limit of the database must be above what all its clients hold.
     - V(null) for the worker classes that are event loops.
   returned: success
   type: dict
@@ -190,13 +192,13 @@ connections:
       description: While the service runs.
       type: int
     changing:
-      description: While it changes, as the new workers are there before the old ones have stopped.
+      description: While the service changes, when the new workers are there before the old ones have stopped.
       type: int
   sample:
     steady: 5
     changing: 10
 bounds:
-  description: What each term of the rule asks for or allows, in workers.
+  description: What each term of the rule requires or allows, in workers.
   returned: success
   type: dict
   contains:
@@ -204,16 +206,16 @@ bounds:
       description: Workers that keep the CPUs busy.
       type: int
     memory:
-      description: Workers that fit into the memory, V(0) if none does.
+      description: Workers that fit into the memory. V(0) if none does.
       type: int
     tasks:
-      description: Workers that C(TasksMax) of O(service_directives) holds, V(null) if there is no such limit.
+      description: Workers that fit into C(TasksMax) of O(service_directives). V(null) if there is no such limit.
       type: int
     minimum:
       description: The value of O(minimum).
       type: int
     maximum:
-      description: The value of O(maximum), V(null) if there is none.
+      description: The value of O(maximum). V(null) if there is none.
       type: int
   sample:
     cpu: 5
@@ -227,7 +229,7 @@ decided_by:
   type: str
   sample: cpu
 reason:
-  description: The computation in one English sentence, to be checked with a calculator.
+  description: The computation in one English sentence, so that you can check it with a calculator.
   returned: success
   type: str
   sample: >-
@@ -240,12 +242,12 @@ fits:
   type: bool
   sample: true
 warnings:
-  description: What the user should know, such as that O(minimum) does not fit into the memory.
+  description: What you should know, such as that O(minimum) does not fit into the memory.
   returned: when there is something to warn of
   type: list
   elements: str
 host:
-  description: What was computed with.
+  description: The CPUs and the memory that the module computed with.
   returned: success
   type: dict
   contains:
@@ -258,7 +260,7 @@ host:
           V(option) if O(cpus) was given.
       type: str
     cpus_source:
-      description: The file that says so, V(null) for V(option).
+      description: The file that the number is from. V(null) for V(option).
       type: str
     memory:
       description: Bytes of memory that a service in the slice may use, before O(memory_reserve) and O(share).
@@ -269,7 +271,7 @@ host:
           was given.
       type: str
     memory_source:
-      description: The file that says so, V(null) for V(option).
+      description: The file that the number is from. V(null) for V(option).
       type: str
   sample:
     cpus: 1.5

@@ -7,100 +7,76 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_supervised_service
-short_description: Bring a Gunicorn service under supervisor to a new configuration, or back
+short_description: Deploy a Gunicorn service under supervisor, or go back
 version_added: 0.1.0
+description:
+  - Does on a host without systemd what M(pyweb.gunicorn.gunicorn_service) does on one with it. This is the last step
+    of the role P(pyweb.gunicorn.gunicorn#role) there.
+  - A change is tried first. While the live service goes on, Gunicorn starts with the new configuration on a separate
+    unix socket, as the same user. Each of its workers sends the application one request in-process before it accepts a
+    connection. If that fails, the live service, its files and its virtual environment stay as they were.
+  - Then the module puts the new files and the link of the virtual environment in place, and supervisor restarts the
+    service. The module sends the health request to every address, and compares the running master's command line,
+    version and number of workers with what you ask for. If something does not match, it puts everything back.
+  - Nothing holds the sockets while the service restarts, so connections are refused for that moment.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
+  - pyweb.gunicorn.attributes.full
   - pyweb.gunicorn.service
+  - pyweb.gunicorn.service.secrets
   - pyweb.gunicorn.health
-description:
-  - Does on a host without systemd what M(pyweb.gunicorn.gunicorn_service) does on one with it. This is the last step
-    of the role P(pyweb.gunicorn.gunicorn#role) there.
-  - A change is tried first. While the live service goes on, the new configuration is started on a unix socket of its
-    own, as the same user; its workers ask the application one request in-process before they accept a connection. If
-    they fail, the live service, its files and its virtual environment stay as they were.
-  - Then the files and the link of the virtual environment become the new ones, and supervisor restarts the service. The
-    health request on every address, and the running master's command line, version and number of workers decide whether
-    it stays. Otherwise everything is put back.
-  - Nobody holds the sockets while the service restarts, so connections are refused for that moment.
-  - One deployment of a service at a time; a second one waits. One that was killed is ended by the next.
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-    details: Of secrets and credentials nothing is shown.
-  idempotent:
-    support: full
 options:
-  name:
-    description: The program's name.
-    type: str
-    required: true
   description:
-    description: What the service is, for who reads the program's file.
+    description: What the service is, as a comment in the program's file.
     type: str
     default: ""
   enabled:
-    description: Whether supervisor starts the service when it starts itself, as at boot.
-    type: bool
-    default: true
-  group:
-    description: The group that the service runs as, and that may read the configuration.
-    type: str
-    required: true
+    description: Whether supervisor starts the service when supervisor itself starts, as at boot.
   directory:
-    description: The service's working directory.
+    description: The working directory of the service.
     type: path
     required: true
   environment:
-    description: The service's environment variables, all values as strings. Secrets belong into O(secrets).
+    description: The environment variables of the service. All values are strings. Secrets belong in O(secrets).
     type: dict
     default: {}
   service_directives:
     description: >-
-      Directives of a unit of systemd, of which C(UMask), C(NoNewPrivileges) and C(OOMScoreAdjust) take effect, without
-      them systemd's defaults.
+      Directives of a systemd unit. Only C(UMask), C(NoNewPrivileges) and C(OOMScoreAdjust) take effect. Those that are
+      not given have systemd's defaults.
     type: dict
     default: {}
   launcher:
     description:
-      - The text of the program that supervisor starts as root, and that becomes the service's master as its user.
-      - It is called with the path of a description (JSON) and a hash, which the service shall have in its environment
-        as E(GUNICORN_CONFIGURATION).
+      - The text of the program that supervisor starts as root. It becomes the service's master, as the service's user.
+      - It is called with the path of a description (JSON) and with a hash. It must put the hash into the environment of
+        the service as E(GUNICORN_CONFIGURATION).
     type: str
     required: true
   config_directory:
-    description: Where C(gunicorn.conf.py), C(gunicorn.launch.py), C(secrets.env) and C(credentials) stand.
-    type: path
-    required: true
+    description:
+      - The directory of C(gunicorn.conf.py), C(gunicorn.launch.py), C(secrets.env) and C(credentials).
   logrotate:
-    description: The text of logrotate's file for the logs, written after a change that worked. Empty for no file.
-    type: str
-    default: ""
-  log_file:
-    description: Gunicorn's error log, of which errors show the end; V(-) for what supervisor writes to its own log.
-    type: str
-    default: "-"
+    description:
+      - The text of the file in C(/etc/logrotate.d) that rotates the logs. It is written after a change that worked. If
+        empty, there is no such file.
   socket_directives:
     description: >-
-      What M(pyweb.gunicorn.gunicorn_plan_info) returns under this name; of it C(BindIPv6Only), and C(SocketUser),
-      C(SocketGroup) and C(SocketMode) of unix sockets.
+      What M(pyweb.gunicorn.gunicorn_plan_info) returns under this name. C(BindIPv6Only) counts, and for unix sockets
+      C(SocketUser), C(SocketGroup) and C(SocketMode).
     type: dict
     default: {}
   trial_command:
-    description: The same with the candidates' paths.
+    description: The same as O(command), with the paths of the candidate files.
     type: list
     elements: str
     required: true
-  venv:
-    description: The virtual environment's path, as O(command) names it.
-    type: path
-    required: true
   stop_timeout:
-    description: Seconds that the service may take to finish its requests when it stops; more than Gunicorn's own.
+    description:
+      - Seconds that the service may take to finish its requests when it stops. Must be more than Gunicorn's own
+        time-out.
     type: int
     default: 40
 requirements:
@@ -139,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reasons:
-  description: What was not as wanted, a sentence each; empty where nothing was changed.
+  description: What differed from what you asked for, one sentence each. Empty if nothing was changed.
   returned: success
   type: list
   elements: str

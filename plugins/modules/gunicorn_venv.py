@@ -7,60 +7,62 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: gunicorn_venv
-short_description: Have Gunicorn and an application's requirements in a virtual environment
+short_description: Install Gunicorn and an application's requirements in a virtual environment
 version_added: 0.1.0
+description:
+  - Creates the virtual environment if there is none, and installs Gunicorn and the requirements with the pip in it. The
+    host's own Python is never changed.
+  - With O(requirements), an existing virtual environment is never changed. The module builds a new one beside it, in a
+    directory whose name is that of O(path) with C(-) and eight hexadecimal digits. When the new one is complete,
+    O(path) becomes a link to it. Processes that run from the old one keep it.
+  - Without O(requirements), the content of the virtual environment is yours, and the module changes it in place. If
+    that fails, the module restores the old content. If pip was killed, the next run does so.
+  - The package index is used only if something is missing or does not satisfy the requirements, so a second run is
+    quick and does not need the network.
+  - Checks O(settings) and O(worker_class) against the installed Gunicorn, which alone knows its settings and worker
+    classes.
+  - Unlike M(ansible.builtin.pip), the module needs no Python package on the host beside Python itself, installs
+    Gunicorn and the requirements in one resolution, and repairs a Gunicorn that an interrupted pip left incomplete.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
-description:
-  - Makes the virtual environment if there is none, and installs Gunicorn and the requirements into it with its own pip.
-    The host's Python is never touched.
-  - With O(requirements), an existing virtual environment is never changed. A new one is built beside it, in a directory
-    whose name is that of O(path) with C(-) and eight hexadecimal digits, and O(path) becomes a link to it when it is
-    whole. What runs from the old one keeps it.
-  - Without O(requirements), what is in the virtual environment is the user's own, and it is changed in place. It has
-    what it had before if that fails, and also on the next run after pip was killed.
-  - The package index is asked only if something is missing or does not satisfy what is wanted, so that a second run is
-    quick and does not need the network.
-  - Checks O(settings) and O(worker_class) against the Gunicorn that is installed, which alone knows what it takes.
-  - Unlike M(ansible.builtin.pip) it needs no Python package on the host beside Python itself, installs Gunicorn and
-    requirements in one resolution, and repairs a Gunicorn that an interrupted pip left incomplete.
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: partial
-    details: The versions after the change are known only once it was made.
+    details: The new versions are known only after the change.
   idempotent:
     support: partial
-    details: With O(upgrade=true) the package index decides.
+    details: With O(upgrade=true), the result depends on the package index.
 options:
   path:
     description:
-      - The virtual environment's path. With O(requirements), it becomes a link the first time that something is to be
-        installed, and it must be no mount point.
+      - The path of the virtual environment. With O(requirements), it becomes a link the first time that something must
+        be installed, and it must not be a mount point.
     type: path
     required: true
   python:
     description:
-      - The interpreter to make the virtual environment with, where there is none. An existing one keeps its own, unless
-        O(rebuild) is set.
+      - The interpreter to create the virtual environment with, if there is none. An existing virtual environment keeps
+        its own unless O(rebuild) is set.
     type: str
     default: python3
   version:
     description:
-      - V(newest) installs the newest version that the venv's Python can run and then stays with it; a version or
-        version specifiers are kept to.
+      - The version of Gunicorn, as V(newest), a version or version specifiers. With V(newest), the module installs the
+        newest version that runs on the Python of the virtual environment, and later runs keep that version.
       - Versions before 23.0.0 are refused (CVE-2024-1135, CVE-2024-6827).
     type: str
     default: newest
   requirements:
     description:
       - A list of requirements, or the path of a requirements file on the managed host.
-      - They are installed again when a line changes. A change in a file that a requirements file includes is not seen.
-      - What is installed and satisfies them keeps its version in a new virtual environment, as far as that can be
-        without conflicts. What they don't ask for any more is not in it.
+      - They are installed again if a line changes. The module does not notice a change in a file that a requirements
+        file includes.
+      - A new virtual environment has the same version of each installed package as before, if that satisfies the
+        requirements without conflicts. It does not have packages that are no longer required.
     type: raw
   pip_extra_args:
     description: Further arguments of C(pip install).
@@ -70,40 +72,40 @@ options:
   installer:
     description:
       - What installs. V(uv) is the host's own, on root's C(PATH) or in C(/usr/local/bin), and takes a fraction of the
-        time of V(pip). O(pip_extra_args) are then those of C(uv pip install).
-      - V(uv) has to find pip, too, which it installs where V(pip) comes with Python.
+        time of V(pip). O(pip_extra_args) are then arguments of C(uv pip install).
+      - V(uv) must find pip in the package index, too. It installs pip where V(pip) gets it from Python.
     type: str
     choices: [pip, uv]
     default: pip
   upgrade:
-    description: Ask the package index for newer versions that satisfy what is wanted.
+    description: Whether to look in the package index for newer versions that satisfy the requirements.
     type: bool
     default: false
   rebuild:
     description:
-      - Build a new virtual environment where O(python) is not the interpreter that the existing one was made with, and
-        where that interpreter is gone or is another one now, as after an upgrade of the host. Needs O(requirements).
-      - Without it, a virtual environment whose interpreter is gone is an error.
+      - Whether to build a new virtual environment if the existing one was not created with O(python), or if its
+        interpreter is gone or has changed, as after an upgrade of the host. Needs O(requirements).
+      - If not set, a virtual environment whose interpreter is gone is an error.
     type: bool
     default: false
   activate:
     description:
-      - Make O(path) a link to what was built, and remove older ones of the same name, except that which O(path) led to
-        before. Remove the backup of what was changed in place.
-      - With V(false) the module only builds. O(path) still leads to the old virtual environment, and a backup stays.
+      - Whether to make O(path) a link to the new virtual environment, and to remove older ones of the same name, except
+        the one that O(path) led to before. This also removes the backup of what was changed in place.
+      - With V(false), the module only builds. O(path) still leads to the old virtual environment, and a backup stays.
     type: bool
     default: true
   settings:
-    description: Settings of Gunicorn that the installed version must know and take.
+    description: Settings of Gunicorn that the installed version must know and accept.
     type: dict
     default: {}
   worker_class:
-    description: A worker class that the installed version must have, together with its library.
+    description: A worker class that the installed version must have, with the library that it needs.
     type: str
     default: sync
 notes:
-  - One run at a time works on a virtual environment. Others wait, at most ten minutes.
-  - The index, a CA bundle or a proxy are given to pip in the task's C(environment).
+  - Only one run at a time works on a virtual environment. Others wait for at most ten minutes.
+  - To give pip an index, a CA bundle or a proxy, use the task's C(environment).
 seealso:
   - module: ansible.builtin.pip
   - name: Settings of Gunicorn
@@ -127,32 +129,31 @@ EXAMPLES = r"""
 RETURN = r"""
 directory:
   description: >-
-    The real directory of the virtual environment that was asked for, which O(path) leads to with O(activate=true).
-    Empty where check mode finds that something is to be installed.
+    The real directory of the virtual environment. With O(activate=true), O(path) leads to it. Empty if check mode finds
+    that something must be installed.
   returned: success
   type: str
   sample: /opt/mysite/venv-1a2b3c4d
 backup:
   description: >-
-    A backup, made of hard links, of what the virtual environment was before it was changed in place. Empty where there
-    is none.
+    A backup of the virtual environment from before it was changed in place, made of hard links. Empty if there is none.
   returned: success
   type: str
   sample: ""
 gunicorn_version:
-  description: The version that is installed; null where check mode finds none yet.
+  description: The version that is installed. Null if check mode finds none.
   returned: success
   type: str
   sample: 27.0.1
 python_version:
-  description: The version of the venv's Python; null where check mode finds no venv yet.
+  description: The version of the virtual environment's Python. Null if check mode finds no virtual environment.
   returned: success
   type: str
   sample: 3.13.5
 fingerprint:
   description: >-
-    A hash over the directory and the versions of Python and of everything that is installed; a service that was started
-    with another one runs what is not wanted any more. Empty where check mode finds that something is to be installed.
+    A hash of the directory and of the versions of Python and everything that is installed. A service that was started
+    with another hash must be restarted. Empty if check mode finds that something must be installed.
   returned: success
   type: str
 """
