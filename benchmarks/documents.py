@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,19 @@ class DocumentError(Exception):
 def markdown(rows: Iterable[Sequence[str]]) -> str:
     """Return the rows of a Markdown table."""
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def add_write(parser: argparse.ArgumentParser) -> None:
+    """Add the option by which publish_part gets a file."""
+    parser.add_argument("--write", metavar="FILE", type=Path, help="put it between the file's comments instead")
+
+
+def publish_part(path: Path | None, begin: str, end: str, made: str) -> None:
+    """Print a text, or put it between two lines of a file."""
+    if path is None:
+        print(made, end="")
+    else:
+        replace_part(path, begin, end, made)
 
 
 def replace_part(path: Path, begin: str, end: str, made: str) -> None:

@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import testhost
+
 FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
 CACHE = REPOSITORY / ".cache/converge"
 WHEELS = CACHE / "wheels"
-HOSTS = REPOSITORY / "tests/hosts/testhosts.py"
 # Their paths have to stay under 108 characters, and other runs of Ansible keep their own.
 CONNECTIONS = Path(tempfile.gettempdir()) / f"converge-{os.getuid()}"
 REQUIREMENTS = ("Django~=5.2", "whitenoise", "gunicorn")
@@ -73,7 +74,7 @@ def boot(number: int) -> list[Host]:
     """Have hosts running, with an inventory of them, that lack nothing but the deployment."""
     names = [f"converge-{index}" for index in range(1, number + 1)]
     path = inventory(number)
-    command(str(HOSTS), "up", "--inventory", str(path), *(f"{name}=bookworm" for name in names))
+    command(str(testhost.PROGRAM), "up", "--inventory", str(path), *(f"{name}=bookworm" for name in names))
     if not WHEELS.is_dir():
         command(sys.executable, "-m", "pip", "download", "--quiet", f"--dest={WHEELS}", *REQUIREMENTS)
     playbook = ["ansible-playbook", "--inventory", str(path), "--forks=4", str(FOLDER / "prepare.yml")]
@@ -83,23 +84,21 @@ def boot(number: int) -> list[Host]:
 
 def read_host(path: Path, name: str) -> Host:
     """Read a host of an inventory."""
-    values = json.loads(path.read_text(encoding="utf-8"))["all"]["hosts"][name]
-    options = [*shlex.split(values["ansible_ssh_common_args"]), "-i", values["ansible_ssh_private_key_file"]]
-    ssh = ("ssh", *options, "-p", str(values["ansible_port"]), f"{values['ansible_user']}@{values['ansible_host']}")
-    return Host(name, values["testhost_container"], ssh)
+    variables = testhost.read_inventory(path)[name]
+    return Host(name, variables["testhost_container"], testhost.ssh_command(variables))
 
 
 def write_inventory(hosts: Sequence[Host], largest: Path) -> None:
     """Write the inventory of some of the hosts."""
-    known = json.loads(largest.read_text(encoding="utf-8"))["all"]["hosts"]
+    known = testhost.read_inventory(largest)
     chosen = {host.name: known[host.name] for host in hosts}
     inventory(len(hosts)).write_text(json.dumps({"all": {"hosts": chosen}}), encoding="utf-8")
 
 
 def remove() -> None:
     """Remove the hosts, whose names stand in the largest inventory."""
-    names = {name for path in CACHE.glob("hosts-*.json") for name in json.loads(path.read_text())["all"]["hosts"]}
-    command(str(HOSTS), "down", *sorted(names))
+    names = {name for path in CACHE.glob("hosts-*.json") for name in testhost.read_inventory(path)}
+    command(str(testhost.PROGRAM), "down", *sorted(names))
     for path in CACHE.glob("hosts-*.json"):
         path.unlink()
 

@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -415,8 +414,7 @@ class Agent:
 
 def main() -> None:
     """Answer commands until there are no more."""
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    load.allow_many_connections()
     agent = Agent()
     try:
         for line in sys.stdin:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import testhost
+
 FOLDER = Path(__file__).resolve().parent
-REPOSITORY = FOLDER.parents[1]
 AGENT = "/usr/local/lib/sizing/agent.py"
 
 
@@ -24,12 +24,7 @@ class HostError(Exception):
 
 def boot(inventory: Path, host: str) -> None:
     """Have a test host running."""
-    run(str(REPOSITORY / "tests/hosts/testhosts.py"), "up", "--inventory", str(inventory), f"{host}=bookworm")
-
-
-def remove(inventory: Path, host: str) -> None:
-    """Remove a test host."""
-    run(str(REPOSITORY / "tests/hosts/testhosts.py"), "down", "--inventory", str(inventory), host)
+    run(str(testhost.PROGRAM), "up", "--inventory", str(inventory), f"{host}=bookworm")
 
 
 def deploy(inventory: Path) -> None:
@@ -68,17 +63,7 @@ class Agent:
     """The program that measures on the host."""
 
     def __init__(self, inventory: Path, host: str) -> None:
-        variables = json.loads(inventory.read_text(encoding="utf-8"))["all"]["hosts"][host]
-        command = [
-            "ssh",
-            *shlex.split(variables["ansible_ssh_common_args"]),
-            "-i",
-            variables["ansible_ssh_private_key_file"],
-            "-p",
-            str(variables["ansible_port"]),
-            f"{variables['ansible_user']}@{variables['ansible_host']}",
-            f"sudo -n python3 -u {AGENT}",
-        ]
+        command = [*testhost.ssh_command(testhost.read_inventory(inventory)[host]), f"sudo -n python3 -u {AGENT}"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, command: str, **options: object) -> dict:

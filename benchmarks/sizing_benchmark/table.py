@@ -11,6 +11,8 @@ import statistics
 import typing as t
 from collections.abc import Callable
 
+from documents import markdown
+
 from sizing_benchmark import plan, rules
 from sizing_benchmark.cases import APPLICATIONS, LIMITS, MIB, Setting
 from sizing_benchmark.results import Record, Results
@@ -65,30 +67,38 @@ def rows_of(results: Results) -> list[Row]:
 def table(results: Results) -> str:
     """Return the tables in Markdown: what each rule reaches, what it takes, and how far that repeats."""
     rows = rows_of(results)
+    shares = table_of_rules(rows, best_throughput, share)
+    costs = table_of_rules(rows, best_figures, lambda row, setting, record: figures(record))
     return "\n".join(
         [
             "Workers, or workers x threads, and the share of the best setting's throughput:\n",
-            *markdown(rows, lambda row: f"{row.top.setting}: {row.top.median:.0f}/s" if row.top else "none", share),
-            f"| least | | | {' | '.join(least(rows, column) for column in range(len(rules.RULES)))} |",
+            f"{shares}| least | | | {' | '.join(least(rows, column) for column in range(len(rules.RULES)))} |",
             "\nThe most memory that the service had, page cache and a reload included, and the 99th percentile of the "
             "answers' times:\n",
-            *markdown(
-                rows, lambda row: figures(row.top) if row.top else "", lambda row, setting, record: figures(record)
-            ),
-            "",
+            costs,
             repeatability(results),
             "",
         ]
     )
 
 
-def markdown(rows: list[Row], top: Callable[[Row], str], cell: Callable[..., str]) -> list[str]:
-    """Return the lines of a table with a column for each rule."""
+def table_of_rules(rows: list[Row], top: Callable[[Row], str], cell: Callable[..., str]) -> str:
+    """Return a table with a column for each rule."""
     lines = [("application", "limit", "best", *rules.RULES), ("---", "---") + ("---:",) * (1 + len(rules.RULES))]
     for row in rows:
         cells = [cell(row, setting, record) if record else lacking(setting) for setting, record in row.cells]
         lines.append((row.application, row.limit, top(row), *cells))
-    return [f"| {' | '.join(line)} |" for line in lines]
+    return markdown(lines)
+
+
+def best_throughput(row: Row) -> str:
+    """Return the setting that answers most, and how much."""
+    return f"{row.top.setting}: {row.top.median:.0f}/s" if row.top else "none"
+
+
+def best_figures(row: Row) -> str:
+    """Return what the setting takes that answers most."""
+    return figures(row.top) if row.top else ""
 
 
 def lacking(setting: Setting | None) -> str:

@@ -5,19 +5,30 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-CALLBACKS = Path(__file__).parent / "callback_plugins"
+# Makes ansible-playbook write a line of JSON for each result.
+JSON_LINES = {
+    "ANSIBLE_STDOUT_CALLBACK": "json_lines",
+    "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+}
 
 
 class PlaybookRun:
     """One run of ansible-playbook, as its JSON output tells it."""
 
-    def __init__(self, playbook: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        plugins = {"ANSIBLE_STDOUT_CALLBACK": "json_lines", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS)}
+    def __init__(
+        self,
+        playbook: Path,
+        *arguments: str,
+        variables: Mapping[str, object] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        given = ["--extra-vars", json.dumps(variables)] if variables else []
         process = subprocess.run(
-            ["ansible-playbook", *arguments, str(playbook)],
-            env={**os.environ, **plugins, **(environment or {})},
+            ["ansible-playbook", *arguments, *given, str(playbook)],
+            env={**os.environ, **JSON_LINES, **(environment or {})},
             capture_output=True,
             text=True,
             check=False,
@@ -33,6 +44,24 @@ class PlaybookRun:
     def warnings(self) -> list[str]:
         """Return what the modules warned of."""
         return [warning for result in self.results for warning in result["warnings"]]
+
+    def errors_by_host(self) -> dict[str, list[str]]:
+        """Return the errors of each host that failed, in their order."""
+        found: dict[str, list[str]] = {}
+        for result in self.results:
+            if result["failed"]:
+                found.setdefault(result["host"], []).append(result["message"])
+        return found
+
+    def errors(self) -> list[str]:
+        """Return all errors, in their order."""
+        return [result["message"] for result in self.results if result["failed"]]
+
+    def error(self) -> str:
+        """Return the one error of a run that failed; a test fails if there is none, or a second one."""
+        assert self.code == 2, self.output
+        (message,) = self.errors()
+        return message
 
     def on_host(self) -> list[str]:
         """Return the names of the tasks that ran a module on the host."""

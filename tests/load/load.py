@@ -567,9 +567,7 @@ class Control:
 
 async def run(options: argparse.Namespace) -> None:
     """Run until told to stop, and write the results."""
-    # A server that stalls for long leaves many connections open at once.
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    allow_many_connections()
     targets = [parse_target(text) for text in options.targets]
     if options.concurrency:
         load: Load = ClosedLoop(targets, options.concurrency, options.timeout)
@@ -580,6 +578,12 @@ async def run(options: argparse.Namespace) -> None:
     async with Control(load).listen(options.control) if options.control else contextlib.nullcontext():
         await load.run(options.seconds)
         write(json.dumps(load.results(), indent=1) + "\n", options.output)
+
+
+def allow_many_connections() -> None:
+    """Raise the limit of open files to its maximum: a server that stalls for long leaves many connections open."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 def write(text: str, output: Path | None) -> None:

@@ -6,17 +6,24 @@ The tests build on each other: each one finds the hosts as the one before left t
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
+import load_on_host
 import pytest
-import testinfra
+from hosts import connect
 from playbook_run import PlaybookRun
+from service import main_pid
+from web import answers
 
 SCENARIO = Path(__file__).parent.parent
 NAMES = ("adopted-bookworm", "adopted-trixie")
 PROJECTS = ("shop", "notes")
-TARGETS = "v4=127.0.0.1:8000 v6=[::1]:8000 unix=unix:/run/notes/notes.sock kept=unix:/run/notes/notes.sock,keepalive=4"
+TARGETS = (
+    "v4=127.0.0.1:8000",
+    "v6=[::1]:8000",
+    "unix=unix:/run/notes/notes.sock",
+    "kept=unix:/run/notes/notes.sock,keepalive=4",
+)
 DROP_IN = "/etc/systemd/system/shop.service.d/by-hand.conf"
 # What a project has beside its units
 OWN = "find /opt/{0} /var/opt/{0} /var/log/{0} /etc/opt/{0} -not -path '*/__pycache__*' -printf '%p %u %m\\n'"
@@ -28,52 +35,36 @@ until systemctl --quiet is-active shop-standin; do sleep 0.05; done; pkill -KILL
 @pytest.fixture(scope="module")
 def hosts():
     """Both hosts, systemd 252 and 257; what is done to one of them is done to the other at the same time."""
-    return [testinfra.get_host(f"ansible://{name}", ansible_inventory="", sudo=True) for name in NAMES]
+    return [connect(name) for name in NAMES]
 
 
 def deploy(**variables):
-    return PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", json.dumps(variables))
+    return PlaybookRun(SCENARIO / "converge.yml", variables=variables)
 
 
 def remove(project, *options, **variables):
-    given = json.dumps({"adopted_project": project, **variables})
-    return PlaybookRun(SCENARIO / "absent.yml", *options, "--extra-vars", given)
+    return PlaybookRun(SCENARIO / "absent.yml", *options, variables={"adopted_project": project, **variables})
 
 
 def failures(run):
     """The errors of a run that failed on each host."""
-    messages = [result["message"] for result in run.results if result["failed"]]
+    messages = run.errors()
     assert len(messages) == len(NAMES), run.output
     return messages
-
-
-def warnings(run):
-    return [warning for result in run.results for warning in result["warnings"]]
 
 
 def on_each(hosts, command):
     return [host.check_output(command) for host in hosts]
 
 
-@contextlib.contextmanager
 def under_load(hosts):
     """Two hundred requests a second, none of which may fail; how long one waits does not matter here."""
-    control = "/run/load.sock"
-    options = f"--rate={200 / len(hosts):g} --timeout=60 --control={control}"
-    on_each(hosts, f"systemd-run --quiet --collect --unit=load /usr/local/bin/load.py run {options} {TARGETS}")
-    try:
-        yield
-    except BaseException:
-        on_each(hosts, "systemctl stop load")
-        raise
-    for results in map(json.loads, on_each(hosts, f"/usr/local/bin/load.py tell {control} stop")):
-        assert sum(phase["requests"] for phase in results["phases"]) > 0
-        assert [(phase["failures"], phase["details"]) for phase in results["phases"] if phase["failed"]] == []
+    return load_on_host.under_load(hosts, TARGETS, f"--rate={200 / len(hosts):g}", "--timeout=60")
 
 
 @contextlib.contextmanager
 def everywhere(hosts, command, back):
-    """Have something otherwise on both hosts, for a time."""
+    """Have both hosts changed by a command, for a time, and then changed back by another."""
     on_each(hosts, command)
     try:
         yield
@@ -138,7 +129,7 @@ def test_adoption_loses_nothing(hosts):
         run = deploy()
         assert run.code == 0, run.output
     units = [f"/etc/systemd/system/{project}.service" for project in PROJECTS for _host in hosts]
-    assert warnings(run) == [f"{unit} was made by hand; it is kept as {unit}.by-hand." for unit in units]
+    assert run.warnings() == [f"{unit} was made by hand; it is kept as {unit}.by-hand." for unit in units]
     assert on_each(hosts, "cd /etc/systemd/system; sha256sum $PWD/*.by-hand | sed s/.by-hand//") == [
         "\n".join(sorted(text.splitlines(), key=lambda line: line.split()[1])) for text in unit
     ]
@@ -167,19 +158,19 @@ def test_it_comes_up_as_at_a_boot(hosts):
     for host in hosts:
         host.check_output("systemctl stop shop.socket notes.socket shop.service notes.service")
         host.check_output("rm -r /run/notes && systemctl daemon-reload && systemctl start shop.socket notes.socket")
-        for address in (
-            "http://127.0.0.1:8000/",
-            "http://[::1]:8000/",
-            "--unix-socket /run/notes/notes.sock http://x/",
+        for url, *options in (
+            ("http://127.0.0.1:8000/",),
+            ("http://[::1]:8000/",),
+            ("http://x/", "--unix-socket /run/notes/notes.sock"),
         ):
-            assert host.run(f"curl --silent --fail --max-time 30 {address}").rc == 0
+            assert answers(host, url, "--max-time 30", *options)
     assert deploy().changed() == []
 
 
 def test_what_the_role_made_goes(hosts):
     """And nothing else: not the code, data, logs and settings, nor the other project."""
     own = on_each(hosts, OWN.format("notes"))
-    before = [host.check_output("systemctl show --property=MainPID --value shop") for host in hosts]
+    before = [main_pid(host, "shop") for host in hosts]
     asked = remove("notes", "--check", "--diff")
     assert asked.code == 0, asked.output
     assert on_each(hosts, "systemctl is-active notes") == ["active"] * len(hosts)
@@ -189,7 +180,7 @@ def test_what_the_role_made_goes(hosts):
         result["diff"] for result in asked.results if result["diff"]
     ]
     kept = "/etc/systemd/system/notes.service.by-hand is what was there before the role, made by hand: it stays."
-    assert warnings(run) == [kept] * len(hosts)
+    assert run.warnings() == [kept] * len(hosts)
     for host, had in zip(hosts, own):
         gone = set(had.splitlines()) - set(host.check_output(OWN.format("notes")).splitlines())
         roles = ("gunicorn.conf.py", "secrets.env", "credentials", "credentials/key")
@@ -198,7 +189,7 @@ def test_what_the_role_made_goes(hosts):
         assert left == ["/etc/opt/notes", "/etc/systemd/system/notes.service.by-hand", "/run/notes"]
         assert host.check_output("systemctl list-units --all --no-legend 'notes*'") == ""
         assert host.user("notes").exists
-    assert [host.check_output("systemctl show --property=MainPID --value shop") for host in hosts] == before
+    assert [main_pid(host, "shop") for host in hosts] == before
     assert remove("notes").changed() == []
 
 
@@ -210,7 +201,7 @@ def test_what_is_named_goes_too(hosts):
     on_each(hosts, "printf '[Service]\\nReadWritePaths=/var/opt/shop\\n' > /etc/systemd/system/other.service")
     run = remove("shop", gunicorn_absent_remove=named)
     assert run.code == 0, run.output
-    assert warnings(run).count("/var/opt/shop is named by other.service: it stays.") == len(hosts)
+    assert run.warnings().count("/var/opt/shop is named by other.service: it stays.") == len(hosts)
     for host in hosts:
         left = host.check_output("find /etc /run /opt /var -name '*shop*' -not -path '/run/systemd/*' | sort").split()
         assert left == ["/etc/systemd/system/shop.service.by-hand", "/var/opt/shop"]

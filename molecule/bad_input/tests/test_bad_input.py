@@ -1,12 +1,13 @@
 """A value that can't be used is one clear error and changes nothing; a legal one arrives as it is, however it looks."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from files_on_host import listing_command
+from playbook_run import PlaybookRun
 
 SCENARIO = Path(__file__).parent.parent
 ROOT = SCENARIO.parent.parent
@@ -61,38 +62,16 @@ LEGAL = {
 class Told:
     """What one ansible-playbook said about each of its hosts, and what is different on the real one since then."""
 
-    def __init__(self, output, lines, changes):
-        self.output = output
-        self.failures = {}
-        for line in lines:
-            if line["failed"]:
-                self.failures.setdefault(line["host"], []).append(line["message"])
+    def __init__(self, run, changes):
+        self.output = run.output
+        self.errors = run.errors_by_host()
         self.changes = changes
-
-
-def play(playbook, *arguments):
-    """Run a playbook; returns its exit code, all that it printed, and its results."""
-    plugins = {
-        "ANSIBLE_STDOUT_CALLBACK": "json_lines",
-        "ANSIBLE_CALLBACK_PLUGINS": str(SCENARIO.parent / "shared/callback_plugins"),
-    }
-    process = subprocess.run(
-        ["ansible-playbook", *arguments, str(SCENARIO / playbook)],
-        env={**os.environ, **plugins},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = [json.loads(line) for line in process.stdout.splitlines() if line.startswith("{")]
-    return process.returncode, process.stdout + process.stderr, lines
 
 
 def snapshot(host):
     """A line for every file that a value could have touched, for each account, and for what runs."""
-    # The time of a directory says that there was something else for a while: a virtual environment, or its backup.
-    formats = r"-type d -printf '%p %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@\n'"
     seen = host.check_output(
-        f"find {WATCHED} -xdev {formats} | sort; cat /etc/passwd /etc/group; "
+        f"{listing_command(WATCHED)}; cat /etc/passwd /etc/group; "
         "systemctl show --property=MainPID,NRestarts notes.service; ss --listening --numeric --no-header --tcp; "
         f"find {TRACE} -print; true"
     )
@@ -129,7 +108,7 @@ def feed(host, connection, tmp_path_factory):
     """Feed a section of the table, once: a call of ansible-playbook for each row would take minutes."""
     told = {}
 
-    def run(section):
+    def feed_section(section):
         if section not in told:
             rows = {
                 name_of(*case): {**connection, **variables(TABLE[section][case[1]], case[2])}
@@ -139,11 +118,11 @@ def feed(host, connection, tmp_path_factory):
             inventory = tmp_path_factory.mktemp("inventory") / "rows.json"
             inventory.write_text(json.dumps({"all": {"hosts": rows}}))
             before = snapshot(host)
-            _code, output, lines = play("feed.yml", f"--inventory={inventory}")
-            told[section] = Told(output, lines, sorted(before ^ snapshot(host)))
+            run = PlaybookRun(SCENARIO / "feed.yml", f"--inventory={inventory}")
+            told[section] = Told(run, sorted(before ^ snapshot(host)))
         return told[section]
 
-    return run
+    return feed_section
 
 
 def test_the_table_is_long():
@@ -155,7 +134,7 @@ def test_the_table_is_long():
 def test_bad_value_is_one_clear_error(feed, section, number, fed):
     """The error names the variable, shows the value, and says what was expected."""
     row = TABLE[section][number]
-    (message,) = feed(section).failures.get(name_of(section, number, fed), ["nothing"])
+    (message,) = feed(section).errors.get(name_of(section, number, fed), ["nothing"])
     if "says" in row:
         assert [text for text in row["says"] if text not in message] == []
     else:
@@ -184,8 +163,8 @@ def test_what_is_legal_arrives_unchanged(host):
         "gunicorn_description": LEGAL["newline"],
         "gunicorn_settings": {"default_proc_name": "".join(LEGAL.values())},
     }
-    code, output, _lines = play("converge.yml", "--extra-vars", json.dumps(given))
-    assert code == 0, output
+    run = PlaybookRun(SCENARIO / "converge.yml", variables=given)
+    assert run.code == 0, run.output
     properties = "--property=MainPID,User,ExecStartPre,Description,LoadState"
     unit = dict(line.split("=", 1) for line in host.check_output(f"systemctl show {properties} notes").splitlines())
     environ = host.check_output(f"tr '\\n\\0' '\\001\\n' </proc/{unit['MainPID']}/environ")
@@ -198,4 +177,4 @@ def test_what_is_legal_arrives_unchanged(host):
     )
     assert json.loads(host.check_output(f'/opt/notes/venv/bin/python -c "{script}"')) == "".join(LEGAL.values())
     assert not host.file(TRACE).exists
-    assert [line for line in play("converge.yml", "--extra-vars", json.dumps(given))[2] if line["changed"]] == []
+    assert PlaybookRun(SCENARIO / "converge.yml", variables=given).changed() == []

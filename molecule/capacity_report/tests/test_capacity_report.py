@@ -8,9 +8,10 @@ from pathlib import Path
 import figures
 import fleet
 import pytest
-import testinfra
 import yaml
 from browser import chromium
+from hosts import connect
+from service import workers
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import on_one_line
@@ -56,7 +57,7 @@ class Run:
 @pytest.fixture(scope="module")
 def served():
     """The host that serves, after it answered some requests."""
-    host = testinfra.get_host(f"ansible://{WEB}", ansible_inventory="", sudo=True)
+    host = connect(WEB)
     assert host.run("python3 -c %s", LOAD).rc == 0
     return host
 
@@ -99,8 +100,7 @@ def test_each_host_is_in_it(run):
 def test_the_figures_are_those_of_the_host(run, served):
     """Workers, memory and sockets as the host itself counts them."""
     service = run.host(WEB)["services"][0]
-    master = int(served.check_output("systemctl show --property=MainPID --value shop.service"))
-    assert service["workers"]["running"] == len(served.process.filter(ppid=master)) == service["workers"]["configured"]
+    assert service["workers"]["running"] == len(workers(served, "shop")) == service["workers"]["configured"]
     total = int(served.check_output("awk '/^MemTotal/ {printf \"%.0f\", $2 * 1024}' /proc/meminfo"))
     assert run.host(WEB)["host"]["memory"]["total"] <= total
     assert {socket["address"] for socket in service["sockets"]} == {"127.0.0.1:8000", "[::1]:8000"}

@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import testinfra
+from hosts import connect
+from service import main_pid, workers
+from web import get
 
 SCENARIO = Path(__file__).parent.parent
 CONTROL = SCENARIO.parents[1] / ".cache/control"
@@ -38,7 +40,7 @@ class There:
     """The control host, with the newest version."""
 
     def __init__(self):
-        self.host = testinfra.get_host("ansible://control-trixie", ansible_inventory="")
+        self.host = connect("control-trixie", sudo=False)
 
     def run(self, program, *arguments):
         quoted = " ".join(f"'{argument}'" for argument in arguments)
@@ -57,7 +59,7 @@ def node(request):
 @pytest.fixture
 def managed():
     """The host that all of them manage."""
-    return testinfra.get_host("ansible://managed-bookworm", ansible_inventory="", sudo=True)
+    return connect("managed-bookworm")
 
 
 def recap(output):
@@ -86,15 +88,14 @@ def test_it_finds_nothing_to_do(node):
 
 def test_it_changes_what_runs(node, managed):
     """There and back, with a check before that promises the change and does nothing."""
-    before = managed.check_output("systemctl show --value --property=MainPID notes")
+    before = main_pid(managed, "notes")
     other = "--extra-vars=gunicorn_workers=3"
     assert recap(node.play("converge.yml", other, "--check", "--diff"))[1] > 0
-    assert managed.check_output("systemctl show --value --property=MainPID notes") == before
-    for arguments, workers in ((other,), 3), ((), 2):
+    assert main_pid(managed, "notes") == before
+    for arguments, number in ((other,), 3), ((), 2):
         assert recap(node.play("converge.yml", *arguments))[1] > 0
-        master = managed.check_output("systemctl show --value --property=MainPID notes")
-        assert managed.check_output(f"pgrep --count --parent {master}") == str(workers)
-        assert managed.check_output("curl --fail --silent http://127.0.0.1:8000/")
+        assert len(workers(managed, "notes")) == number
+        assert get(managed, "http://127.0.0.1:8000/")
 
 
 def test_a_bad_value_is_one_clear_error(node):

@@ -1,10 +1,14 @@
 """What the book's chapter promises about a Django project under Gunicorn."""
 
-import json
 import re
 import time
 
 import pytest
+import service
+from files_on_host import damaged, open_files
+from hosts import was_rebooted
+from service import exposure, shown
+from web import get, get_json
 
 URLS = ["http://127.0.0.1:8000", "http://[::1]:8000"]
 ROTATE_UNDER_LOAD = """
@@ -64,24 +68,16 @@ print(len(inodes), seen, blocking)
 """
 
 
-def get(host, url):
-    return host.check_output("curl --silent --show-error --fail --globoff --max-time 20 %s", url)
-
-
 def about(host):
-    return json.loads(get(host, f"{URLS[0]}/about"))
+    return get_json(host, f"{URLS[0]}/about")
 
 
 def main_pid(host):
-    return int(host.check_output("systemctl show --property=MainPID --value shop.service"))
+    return service.main_pid(host, "shop.service")
 
 
 def workers(host):
-    return {process.pid for process in host.process.filter(ppid=main_pid(host))}
-
-
-def unit_property(host, name):
-    return host.check_output("systemctl show --property=%s --value shop.service", name)
+    return service.workers(host, "shop.service")
 
 
 @pytest.mark.parametrize("url", URLS)
@@ -106,7 +102,7 @@ def test_listens_where_it_should_and_nowhere_else(host):
 def test_workers_are_sized_to_the_host(host):
     """Two workers a core and one, as the module says for a host with enough memory; and that many run."""
     cores = int(host.check_output("nproc"))
-    assert f"--workers={2 * cores + 1} " in unit_property(host, "ExecStart")
+    assert f"--workers={2 * cores + 1} " in shown(host, "shop.service", "ExecStart")
     assert len(workers(host)) == 2 * cores + 1
 
 
@@ -135,9 +131,7 @@ def test_user_is_a_system_user(host):
 
 def test_enabled_and_running_after_the_reboot(host):
     """The host was rebooted before these tests: the service is up again by itself."""
-    uptime_before = float(host.file("/var/tmp/uptime-before-reboot").content_string.split()[0])
-    started = int(host.check_output("cut -d ' ' -f 22 /proc/1/stat")) / int(host.check_output("getconf CLK_TCK"))
-    assert started >= uptime_before
+    assert was_rebooted(host)
     assert host.service("shop").is_enabled
     assert host.service("shop").is_running
     assert host.service("shop.socket").is_enabled
@@ -184,27 +178,21 @@ def test_reload_replaces_the_workers_and_keeps_the_master(host):
 
 def test_reload_of_broken_code_fails_and_harms_nothing(host):
     """A reload that can't succeed is refused, and the service goes on with the code that it has."""
-    code, before = "/opt/shop/shop/wsgi.py", workers(host)
-    assert host.run("cp -p %s /root/wsgi.py && echo 'import no_such_module' >> %s", code, code).rc == 0
-    try:
+    before = workers(host)
+    with damaged(host, "/opt/shop/shop/wsgi.py", "import no_such_module"):
         assert host.run("systemctl reload shop").rc != 0
         assert workers(host) <= before
         assert "Hello from shop" in get(host, URLS[0])
-    finally:
-        assert host.run("cp -p /root/wsgi.py %s", code).rc == 0
 
 
 def test_reload_of_an_application_that_loads_but_fails_is_refused(host):
     """A URLconf that does not import shows at the first request only: reload asks one before it touches the service."""
-    urls, master, before = "/opt/shop/shop/urls.py", main_pid(host), workers(host)
-    assert host.run("cp -p %s /root/urls.py && echo 'import no_such_module' >> %s", urls, urls).rc == 0
-    try:
+    master, before = main_pid(host), workers(host)
+    with damaged(host, "/opt/shop/shop/urls.py", "import no_such_module"):
         assert host.run("systemctl reload shop").rc != 0
         assert main_pid(host) == master
         assert workers(host) <= before
         assert "Hello from shop" in get(host, URLS[0])
-    finally:
-        assert host.run("cp -p /root/urls.py %s", urls).rc == 0
 
 
 def test_sockets_never_block_those_at_work(host):
@@ -261,8 +249,7 @@ def test_rotation_during_a_start_is_not_missed(host):
         str(main_pid(host)),
     )
     assert state == "activating"
-    writing = "find /proc/[0-9]*/fd -lname '/var/log/shop*' -printf '%l\\n' | sort | uniq"
-    assert host.check_output(writing).split() == ["/var/log/shop-access/access.log", "/var/log/shop/gunicorn.log"]
+    assert open_files(host, "/var/log/shop*") == ["/var/log/shop-access/access.log", "/var/log/shop/gunicorn.log"]
 
 
 def test_sandbox_is_real(host):
@@ -277,5 +264,4 @@ def test_sandbox_is_real(host):
 
 def test_exposure_is_low(host):
     """systemd's own rating of the sandbox; the book's plain unit has 9.2."""
-    rating = host.check_output("systemd-analyze security --no-pager shop.service | tail -n 1")
-    assert float(re.search(r"exposure level.*?: ([0-9.]+)", rating).group(1)) <= 1.1
+    assert exposure(host, "shop.service") <= 1.1

@@ -1,11 +1,17 @@
 """systemd gives back each value that the filters wrote into a unit, in the process's environment and arguments."""
 
-import base64
 import json
 import random
 import string
 
+<<<<<<< HEAD
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
+=======
+from files_on_host import write
+from service import shown
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
+>>>>>>> tests
 
 AWKWARD = [
     "", " ", "  two  spaces ", "plain", "%n %h %%", "$HOME ${HOME} $$", "back\\slash", "\\n is no newline", "\\",
@@ -22,11 +28,6 @@ def values():
     randomness = random.Random(20)
     lengths = [randomness.randrange(1, 40) for _number in range(300)]
     return AWKWARD + ["".join(randomness.choices(ALPHABET, k=length)) for length in lengths]
-
-
-def write(host, path, text):
-    encoded = base64.b64encode(text.encode()).decode()
-    assert host.run("echo %s | base64 -d > %s", encoded, path).rc == 0
 
 
 def test_systemd_gives_back_what_was_written(host):
@@ -56,4 +57,4 @@ def test_systemd_gives_back_what_was_written(host):
     assert got_arguments == wanted
     assert [got_environment.get(f"V{number}") for number in range(len(wanted))] == wanted
     assert [got_environment.get(f"F{number}") for number in range(len(wanted))] == wanted
-    assert host.check_output("systemctl show --property=User --value quoting.service") == "daemon"
+    assert shown(host, "quoting.service", "User") == "daemon"

@@ -1,10 +1,11 @@
 """gunicorn_service_info says of a real host what systemctl, ps, ss and free say of it."""
 
-import base64
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from files_on_host import write
+from service import main_pid, shown, workers
+from waiting import wait_for
 
 MODULE = "pyweb.gunicorn.gunicorn_service_info"
 MIB = 1 << 20
@@ -41,31 +42,6 @@ User=shop
 MemoryMax=200M
 ExecStart=/opt/shop/venv/bin/python -m gunicorn -w 3 -b unix:/run/stopped.sock shop.wsgi
 """
-
-
-def write(host, path, text):
-    encoded = base64.b64encode(text.encode()).decode()
-    assert host.run("mkdir -p $(dirname %s) && echo %s | base64 -d > %s", path, encoded, path).rc == 0
-
-
-def shown(host, unit, name):
-    return host.check_output("systemctl show --property=%s --value %s", name, unit)
-
-
-def main_pid(host, unit):
-    return int(shown(host, unit, "MainPID"))
-
-
-def workers(host, unit):
-    return {process.pid for process in host.process.filter(ppid=main_pid(host, unit))}
-
-
-def wait_for(what):
-    """Wait for a condition, which the tests after it need."""
-    deadline = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def logged(host, text):

@@ -2,6 +2,8 @@
 
 import json
 
+from service import shown, workers
+
 SOCKET = "/run/notes/web.sock"
 
 
@@ -10,7 +12,7 @@ def ask_as(host, user):
 
 
 def unit_property(host, name):
-    return host.check_output("systemctl show --property=%s --value notes-web.service", name)
+    return shown(host, "notes-web.service", name)
 
 
 def test_answers_the_web_server(host):
@@ -59,9 +61,7 @@ def test_socket_outlives_a_restart_and_a_stop(host):
 
 def test_numbers_are_the_ones_given(host):
     """Two workers with four threads each, as given instead of sized."""
-    master = unit_property(host, "MainPID")
-    # pgrep, since testinfra can't read the names that setproctitle gives, which have spaces
-    assert len(host.check_output("pgrep --parent %s", master).split()) == 2
+    assert len(workers(host, "notes-web.service")) == 2
     assert "--workers=2 " in unit_property(host, "ExecStart")
     settings = host.file("/etc/opt/notes/gunicorn.conf.py").content_string
     assert "worker_class = 'gthread'" in settings

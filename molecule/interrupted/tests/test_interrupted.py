@@ -17,9 +17,12 @@ import threading
 import time
 from pathlib import Path
 
+import load_on_host
 import pytest
-import testinfra
-from playbook_run import CALLBACKS, PlaybookRun
+from hosts import connect
+from playbook_run import JSON_LINES, PlaybookRun
+from waiting import wait_for
+from web import get_json
 
 SCENARIO = Path(__file__).parent.parent
 PLAYBOOK = SCENARIO / "converge.yml"
@@ -31,6 +34,7 @@ PLAN = "Check the variables against the host"
 BOUNDARIES = (PLAN, COMPARE, f"{COMPARE}, and let that take over")
 # Seconds after the comparison, over which a switch goes on
 SWITCH = 5.0
+OTHER_VERSION = ("--extra-vars", "gunicorn_version=26.0.0")
 numbers = itertools.count(1)
 
 
@@ -38,7 +42,7 @@ numbers = itertools.count(1)
 def hosts():
     """All hosts, each with a service that runs."""
     assert Run().code == 0
-    return [testinfra.get_host(f"ansible://{name}", ansible_inventory="", sudo=True) for name in NAMES]
+    return [connect(name) for name in NAMES]
 
 
 @pytest.fixture(autouse=True)
@@ -66,10 +70,9 @@ class CutOff:
     """A run of ansible-playbook that is ended before its end."""
 
     def __init__(self, *arguments):
-        plugins = {"ANSIBLE_STDOUT_CALLBACK": "json_lines", "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS)}
         self._process = subprocess.Popen(
             ["ansible-playbook", *arguments, str(PLAYBOOK)],
-            env={**os.environ, **plugins},
+            env={**os.environ, **JSON_LINES},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -113,22 +116,30 @@ def everywhere(hosts, command):
         thread.join()
 
 
-@contextlib.contextmanager
 def under_load(hosts):
     """Fifteen requests a second on each host, none of which may fail."""
-    control = "/run/load.sock"
-    start = f"systemd-run --quiet --collect --unit=load /usr/local/bin/load.py run --rate=15 --control={control}"
-    for host in hosts:
-        host.check_output(f"{start} v4=127.0.0.1:8000 v6=[::1]:8000")
-    try:
-        yield
-    except BaseException:
-        everywhere(hosts, "systemctl stop load")
-        raise
-    for host in hosts:
-        results = json.loads(host.check_output(f"/usr/local/bin/load.py tell {control} stop"))
-        assert sum(phase["requests"] for phase in results["phases"]) > 0
-        assert sum(phase["failed"] for phase in results["phases"]) == 0, results["phases"]
+    return load_on_host.under_load(hosts, ("v4=127.0.0.1:8000", "v6=[::1]:8000"), "--rate=15")
+
+
+def said_by(host):
+    """What the application says of its variables."""
+    answer = get_json(host, "http://127.0.0.1:8000/", "--max-time 10")
+    return answer["title"], answer["limit"]
+
+
+@contextlib.contextmanager
+def change_cut_off(hosts, task, *more):
+    """A change that has come as far as a task on each host, and that the test ends there; the next run completes it.
+
+    No request is lost meanwhile.
+    """
+    arguments, said = change()
+    arguments += more
+    with under_load(hosts):
+        cut = CutOff(*arguments)
+        cut.wait_for_results(task)
+        yield cut
+        assert_completed(hosts, arguments, said)
 
 
 def assert_completed(hosts, arguments, said):
@@ -136,8 +147,7 @@ def assert_completed(hosts, arguments, said):
     run = Run(*arguments)
     assert run.code == 0, run.output
     for host in hosts:
-        answer = json.loads(host.check_output("curl --silent --fail --max-time 10 http://127.0.0.1:8000/"))
-        assert (answer["title"], answer["limit"]) == said
+        assert said_by(host) == said
         left = host.check_output("find /etc/opt/notes /etc/systemd /run/systemd/system -name '.*' -o -name '*standin*'")
         assert left == ""
         units = host.check_output("systemctl list-units --all --plain --no-legend 'notes*' | cut -d ' ' -f 1")
@@ -148,61 +158,40 @@ def assert_completed(hosts, arguments, said):
 @pytest.mark.parametrize("task", BOUNDARIES)
 def test_killed_between_two_tasks(hosts, task):
     """SIGKILL of the controller's processes as soon as a task has its results."""
-    arguments, said = change()
-    with under_load(hosts):
-        cut = CutOff(*arguments)
-        cut.wait_for_results(task)
+    with change_cut_off(hosts, task) as cut:
         cut.kill()
-        assert_completed(hosts, arguments, said)
 
 
 def test_killed_during_the_switch(hosts):
     """SIGKILL of the controller's processes at any time; what runs on the host may go on."""
-    arguments, said = change()
-    with under_load(hosts):
-        cut = CutOff(*arguments)
-        cut.wait_for_results(COMPARE)
+    with change_cut_off(hosts, COMPARE) as cut:
         time.sleep(random.uniform(0, SWITCH))
         cut.kill()
-        assert_completed(hosts, arguments, said)
 
 
 @pytest.mark.parametrize("number", range(2))
 def test_module_killed_during_the_switch(hosts, number):
     """SIGKILL of what Ansible runs on the host, as for lack of memory: nobody goes on there."""
-    arguments, said = change()
-    with under_load(hosts):
-        cut = CutOff(*arguments)
-        cut.wait_for_results(COMPARE)
+    with change_cut_off(hosts, COMPARE) as cut:
         time.sleep(SWITCH * (number + random.random()) / 2)
         everywhere(hosts, "pkill -KILL --exact --full /usr/bin/python3")
         cut.wait()
-        assert_completed(hosts, arguments, said)
 
 
 def test_connection_lost_during_the_switch(hosts):
     """The SSH server's processes of the sessions are gone."""
-    arguments, said = change()
-    with under_load(hosts):
-        cut = CutOff(*arguments)
-        cut.wait_for_results(COMPARE)
+    with change_cut_off(hosts, COMPARE) as cut:
         time.sleep(random.uniform(0, SWITCH))
         everywhere(hosts, "pkill -KILL --full 'sshd.*ansible'")
         cut.wait()
-        assert_completed(hosts, arguments, said)
 
 
 def test_killed_during_the_installation(hosts):
     """While pip is at work for another version of Gunicorn; pip may go on, or is killed, too."""
-    arguments, said = change()
-    arguments += ["--extra-vars", "gunicorn_version=26.0.0"]
-    with under_load(hosts):
-        cut = CutOff(*arguments)
-        cut.wait_for_results(PLAN)
+    with change_cut_off(hosts, PLAN, *OTHER_VERSION) as cut:
         time.sleep(random.uniform(2, 6))
         cut.kill()
         everywhere(hosts[:1], "pkill -KILL --full '[v]env.*pip'")
-        assert_completed(hosts, arguments, said)
     for host in hosts:
         assert "26.0.0" in host.check_output("/opt/notes/venv/bin/gunicorn --version")
 
@@ -210,7 +199,7 @@ def test_killed_during_the_installation(hosts):
 def test_rebooted_during_the_switch(hosts):
     """Each host serves after its boot, the old or the new; then the next run completes it."""
     arguments, said = change()
-    arguments += ["--extra-vars", "gunicorn_version=26.0.0"]
+    arguments += OTHER_VERSION
     booted = [host.check_output("cut -d ' ' -f 22 /proc/1/stat") for host in hosts]
     cut = CutOff(*arguments)
     cut.wait_for_results(COMPARE)
@@ -218,20 +207,20 @@ def test_rebooted_during_the_switch(hosts):
     everywhere(hosts, "systemctl reboot --force")
     cut.kill()
     for host, before in zip(hosts, booted):
-        wait_for(host, f"test $(cut -d ' ' -f 22 /proc/1/stat) != {before}", 120)
-        wait_for(host, "curl --silent --fail http://127.0.0.1:8000/", 60)
+        wait_until_succeeds(host, f"test $(cut -d ' ' -f 22 /proc/1/stat) != {before}", 120)
+        wait_until_succeeds(host, "curl --silent --fail http://127.0.0.1:8000/", 60)
     assert_completed(hosts, arguments, said)
 
 
-def wait_for(host, command, seconds):
-    """Wait until a command succeeds on a host."""
-    end = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(RuntimeError):  # it lets nobody in
-            if host.run(command).rc == 0:
-                return
-        assert time.monotonic() < end, f"not within {seconds} s: {command}"
-        time.sleep(0.5)
+def wait_until_succeeds(host, command, seconds):
+    """Wait until a command succeeds on a host, which may not let anybody in yet."""
+
+    def succeeds():
+        with contextlib.suppress(RuntimeError):
+            return host.run(command).rc == 0
+        return False
+
+    wait_for(succeeds, seconds, command)
 
 
 def test_two_runs_at_once(hosts):
@@ -243,8 +232,7 @@ def test_two_runs_at_once(hosts):
         codes = [run.wait() for run in both]
         assert 0 in codes
         for host in hosts:
-            answer = json.loads(host.check_output("curl --silent --fail --max-time 10 http://127.0.0.1:8000/"))
-            assert (answer["title"], answer["limit"]) in (said_one, said_other)
+            assert said_by(host) in (said_one, said_other)
         assert_completed(hosts, other, said_other)
 
 
@@ -259,11 +247,10 @@ def test_index_that_goes_away(hosts):
         "gunicorn_pip_extra_args": ["--retries=0", "--no-cache-dir"],
     }
     with under_load(hosts):
-        run = Run("--extra-vars", json.dumps(variables))
-    failures = [result["message"] for result in run.results if result["failed"]]
+        run = Run(variables=variables)
     assert run.code == 2
-    assert len(failures) == len(hosts)
-    assert all("gunicorn_version, gunicorn_requirements" in failure for failure in failures)
+    assert len(run.errors()) == len(hosts)
+    assert all("gunicorn_version, gunicorn_requirements" in error for error in run.errors())
     assert [host.check_output(contents) for host in hosts] == before
 
 
@@ -299,7 +286,7 @@ def test_disk_is_full(hosts, path, size, variables):
         with under_load([host]):
             run = Run(*arguments)
             if run.code:
-                (failure,) = [result["message"] for result in run.results if result["failed"]]
-                assert "No space left on device" in failure
+                (error,) = run.errors()
+                assert "No space left on device" in error
             host.check_output(f"rm {path}/filler && mount -o remount,size=400m {path}")
             assert_completed([host], arguments, said)

@@ -12,10 +12,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import testinfra
+import service
 from browser import chromium
-from load_on_host import Load, wait_for
+from hosts import connect
+from load_on_host import Load
 from playbook_run import PlaybookRun
+from waiting import wait_for
 
 SCENARIO = Path(__file__).parent.parent
 SCREENSHOTS = SCENARIO.parents[1] / ".cache" / "screenshots"
@@ -40,7 +42,7 @@ class Server:
 
     def __init__(self, host_name: str, title: str, folder: str, suffix: str, unit: str) -> None:
         self.name, self.title, self.folder, self.unit = host_name, title, folder, unit
-        self.host = testinfra.get_host(f"ansible://{host_name}", ansible_inventory="", sudo=True)
+        self.host = connect(host_name)
         self.file = f"{folder}/sites-available/gallery{suffix}"
         self.link = f"{folder}/sites-enabled/gallery{suffix}"
 
@@ -56,10 +58,10 @@ class Server:
         return int(self.curl("--output", "/dev/null", "--write-out", "%{http_code}", *arguments))
 
     def main_pid(self) -> int:
-        return int(self.host.check_output(f"systemctl show --property=MainPID --value {self.unit}"))
+        return service.main_pid(self.host, self.unit)
 
-    def workers(self) -> set[str]:
-        return set(self.host.check_output(f"pgrep --parent {self.main_pid()}").split())
+    def workers(self) -> set[int]:
+        return service.workers(self.host, self.unit)
 
     def state(self) -> tuple:
         """Every file and link of the server's configuration with its content, and what runs."""
@@ -82,7 +84,7 @@ def server(request) -> Server:
 
 def play(variables: dict | None = None, *arguments: str) -> PlaybookRun:
     """Run the role on both hosts."""
-    return PlaybookRun(SCENARIO / "proxy.yml", "--extra-vars", json.dumps(variables or {}), *arguments)
+    return PlaybookRun(SCENARIO / "proxy.yml", *arguments, variables=variables)
 
 
 def bring(variables: dict | None = None) -> list[str]:
@@ -94,7 +96,7 @@ def bring(variables: dict | None = None) -> list[str]:
 
 def refused(run: PlaybookRun, server: Server) -> str:
     """The one error that a host got."""
-    (message,) = (line["message"] for line in run.results if line["failed"] and line["host"] == server.name)
+    (message,) = run.errors_by_host()[server.name]
     return message
 
 

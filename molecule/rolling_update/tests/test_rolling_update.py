@@ -5,16 +5,15 @@ The tests build on each other: each one finds the hosts as the one before left t
 
 from __future__ import annotations
 
-import functools
-import json
 import os
 from pathlib import Path
 
 import ansible_runner
 import pytest
-import testinfra
+from hosts import connect
 from load_on_host import Load
 from playbook_run import PlaybookRun
+from service import main_pid
 
 PLAYBOOK = Path("pyweb.gunicorn.rolling_update")
 HOSTS = tuple(f"fleet-{number}" for number in range(1, 7))
@@ -31,12 +30,12 @@ class Run(PlaybookRun):
 
     def __init__(self, release: str, *inventories: Path, forks: int = 4, **variables: object) -> None:
         sources = [f"--inventory={source}" for source in (*INVENTORIES, *inventories)]
-        given = [f"--extra-vars=fleet_next={release}", f"--extra-vars={json.dumps(variables)}"]
-        super().__init__(PLAYBOOK, *sources, *given, f"--forks={forks}", environment=ENVIRONMENT)
+        given = {"fleet_next": release, **variables}
+        super().__init__(PLAYBOOK, *sources, f"--forks={forks}", variables=given, environment=ENVIRONMENT)
 
-    def failures(self) -> dict[str, str]:
-        """The last failure that each host tells of."""
-        return {result["host"]: result["message"] for result in self.results if result["failed"]}
+    def last_errors(self) -> dict[str, str]:
+        """The last error of each host that failed."""
+        return {host: messages[-1] for host, messages in self.errors_by_host().items()}
 
     def batches(self) -> list[set[str]]:
         """The hosts that were taken out of their balancers, batch after batch."""
@@ -51,20 +50,15 @@ class Run(PlaybookRun):
         return found
 
 
-@functools.cache
-def on(name: str):
-    """A host, as testinfra has it."""
-    return testinfra.get_host(f"ansible://{name}", ansible_inventory="", sudo=True)
-
-
 def releases() -> dict[str, str | None]:
     """What each host itself answers, if it does."""
-    answers = {name: on(name).run("curl --silent --fail http://127.0.0.1:8000/").stdout for name in HOSTS}
+    answers = {name: connect(name).run("curl --silent --fail http://127.0.0.1:8000/").stdout for name in HOSTS}
     return {name: answer.split()[0] if answer else None for name, answer in answers.items()}
 
 
-def masters() -> dict[str, str]:
-    return {name: on(name).check_output("systemctl show --property=MainPID --value shop.service") for name in HOSTS}
+def masters() -> dict[str, int]:
+    """The process id of each host's master."""
+    return {name: main_pid(connect(name), "shop.service") for name in HOSTS}
 
 
 def in_haproxy() -> set[str]:
@@ -73,13 +67,13 @@ def in_haproxy() -> set[str]:
         "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock');"
         "s.sendall(b'show stat\\n'); print(b''.join(iter(lambda: s.recv(65536), b'')).decode())"
     )
-    rows = [line.split(",") for line in on(HAPROXY).check_output("python3 -c %s", ask).splitlines()]
+    rows = [line.split(",") for line in connect(HAPROXY).check_output("python3 -c %s", ask).splitlines()]
     return {row[1] for row in rows if len(row) > 17 and row[0] == "shop" and row[17] == "UP"} - {"BACKEND"}
 
 
 def in_nginx() -> set[str]:
     """The hosts that nginx sends requests to."""
-    lines = on(NGINX).file("/etc/nginx/conf.d/shop.conf").content_string.splitlines()
+    lines = connect(NGINX).file("/etc/nginx/conf.d/shop.conf").content_string.splitlines()
     return {line.split()[1].partition(":")[0] for line in lines if ":8000;" in line}
 
 
@@ -90,9 +84,9 @@ def assert_all_are_in() -> None:
 @pytest.fixture(scope="module")
 def load():
     """Requests to both balancers, with and without kept-alive connections."""
-    address = on(NGINX).check_output("hostname --ip-address").split()[0]
+    address = connect(NGINX).check_output("hostname --ip-address").split()[0]
     targets = ("haproxy=127.0.0.1:80", "kept=127.0.0.1:80,keepalive=4", f"nginx={address}:80")
-    generator = Load(on(HAPROXY), "fleet", targets, "--rate=30")
+    generator = Load(connect(HAPROXY), "fleet", targets, "--rate=30")
     yield generator
     generator.stop()
 
@@ -104,6 +98,14 @@ def nothing_lost(load, request):
         yield
     assert phase["requests"] > 0
     assert phase["failed"] == 0, phase["details"]
+
+
+@pytest.fixture
+def nothing_restarted():
+    """Fail a test during which a service was restarted."""
+    before = masters()
+    yield
+    assert masters() == before
 
 
 @pytest.fixture
@@ -126,49 +128,45 @@ BAD = {
 }
 
 
-@pytest.mark.usefixtures("nothing_lost")
+@pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
 def test_bad_values_are_refused_before_anything_changes(with_lines):
     """Each host says what is wrong with it, and who can't be reached; all are as they were.
 
     One host at a time, so that those before have failed when the last one says it.
     """
-    before = masters()
     over = with_lines(*(f"{host} {line}" for host, (line, _said) in BAD.items()), f"fleet-6 {GONE}")
     run = Run("two", over, forks=1)
     assert run.code != 0
-    said = run.failures()
+    said = run.last_errors()
     assert [host for host in BAD if BAD[host][1] not in said[host]] == [], run.output
     assert said["fleet-5"].startswith("fleet-6 can not be reached, ")
     assert run.batches() == []
-    assert masters() == before
     assert_all_are_in()
 
 
-@pytest.mark.usefixtures("nothing_lost")
+@pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
 def test_bad_release_is_tried_on_one_host_and_harms_none():
     """The first host goes back by itself and is put back; the others have not even the code."""
-    before = masters()
     run = Run("broken")
     assert run.code == 2, run.output
     assert run.batches() == [{"fleet-1"}]
-    said = run.failures()["fleet-1"]
+    said = run.last_errors()["fleet-1"]
     assert "No module named 'a_module_that_is_nowhere'" in said
     assert "It serves, and is in its balancers again." in said
-    assert masters() == before
     assert set(releases().values()) == {"one"}
-    assert not any(on(name).file("/opt/shop/shop/wsgi.py").contains("nowhere") for name in HOSTS[1:])
+    assert not any(connect(name).file("/opt/shop/shop/wsgi.py").contains("nowhere") for name in HOSTS[1:])
     assert_all_are_in()
 
 
 @pytest.mark.usefixtures("nothing_lost")
 def test_old_release_comes_back_to_the_host_that_the_bad_one_was_tried_on():
     """It runs the old one as before, but has the code of the bad one."""
-    assert on("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
+    assert connect("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
     run = Run("one", rolling_update_max_fail_percentage="0")
     assert run.code == 0, run.output
     assert run.batches() == [{"fleet-1"}]
-    assert not on("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
-    assert not on("fleet-1").file("/var/lib/misc/gunicorn-shop.rolling-update").exists
+    assert not connect("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
+    assert not connect("fleet-1").file("/var/lib/misc/gunicorn-shop.rolling-update").exists
     assert_all_are_in()
 
 
@@ -193,7 +191,7 @@ def test_update_ends_after_a_batch_that_lost_too_many(with_lines):
     run = Run("three", over, rolling_update_serial=[1, 3], rolling_update_max_fail_percentage=49)
     assert run.code != 0
     assert run.batches() == [{"fleet-1"}, {"fleet-2", "fleet-3", "fleet-4"}]
-    said = run.failures()["fleet-2"]
+    said = run.last_errors()["fleet-2"]
     assert "no electricity" in said
     assert "It is left out of its balancers: " in said
     assert "no answer on " in said
@@ -222,15 +220,13 @@ def test_next_run_goes_on_with_what_is_left_under_ansible_runner(tmp_path):
     assert_all_are_in()
 
 
-@pytest.mark.usefixtures("nothing_lost")
+@pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
 def test_second_run_changes_nothing():
     """No host is taken out for it."""
-    before = masters()
     run = Run("three")
     assert run.code == 0, run.output
     assert run.changed() == []
     assert run.batches() == []
-    assert masters() == before
 
 
 def test_nothing_was_lost_between_the_updates(load):

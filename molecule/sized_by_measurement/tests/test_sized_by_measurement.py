@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import testinfra
+from hosts import connect
 from playbook_run import PlaybookRun
 
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
@@ -41,30 +41,25 @@ class Fleet:
     changed: list[str] = field(default_factory=list)
     changed_again: list[str] = field(default_factory=list)
 
-    def run(self, playbook: str, *arguments: str) -> PlaybookRun:
+    def run(self, playbook: str, *arguments: str, variables: dict | None = None) -> PlaybookRun:
         """Run a playbook of the collection; host_vars beside the second inventory go over those of the scenario."""
         inventory = f"{os.environ['ANSIBLE_INVENTORY']},{self.directory / 'inventory'}"
-        run = PlaybookRun(PLAYBOOKS / playbook, *arguments, environment={"ANSIBLE_INVENTORY": inventory})
+        environment = {"ANSIBLE_INVENTORY": inventory}
+        run = PlaybookRun(PLAYBOOKS / playbook, *arguments, variables=variables, environment=environment)
         assert run.code == 0, run.output
         return run
 
     def measure(self, directory: Path) -> dict[str, dict]:
         """Write the capacity report; returns its service of each host."""
-        variables = json.dumps({"capacity_report_dir": str(directory)})
-        self.run("capacity_report.yml", "--become", "--extra-vars", variables)
+        self.run("capacity_report.yml", "--become", variables={"capacity_report_dir": str(directory)})
         report = json.loads((directory / "capacity_report.json").read_text())
         return {host["name"]: host["services"][0] for host in report["hosts"]}
 
 
-def connect(name: str):
-    return testinfra.get_host(f"ansible://{name}?sudo=True")
-
-
 def about(host) -> dict:
     """What gunicorn_service_info says of the service."""
-    return host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=measured", check=False, become=True)["services"][
-        0
-    ]
+    told = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=measured", check=False, become=True)
+    return told["services"][0]
 
 
 def ask(host, requests_at_once: int, seconds: int) -> dict:

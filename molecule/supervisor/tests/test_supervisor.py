@@ -5,13 +5,15 @@ The tests build on each other: the first ones find what the defaults made and a 
 
 from __future__ import annotations
 
-import contextlib
-import json
-import time
 from pathlib import Path
 
 import pytest
+from files_on_host import damaged, open_files
+from hosts import was_rebooted
 from playbook_run import PlaybookRun
+from service import children
+from waiting import wait_for
+from web import answers, get, get_json
 
 SCENARIO = Path(__file__).parent.parent
 URLS = ["http://127.0.0.1:8000", "http://[::1]:8000"]
@@ -28,34 +30,15 @@ VARIABLES = {
 
 
 def deploy(**variables):
-    return PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", json.dumps(variables))
-
-
-def failure(run):
-    """The one error of a run that failed."""
-    assert run.code == 2, run.output
-    (message,) = [result["message"] for result in run.results if result["failed"]]
-    return message
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
-
-
-def get(host, url, *options):
-    command = "curl --silent --show-error --fail --globoff --max-time 20"
-    return host.check_output(" ".join([command, *options, url]))
+    return PlaybookRun(SCENARIO / "converge.yml", variables=variables)
 
 
 def about(host):
-    return json.loads(get(host, f"{URLS[0]}/about"))
+    return get_json(host, f"{URLS[0]}/about")
 
 
 def serves(host):
-    return host.run(f"curl --silent --fail {URLS[0]}/").rc == 0
+    return answers(host, f"{URLS[0]}/")
 
 
 def master(host):
@@ -64,7 +47,7 @@ def master(host):
 
 
 def workers(host):
-    return set(host.run(f"pgrep --parent {master(host)}").stdout.split())
+    return children(host, master(host))
 
 
 def processes(host):
@@ -84,16 +67,6 @@ def files(host):
     )
 
 
-@contextlib.contextmanager
-def damaged(host, path, line):
-    """Have a line more at the end of a file on the host."""
-    host.check_output(f"cp --archive {path} /root/whole && echo %s >> {path}", line)
-    try:
-        yield
-    finally:
-        host.check_output(f"cp --archive /root/whole {path}")
-
-
 def test_systemd_does_not_run_this_host(host):
     """Else all of this would prove nothing."""
     assert host.check_output("cat /proc/1/comm") == "init"
@@ -103,9 +76,7 @@ def test_systemd_does_not_run_this_host(host):
 
 def test_started_after_the_reboot(host):
     """The host was rebooted before these tests: the service is up again by itself."""
-    uptime_before = float(host.file("/var/tmp/uptime-before-reboot").content_string.split()[0])
-    started = int(host.check_output("cut -d ' ' -f 22 /proc/1/stat")) / int(host.check_output("getconf CLK_TCK"))
-    assert started >= uptime_before
+    assert was_rebooted(host)
     assert state(host) == "RUNNING"
 
 
@@ -120,7 +91,7 @@ def test_process_is_the_one_that_a_unit_would_have(host):
     cores = int(host.check_output("nproc"))
     pid, own = processes(host)
     assert len(own) == 2 * cores + 1
-    assert {host.process.get(pid=int(each)).user for each in own | {pid}} == {"shop"}
+    assert {host.process.get(pid=each).user for each in own | {pid}} == {"shop"}
     assert host.check_output(f"readlink /proc/{pid}/cwd") == "/var/opt/shop"
     status = dict(line.split(":\t", 1) for line in host.file(f"/proc/{pid}/status").content_string.splitlines())
     assert (status["CapBnd"], status["NoNewPrivs"], status["Umask"]) == ("0" * 16, "1", "0027")
@@ -151,7 +122,7 @@ def test_killed_master_comes_back(host):
     assert host.run(f"kill -KILL {before}").rc == 0
     # An answer can still be of those that were left behind.
     wait_for(lambda: master(host) != before and len(workers(host)) == len(orphans) and serves(host), 10)
-    assert not orphans & set(host.check_output("ps -e -o pid=").split())
+    assert not orphans & set(map(int, host.check_output("ps -e -o pid=").split()))
 
 
 def test_commands_of_supervisor(host):
@@ -171,8 +142,7 @@ def test_logs_are_rotated(host):
     """Without systemctl: all processes write to the new file, and go on."""
     before = processes(host)
     assert host.run("logrotate --force /etc/logrotate.d/gunicorn-shop").rc == 0
-    writing = "find /proc/[0-9]*/fd -lname '/var/log/shop*' -printf '%l\\n' | sort | uniq"
-    wait_for(lambda: host.check_output(writing) == "/var/log/shop/gunicorn.log")
+    wait_for(lambda: open_files(host, "/var/log/shop*") == ["/var/log/shop/gunicorn.log"])
     assert host.file("/var/log/shop/gunicorn.log.1").exists
     assert processes(host) == before
 
@@ -223,7 +193,7 @@ def test_what_would_be_less_safe_is_refused(host, name):
     """One clear error before anything is changed."""
     variables, said = REFUSED[name]
     before = files(host), processes(host)
-    message = failure(deploy(**{**VARIABLES, **variables}))
+    message = deploy(**{**VARIABLES, **variables}).error()
     assert said in message
     assert "Nothing was changed." in message
     assert (files(host), processes(host)) == before
@@ -233,7 +203,7 @@ def test_broken_application_does_not_touch_the_live_service(host):
     """The same processes serve the same, and the application's own error is told."""
     before = files(host), processes(host)
     with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
-        message = failure(deploy(**VARIABLES, gunicorn_app_revision="broken"))
+        message = deploy(**VARIABLES, gunicorn_app_revision="broken").error()
     assert "RuntimeError: no shop today" in message.splitlines()[0]
     assert "The live service was not touched." in message
     assert "Hello from shop" in get(host, URLS[0])
@@ -245,7 +215,7 @@ def test_what_fails_outside_goes_back(host):
     """The files, the number of workers and the secrets are the previous ones, and the next run has nothing to do."""
     before = files(host)
     change = {"gunicorn_workers": 2, "gunicorn_secrets": {"TOKEN": "other"}, "gunicorn_health_timeout": 2}
-    message = failure(deploy(**{**VARIABLES, **change, "gunicorn_environment": {"ANSWERS": "inside only"}}))
+    message = deploy(**{**VARIABLES, **change, "gunicorn_environment": {"ANSWERS": "inside only"}}).error()
     assert "answers / with status 503" in message
     assert "The previous configuration is live again." in message
     assert files(host) == before
@@ -284,8 +254,7 @@ def test_stopped_and_not_at_boot(host):
 
 
 def remove(*options, **variables):
-    given = json.dumps({"gunicorn_state": "absent", **variables})
-    return PlaybookRun(SCENARIO / "converge.yml", *options, "--extra-vars", given)
+    return PlaybookRun(SCENARIO / "converge.yml", *options, variables={"gunicorn_state": "absent", **variables})
 
 
 def named_like(host):
@@ -323,7 +292,7 @@ def mail(host):
 def test_another_program_is_not_removed(host, mail):
     """The error names its file; neither it nor the project is touched."""
     before = files(host), processes(host)
-    message = failure(remove(gunicorn_service_name="mail"))
+    message = remove(gunicorn_service_name="mail").error()
     assert "gunicorn_service_name: 'mail'" in message
     assert f"the program in {mail} was not" in message
     assert (files(host), processes(host)) == before

@@ -6,12 +6,16 @@ The tests build on each other: the first one finds a fresh host, the others the 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from pathlib import Path
 
+import load_on_host
 import pytest
+import service
+from files_on_host import damaged
 from playbook_run import PlaybookRun
+from waiting import wait_for
+from web import answers, get, get_json
 
 SCENARIO = Path(__file__).parent.parent
 URL = "http://127.0.0.1:8000"
@@ -19,40 +23,27 @@ NOT_TOUCHED = "The live service was not touched."
 WENT_BACK = "The previous configuration is live again."
 # Everything of the project but its own code, and what logs and databases grow by.
 WATCHED = "/etc /opt /usr/bin /usr/lib/systemd /run/systemd/system /var/lib/systemd"
+TARGETS = ("v4=127.0.0.1:8000", "v6=[::1]:8000", "kept=127.0.0.1:8000,keepalive=2")
 
 
 def deploy(**variables):
-    return PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", json.dumps(variables))
-
-
-def failure(run):
-    """The one error of a run that failed."""
-    assert run.code == 2, run.output
-    (message,) = [result["message"] for result in run.results if result["failed"]]
-    return message
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
+    return PlaybookRun(SCENARIO / "converge.yml", variables=variables)
 
 
 def page(host):
-    return host.check_output("curl --silent --show-error --fail --max-time 10 %s", f"{URL}/")
+    return get(host, f"{URL}/", "--max-time 10")
 
 
 def about(host):
-    return json.loads(host.check_output("curl --silent --show-error --fail --max-time 10 %s", f"{URL}/about"))
+    return get_json(host, f"{URL}/about", "--max-time 10")
 
 
 def main_pid(host):
-    return int(host.check_output("systemctl show --property=MainPID --value shop.service"))
+    return service.main_pid(host, "shop.service")
 
 
 def workers(host):
-    return set(host.run(f"pgrep --parent {main_pid(host)}").stdout.split())
+    return service.workers(host, "shop.service")
 
 
 def units(host):
@@ -74,36 +65,15 @@ def processes(host):
     return main_pid(host), workers(host)
 
 
-@contextlib.contextmanager
-def damaged(host, path, line):
-    """Have a line more at the end of a file on the host."""
-    host.check_output(f"cp --archive {path} /root/whole && echo %s >> {path}", line)
-    try:
-        yield
-    finally:
-        host.check_output(f"cp --archive /root/whole {path}")
-
-
-@contextlib.contextmanager
 def under_load(host):
     """Twenty-five requests a second, with and without keepalive, none of which may fail."""
-    control = "/run/load.sock"
-    targets = "v4=127.0.0.1:8000 v6=[::1]:8000 kept=127.0.0.1:8000,keepalive=2"
-    command = f"/usr/local/bin/load.py run --rate=25 --control={control} {targets}"
-    host.check_output(f"systemd-run --quiet --collect --unit=load {command}")
-    wait_for(lambda: host.file(control).exists)
-    try:
-        yield
-    finally:
-        results = json.loads(host.check_output(f"/usr/local/bin/load.py tell {control} stop"))
-    assert sum(phase["requests"] for phase in results["phases"]) > 0
-    assert sum(phase["failed"] for phase in results["phases"]) == 0, results["phases"]
+    return load_on_host.under_load([host], TARGETS, "--rate=25")
 
 
 def test_first_deployment_that_fails_leaves_nothing(host):
     """No unit, enabled or not, no configuration, no virtual environment, nobody who listens."""
     with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
-        said = failure(deploy())
+        said = deploy().error()
     assert "RuntimeError: no shop today" in said.splitlines()[0]
     assert "No unit was left behind." in said
     assert "\nThe end of /var/log/shop/gunicorn.log:\n" in said
@@ -143,7 +113,7 @@ def test_broken_change_does_not_touch_the_live_service(host, name):
     path, line, variables, said = BROKEN[name]
     before = snapshot(host), processes(host)
     with under_load(host), damaged(host, path, line) if path else contextlib.nullcontext():
-        message = failure(deploy(gunicorn_app_revision=name, **variables))
+        message = deploy(gunicorn_app_revision=name, **variables).error()
         assert said in message.splitlines()[0]
         assert NOT_TOUCHED in message
         assert "Hello from shop" in page(host)
@@ -154,7 +124,7 @@ def test_port_of_another_is_told_before_anything_is_tried(host):
     """Nothing but the plan has run."""
     before = snapshot(host), processes(host)
     run = deploy(gunicorn_bind=["127.0.0.1:8000", "127.0.0.1:22"])
-    assert "gunicorn_bind: '127.0.0.1:22'" in failure(run)
+    assert "gunicorn_bind: '127.0.0.1:22'" in run.error()
     assert len(run.on_host()) == 1
     assert (snapshot(host), processes(host)) == before
 
@@ -166,7 +136,7 @@ def test_old_release_is_served_on_beside_broken_code(host, name):
     everyone = workers(host)
     with under_load(host):
         with damaged(host, path, line):
-            assert NOT_TOUCHED in failure(deploy(gunicorn_app_revision=name))
+            assert NOT_TOUCHED in deploy(gunicorn_app_revision=name).error()
             # One that waits for connections, so that none is in flight in it: the load has others to go to.
             host.check_output(f"kill -TERM {min(everyone)}")
             wait_for(
@@ -195,7 +165,7 @@ def test_what_fails_outside_goes_back(host):
         gunicorn_workers=2,
         gunicorn_health_timeout=3,
     )
-    message = failure(run)
+    message = run.error()
     assert WENT_BACK in message
     assert "127.0.0.1:8000 answers / with status 503" in message
     assert snapshot(host) == before
@@ -212,8 +182,8 @@ def test_address_comes_and_goes_without_the_others(host):
     more = ["127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001", "unix:/run/shop.sock"]
     with under_load(host):
         assert deploy(gunicorn_bind=more).code == 0
-        assert "Hello from shop" in host.check_output("curl --silent --fail http://127.0.0.1:8001/")
-        assert "Hello" in host.check_output("curl --silent --fail --unix-socket /run/shop.sock http://localhost/")
+        assert "Hello from shop" in get(host, "http://127.0.0.1:8001/")
+        assert "Hello" in get(host, "http://localhost/", "--unix-socket /run/shop.sock")
         assert deploy(gunicorn_bind=more).changed() == []
         assert deploy().code == 0
     assert host.run("curl --silent http://127.0.0.1:8001/").rc != 0
@@ -228,7 +198,7 @@ def test_drop_in_that_contradicts_is_told(host):
     host.check_output(f"mkdir --parents $(dirname {drop_in})")
     host.check_output(f"printf '[Service]\\nExecStart=\\nExecStart={command}\\n' > {drop_in}")
     host.check_output("systemctl daemon-reload && systemctl restart shop")
-    message = failure(deploy(gunicorn_health_timeout=2))
+    message = deploy(gunicorn_health_timeout=2).error()
     assert "the command line has" in message
     assert "Hello from shop" in page(host)
     host.check_output(f"rm -r $(dirname {drop_in}) && systemctl daemon-reload")
@@ -262,7 +232,7 @@ def test_own_venv_has_what_it_had(host):
     contents = "cd /opt/shop && find own -type f -not -name '*.pyc' | sort | xargs sha256sum && ls -d own*"
     before = host.check_output(contents), processes(host)
     with under_load(host), damaged(host, *BROKEN["import"][:2]):
-        assert NOT_TOUCHED in failure(deploy(**own, gunicorn_version="27.0.1"))
+        assert NOT_TOUCHED in deploy(**own, gunicorn_version="27.0.1").error()
     assert (host.check_output(contents), processes(host)) == before
     assert deploy(**own, gunicorn_version="27.0.1").code == 0
     assert "under Gunicorn 27.0.1" in page(host)
@@ -280,15 +250,15 @@ def test_service_made_by_hand_is_tried_beside_it(host):
     )
     host.check_output(f"printf '{unit}' > /etc/systemd/system/shop.service")
     host.check_output("systemctl daemon-reload && systemctl start shop")
-    wait_for(lambda: host.run(f"curl --silent --fail {URL}/").rc == 0)
+    wait_for(lambda: answers(host, f"{URL}/"))
     before = main_pid(host)
     with under_load(host), damaged(host, *BROKEN["import"][:2]):
-        assert NOT_TOUCHED in failure(deploy())
+        assert NOT_TOUCHED in deploy().error()
     assert main_pid(host) == before
     run = deploy()
     assert run.code == 0, run.output
-    told = [warning for result in run.results for warning in result["warnings"]]
-    assert "shop.service refused connections for a moment while it was replaced: it listens on 0.0.0.0:8000" in told[-1]
+    told = run.warnings()[-1]
+    assert "shop.service refused connections for a moment while it was replaced: it listens on 0.0.0.0:8000" in told
     assert "Hello from shop" in page(host)
     assert host.socket("tcp://127.0.0.1:8000").is_listening
     assert deploy().changed() == []

@@ -4,17 +4,20 @@ The tests build on each other: the first one finds a fresh host, the others the 
 """
 
 import functools
-import json
 from pathlib import Path
 
 import pytest
+import service
+from files_on_host import listing_command
 from playbook_run import PlaybookRun
+from web import answers, get_json
 
 SCENARIO = Path(__file__).parent.parent
 WATCHED = "/etc /opt /var/opt /var/log/notes /usr/bin /usr/lib/systemd /var/lib/systemd"
 COMPARE = "Compare what runs with what is wanted"
 SWITCH = f"{COMPARE}, and let that take over"
 CODE = SCENARIO.parent.parent / "tests/projects/flask/notes.py"
+URL = "http://127.0.0.1:8000/"
 
 
 Run = functools.partial(PlaybookRun, SCENARIO / "converge.yml")
@@ -22,15 +25,17 @@ Run = functools.partial(PlaybookRun, SCENARIO / "converge.yml")
 
 def snapshot(host):
     """Every file that the role could touch, with its size and time, and what runs."""
-    # The time of a directory says that there was something else for a while.
-    formats = r"-type d -printf '%p %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@\n'"
-    listing = host.check_output(f"find {WATCHED} -xdev {formats} | sort | sha256sum")
+    listing = host.check_output(f"{listing_command(WATCHED)} | sha256sum")
     accounts = host.check_output("cat /etc/passwd /etc/group | sha256sum")
     return listing, accounts, main_pid(host)
 
 
 def main_pid(host):
-    return host.check_output("systemctl show --property=MainPID --value notes.service")
+    return service.main_pid(host, "notes.service")
+
+
+def workers(host):
+    return service.workers(host, "notes.service")
 
 
 def test_check_mode_on_a_fresh_host(host):
@@ -50,7 +55,7 @@ def test_first_run_deploys(host):
     """The first run brings the service up."""
     run = Run()
     assert run.code == 0, run.output
-    assert json.loads(host.check_output("curl --silent --fail http://127.0.0.1:8000/"))["title"] == "Notes"
+    assert get_json(host, URL)["title"] == "Notes"
 
 
 def test_second_run_changes_nothing_and_asks_little(host):
@@ -84,7 +89,7 @@ def test_check_and_diff_show_a_change_and_make_none(host):
     assert snapshot(host) == before
     real = Run(*arguments)
     assert real.code == 0, real.output
-    assert len(host.process.filter(ppid=int(main_pid(host)))) == 2
+    assert len(workers(host)) == 2
     assert Run(*arguments).changed() == []
     assert Run().code == 0
 
@@ -110,7 +115,7 @@ def test_what_somebody_changed_is_put_right(host, damage):
     assert Run("--check").changed() != []
     run = Run()
     assert run.code == 0, run.output
-    assert host.run("curl --silent --fail http://127.0.0.1:8000/").rc == 0
+    assert answers(host, URL)
     assert host.service("notes").is_enabled
     assert host.service("notes").is_running
     assert Run().changed() == []
@@ -127,7 +132,7 @@ def test_new_configuration_is_started_though_the_handler_was_lost(host):
     run = Run("--extra-vars", "gunicorn_workers=2")
     assert run.changed() == [COMPARE, SWITCH]
     assert main_pid(host) != before
-    assert len(host.process.filter(ppid=int(main_pid(host)))) == 2
+    assert len(workers(host)) == 2
     assert Run().code == 0
 
 
@@ -150,7 +155,7 @@ def test_stopped_and_disabled_are_states_too(host):
     assert Run(*arguments).code == 0
     assert not host.service("notes").is_running
     assert not host.service("notes").is_enabled
-    assert host.run("curl --silent --fail http://127.0.0.1:8000/").rc != 0
+    assert not answers(host, URL)
     assert Run(*arguments).changed() == []
     assert Run().code == 0
     assert host.service("notes").is_running
@@ -190,7 +195,7 @@ def test_venv_from_a_requirements_file_without_an_index(host):
     """Another venv, from a file on the host and a directory of wheels; the user is not the role's to make."""
     assert host.run("/opt/notes/venv/bin/pip download --quiet --dest /srv/wheels gunicorn flask").rc == 0
     assert host.run("printf 'flask  # the framework\\n' > /srv/requirements.txt").rc == 0
-    arguments = {
+    variables = {
         "gunicorn_venv": "/srv/notes/venv",
         "gunicorn_requirements": "/srv/requirements.txt",
         "gunicorn_pip_extra_args": ["--no-index", "--find-links=/srv/wheels"],
@@ -198,12 +203,12 @@ def test_venv_from_a_requirements_file_without_an_index(host):
         "gunicorn_python": "/usr/bin/python3",
         "gunicorn_manage_user": False,
     }
-    run = Run("--extra-vars", json.dumps(arguments))
+    run = Run(variables=variables)
     assert run.code == 0, run.output
-    (command,) = {process.args.split()[1] for process in host.process.filter(ppid=int(main_pid(host)))}
+    (command,) = {process.args.split()[1] for process in host.process.filter(ppid=main_pid(host))}
     assert command == "/srv/notes/venv/bin/gunicorn"
-    assert Run("--extra-vars", json.dumps(arguments)).changed() == []
-    upgrade = Run("--extra-vars", json.dumps({**arguments, "gunicorn_upgrade": True}))
+    assert Run(variables=variables).changed() == []
+    upgrade = Run(variables={**variables, "gunicorn_upgrade": True})
     assert (upgrade.code, upgrade.changed()) == (0, [])
     assert Run().code == 0
 
@@ -219,10 +224,7 @@ def test_venv_from_a_requirements_file_without_an_index(host):
 def test_bad_value_is_one_clear_error(host, variable, value, said):
     """One for each step that can find it (bad_input has all of them); the service and its files are as they were."""
     before = snapshot(host)
-    run = Run("--extra-vars", json.dumps({variable: value}))
-    assert run.code == 2
-    failures = [result["message"] for result in run.results if result["failed"]]
-    assert len(failures) == 1
-    assert said in failures[0]
+    run = Run(variables={variable: value})
+    assert said in run.error()
     assert "Traceback" not in run.output
     assert snapshot(host) == before

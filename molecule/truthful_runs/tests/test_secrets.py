@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import service
+from web import get_json
 
 PLAYBOOK = Path(__file__).parent.parent / "converge.yml"
 CANARY = "canary-7f3a91"
@@ -27,11 +29,11 @@ def play(tmp_path):
 
 
 def title(host):
-    return json.loads(host.check_output("curl --silent --fail http://127.0.0.1:8000/"))["title"]
+    return get_json(host, "http://127.0.0.1:8000/")["title"]
 
 
 def main_pid(host):
-    return host.check_output("systemctl show --property=MainPID --value notes.service")
+    return service.main_pid(host, "notes.service")
 
 
 def test_secrets_reach_the_application_and_nobody_else(host, play):

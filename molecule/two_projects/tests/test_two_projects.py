@@ -1,20 +1,17 @@
 """Two projects on one host don't disturb each other."""
 
 import pytest
+from service import main_pid, workers
+from web import get
 
 PORTS = {"shop": 8000, "blog": 8001}
-
-
-def main_pid(host, project):
-    return int(host.check_output("systemctl show --property=MainPID --value %s.service", project))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
 @pytest.mark.parametrize("project", PORTS)
 def test_each_answers_on_its_port(host, project, address):
     """Each project's own page, over both address families."""
-    page = host.check_output(f"curl --silent --fail --globoff http://{address}:{PORTS[project]}/")
-    assert f"<h1>Hello from {project}</h1>" in page
+    assert f"<h1>Hello from {project}</h1>" in get(host, f"http://{address}:{PORTS[project]}/")
 
 
 @pytest.mark.parametrize("project", PORTS)
@@ -29,12 +26,12 @@ def test_each_runs_as_itself(host, project):
 def test_shares_of_the_host_are_sized(host):
     """Half of the host is sized to half of its cores: twice half the cores, and one."""
     cores = int(host.check_output("nproc"))
-    assert len(host.process.filter(ppid=main_pid(host, "shop"))) == cores + 1
+    assert len(workers(host, "shop")) == cores + 1
 
 
 def test_change_to_one_leaves_the_other_alone(host):
     """The side effect changed the workers of blog: it has one now, and the master of shop is the one it was."""
     before = {project: int(host.check_output("cat /var/tmp/%s-before", project)) for project in PORTS}
-    assert len(host.process.filter(ppid=main_pid(host, "blog"))) == 1
+    assert len(workers(host, "blog")) == 1
     assert main_pid(host, "blog") != before["blog"]
     assert main_pid(host, "shop") == before["shop"]

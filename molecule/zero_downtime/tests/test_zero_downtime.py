@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from load_on_host import Load, wait_for
+from load_on_host import Load
 from playbook_run import PlaybookRun
+from service import main_pid, workers
+from waiting import wait_for
+from web import answers, get, get_json
 
 SCENARIO = Path(__file__).parent.parent
 REPOSITORY = SCENARIO.parent.parent
@@ -117,18 +120,10 @@ class Deployment:
     def run(self, variables: dict | None = None, once: dict | None = None, **environment: str) -> PlaybookRun:
         """Deploy with more variables than before; returns the run, which succeeded."""
         self._variables |= variables or {}
-        given = json.dumps(self._variables | (once or {}))
-        run = PlaybookRun(SCENARIO / "converge.yml", "--extra-vars", given, environment=environment)
+        given = self._variables | (once or {})
+        run = PlaybookRun(SCENARIO / "converge.yml", variables=given, environment=environment)
         assert run.code == 0, run.output
         return run
-
-
-def main_pid(host, service):
-    return int(host.check_output("systemctl show --property=MainPID --value %s.service", service))
-
-
-def workers(host, service):
-    return set(host.run(f"pgrep --parent {main_pid(host, service)}").stdout.split())
 
 
 def lost(phase: dict, *services: str) -> int:
@@ -171,7 +166,7 @@ def load(host, deployment):
 def plain_load(host, load):
     """The same load for the plain unit, alone on the host as the others were."""
     load.stop()
-    wait_for(lambda: host.run("curl --silent --fail http://127.0.0.1:8082/").rc == 0)
+    wait_for(lambda: answers(host, "http://127.0.0.1:8082/"))
     generator = Load(host, "plain", PLAIN_TARGETS)
     yield generator
     generator.stop()
@@ -193,11 +188,10 @@ def test_planned_change_loses_nothing(host, deployment, load, change):
 def test_changes_are_live(host, deployment, load):
     """What the load went through was not for nothing."""
     for service, port, more, version in (("shop", 8000, 8001, VERSION), ("blog", 8010, 8011, GTHREAD_VERSION)):
-        about = json.loads(host.check_output(f"curl --silent --fail http://127.0.0.1:{port}/about"))
-        environment = about["environment"]
+        environment = get_json(host, f"http://127.0.0.1:{port}/about")["environment"]
         assert (environment["COLOUR"], environment["TOKEN"]) == ("green", "7f3a91")
         assert len(workers(host, service)) == 3
-        page = host.check_output(f"curl --silent --fail http://127.0.0.1:{more}/")
+        page = get(host, f"http://127.0.0.1:{more}/")
         assert f"Welcome to {service}" in page
         assert f"under Gunicorn {version}" in page
         interpreter = host.check_output(f"readlink --canonicalize /proc/{main_pid(host, service)}/exe")
@@ -281,7 +275,7 @@ def test_plain_unit_is_measured_too(host, plain_load, name):
     with plain_load.phase(name) as phase:
         done = host.run(PLAIN_CHANGES[name])
         assert done.rc == 0, done.stderr
-        wait_for(lambda: host.run("curl --silent --fail http://127.0.0.1:8020/").rc == 0)
+        wait_for(lambda: answers(host, "http://127.0.0.1:8020/"))
     assert phase["requests"] > 0
 
 

@@ -1,0 +1,36 @@
+"""Files on a test host; pytest finds this folder by pyproject.toml."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import shlex
+
+
+def write(host, path: str, text: str) -> None:
+    """Write a file, and make its directory."""
+    encoded = base64.b64encode(text.encode()).decode()
+    assert host.run("mkdir -p $(dirname %s) && echo %s | base64 -d > %s", path, encoded, path).rc == 0
+
+
+@contextlib.contextmanager
+def damaged(host, path: str, line: str):
+    """Have one more line at the end of a file, for a time."""
+    host.check_output("cp --archive %s /root/whole && echo %s >> %s", path, line, path)
+    try:
+        yield
+    finally:
+        host.check_output("cp --archive /root/whole %s", path)
+
+
+def listing_command(directories: str) -> str:
+    """Return the shell command that lists every file in some directories, with owner, mode, size and time."""
+    # A directory's time tells only that something else was there for a while: a virtual environment, or its backup.
+    formats = r"-type d -printf '%p %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@\n'"
+    return f"find {directories} -xdev {formats} | sort"
+
+
+def open_files(host, pattern: str) -> list[str]:
+    """Return the files with such a path that processes have open, each once."""
+    found = f"find /proc/[0-9]*/fd -lname {shlex.quote(pattern)} -printf '%l\\n' | sort | uniq"
+    return host.check_output(found).splitlines()
