@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 ROLES = Path(__file__).parents[3] / "roles"
-# Directives of nginx and modules of Apache, whose names begin as the role's variables do
+# Directives of nginx, modules of Apache and a file, whose names begin as the role's variables do
 THEIRS = {
+    "gunicorn_hooks",
     "proxy_balancer",
     "proxy_http",
     "proxy_http_version",
