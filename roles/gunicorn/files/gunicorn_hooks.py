@@ -42,7 +42,7 @@ def _ask(application: Any) -> None:
     """Send the application one request in this process; raises RuntimeError if its answer is not accepted."""
     if inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(application.__call__):
         return  # ASGI: no request is sent, it is enough that the application loads
-    path, _, query = _HEALTH_PATH.partition("?")
+    path, _mark, query = _HEALTH_PATH.partition("?")
     environ = {
         "REQUEST_METHOD": "GET",
         "SCRIPT_NAME": "",
