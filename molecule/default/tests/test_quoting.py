@@ -4,14 +4,10 @@ import json
 import random
 import string
 
-<<<<<<< HEAD
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
-=======
 from files_on_host import write
 from service import shown
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _quoting
->>>>>>> tests
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
 
 AWKWARD = [
     "", " ", "  two  spaces ", "plain", "%n %h %%", "$HOME ${HOME} $$", "back\\slash", "\\n is no newline", "\\",

@@ -4,8 +4,8 @@
 
 """What the requests of a service cost, as its workers count it in their runtime directory.
 
-The role's gunicorn.conf.py writes the files; it has the same words and the same histogram. Each worker has a file of
-its own, and that of number 0 is of the workers that have ended.
+The role's gunicorn.conf.py writes the files (gunicorn_hooks.py), in the layout of `CountersFormat`. Each worker has a
+file of its own; file number 0 has the counts of the workers that have ended.
 """
 
 from __future__ import annotations
@@ -16,19 +16,16 @@ import os
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
-VERSION = 1
-BUCKETS = 96
-_WORDS = ("version", "since", "requests", "time", "longest", "alone", "alone_time", "alone_cpu", "alone_delay")
-_LENGTH = 8 * (len(_WORDS) + BUCKETS)
 _NANOSECONDS = 1e9
-_BUCKET_UNIT = (1 << 16) / _NANOSECONDS
+_BUCKET_UNIT = (1 << CountersFormat.UNIT_BITS) / _NANOSECONDS
 # Of fewer requests a mean says little about the next thousand.
 ENOUGH = 100
 
 
 class Counters(NamedTuple):
-    """The words of a file, and its histogram. Times are nanoseconds, `since` is a time of the clock in seconds."""
+    """The words of a file but its version, and its histogram: see `CountersFormat`."""
 
     since: int
     requests: int
@@ -103,16 +100,10 @@ def quantile(histogram: list[int], part: float) -> float:
     passed = 0
     for bucket, count in enumerate(histogram):
         if count and passed + count >= wanted:
-            start, end = bucket_start(bucket), bucket_start(bucket + 1)
+            start, end = CountersFormat.bucket_start(bucket), CountersFormat.bucket_start(bucket + 1)
             return (start + (end - start) * max(wanted - passed, 0) / count) * _BUCKET_UNIT
         passed += count
     return 0.0
-
-
-def bucket_start(bucket: int) -> int:
-    """Return the least time in a bucket, in units of 2**16 ns: four buckets to each power of two."""
-    power = max(bucket // 4 - 1, 0)
-    return (bucket - 4 * power) << power
 
 
 def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
@@ -127,15 +118,18 @@ def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
 
 
 def _read_counters(path: str) -> Counters | None:
-    """The service's user may write this file: whatever it is must not hold up or end the caller."""
+    """Return what a file counted, None if it is no file of counters.
+
+    The service's user may write it: whatever it is must not hold up or end the caller.
+    """
     try:
-        text, _begin = read_tail(path, _LENGTH + 1)
+        text, _begin = read_tail(path, CountersFormat.SIZE + 1)
     except OSError:
         return None
-    if len(text) != _LENGTH:
+    if len(text) != CountersFormat.SIZE:
         return None
-    version, *words = array.array("Q", text)
-    if version != VERSION:
+    numbers = array.array("Q", text)
+    words = dict(zip(CountersFormat.WORDS, numbers))
+    if words.pop("version") != CountersFormat.VERSION:
         return None
-    numbers, histogram = words[: len(_WORDS) - 1], words[len(_WORDS) - 1 :]
-    return Counters(*numbers, histogram=tuple(histogram))
+    return Counters(**words, histogram=tuple(numbers[-CountersFormat.BUCKETS :]))

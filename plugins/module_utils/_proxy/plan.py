@@ -22,7 +22,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 _BIND = "proxy_gunicorn['bind']"

@@ -14,6 +14,8 @@ import yaml
 ROLES = Path(__file__).parents[3] / "roles"
 # Names that begin as the roles' variables do, and are none
 THEIRS = {
+    # A file
+    "gunicorn_hooks",
     # Directives of nginx and modules of Apache
     "proxy_balancer",
     "proxy_http",

@@ -1,36 +1,11 @@
-"""The counters in gunicorn.conf.py, and the module that reads them: each has the layout of the file."""
+"""The counters in gunicorn_hooks.py, and the module that reads them."""
 
-import functools
-import mmap
+import array
 import os
-import re
-import threading
 import time
-import types
-from pathlib import Path
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
-
-TEMPLATE = Path(__file__).parents[3] / "roles/gunicorn/templates/gunicorn.conf.py.j2"
-
-
-@functools.cache
-def counting_code():
-    """The class and the function that use no variable of the role."""
-    return re.search(r"^class _Counters:.*?(?=^_counters = None)", TEMPLATE.read_text(), re.MULTILINE | re.DOTALL)[0]
-
-
-@pytest.fixture
-def conf(tmp_path):
-    import array
-
-    names = {"array": array, "mmap": mmap, "os": os, "threading": threading, "time": time, "_RUN": str(tmp_path)}
-    exec(counting_code(), names)
-    return types.SimpleNamespace(**names)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
 
 def ask(counters, cpu=0.0, wait=0.0):
@@ -42,9 +17,9 @@ def ask(counters, cpu=0.0, wait=0.0):
     counters.end(begun)
 
 
-def test_what_is_counted_is_read(conf, tmp_path):
+def test_what_is_counted_is_read(hooks, tmp_path):
     """Requests that compute and wait: their number, their CPU time, and how they waited."""
-    counters = conf._Counters(True)
+    counters = hooks._Counters(True)
     for _number in range(100):
         ask(counters, cpu=0.001, wait=0.004)
     requests = request_counters.read(str(tmp_path), time.time())
@@ -56,7 +31,7 @@ def test_what_is_counted_is_read(conf, tmp_path):
     assert time.time() - 60 < requests.since <= time.time()
 
 
-def test_waiting_for_a_cpu_is_not_waiting(conf, tmp_path):
+def test_waiting_for_a_cpu_is_not_waiting(hooks, tmp_path):
     """Processes that share one CPU and only compute have no wait ratio, though each request takes as long as all."""
     pids = []
     for _number in range(3):
@@ -65,7 +40,7 @@ def test_waiting_for_a_cpu_is_not_waiting(conf, tmp_path):
             pids.append(pid)
             continue
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-        counters = conf._Counters(True)
+        counters = hooks._Counters(True)
         for _request in range(100):
             ask(counters, cpu=0.002)
         os._exit(0)
@@ -76,9 +51,9 @@ def test_waiting_for_a_cpu_is_not_waiting(conf, tmp_path):
     assert requests.wait_ratio < 0.2
 
 
-def test_requests_beside_others_have_no_part_in_the_ratio(conf, tmp_path):
+def test_requests_beside_others_have_no_part_in_the_ratio(hooks, tmp_path):
     """One that begins while another one runs is counted, but neither says how the application waits."""
-    counters = conf._Counters(True)
+    counters = hooks._Counters(True)
     for _number in range(request_counters.ENOUGH):
         first = counters.begin()
         ask(counters)
@@ -88,21 +63,21 @@ def test_requests_beside_others_have_no_part_in_the_ratio(conf, tmp_path):
     assert requests.wait_ratio is None
 
 
-def test_greenlets_have_no_account(conf, tmp_path):
+def test_greenlets_have_no_account(hooks, tmp_path):
     """Without an account of each thread there is the latency, but no ratio."""
-    counters = conf._Counters(False)
+    counters = hooks._Counters(False)
     for _number in range(request_counters.ENOUGH):
         ask(counters)
     assert request_counters.read(str(tmp_path), time.time()).wait_ratio is None
 
 
-def test_workers_that_ended_count(conf, tmp_path):
+def test_workers_that_ended_count(hooks, tmp_path):
     """Their file is added up in one, so that a worker for each thousand requests leaves no heap of files."""
     for number in range(3):
-        counters = conf._Counters(True)
+        counters = hooks._Counters(True)
         ask(counters, wait=0.001 * number)
         counters.words[1] -= 100 * number
-        conf._Counters.keep(os.getpid())
+        hooks._Counters.keep(os.getpid())
     assert [path.name for path in tmp_path.iterdir()] == ["requests-0"]
     requests = request_counters.read(str(tmp_path), time.time())
     assert requests.count == 3
@@ -110,17 +85,43 @@ def test_workers_that_ended_count(conf, tmp_path):
     assert time.time() - 260 < requests.since <= time.time() - 200
 
 
-def test_a_worker_that_counted_nothing_ends(conf):
+def test_a_worker_that_counted_nothing_ends(hooks):
     """One that ended before it was ready has no file."""
-    conf._Counters.keep(12345)
+    hooks._Counters.keep(12345)
 
 
-@given(st.integers(0, 1 << 50))
-def test_each_time_has_its_bucket(took):
-    """The bucket that the worker counts a time in is the one that the module takes for it."""
-    names = {}
-    exec(counting_code().partition("def _count")[0], names)
-    bucket = names["_Counters"].bucket(types.SimpleNamespace(BUCKETS=request_counters.BUCKETS), took)
-    assert request_counters.bucket_start(bucket) <= took >> 16
-    assert took >> 16 < request_counters.bucket_start(bucket + 1) or bucket == request_counters.BUCKETS - 1
-    assert names["_Counters"].BUCKETS == request_counters.BUCKETS
+def test_what_is_kept_is_the_sum(hooks, tmp_path):
+    """Two files become one: counts add up, the longest is the longer one, and since is the earlier one."""
+    places = range(len(CountersFormat.WORDS) + CountersFormat.BUCKETS)
+    for pid, since, longest in ((1, 1000, 70), (2, 900, 50)):
+        words = array.array("Q", [pid * place for place in places])
+        words[0], words[1], words[4] = CountersFormat.VERSION, since, longest
+        (tmp_path / f"requests-{pid}").write_bytes(words.tobytes())
+        hooks._Counters.keep(pid)
+    kept = array.array("Q", (tmp_path / "requests-0").read_bytes())
+    wanted = [3 * place for place in places]
+    wanted[0], wanted[1], wanted[4] = CountersFormat.VERSION, 900, 70
+    assert kept.tolist() == wanted
+    assert [path.name for path in tmp_path.iterdir()] == ["requests-0"]
+
+
+def test_the_file_has_the_layout(hooks, tmp_path):
+    """A worker makes the whole file at once, with its version and its beginning, and nothing counted."""
+    hooks._Counters(True)
+    content = (tmp_path / f"requests-{os.getpid()}").read_bytes()
+    assert len(content) == CountersFormat.SIZE
+    version, since, *counts = array.array("Q", content)
+    assert version == CountersFormat.VERSION
+    assert time.time() - 60 < since <= time.time()
+    assert not any(counts)
+
+
+def test_each_count_is_read_by_its_name(hooks, tmp_path):
+    """Every word that is written is the one of that name for the reader."""
+    counters = hooks._Counters(True)
+    for place in range(1, len(counters.words)):
+        counters.words[place] = place
+    read = request_counters._read_counters(str(tmp_path / f"requests-{os.getpid()}"))
+    words = {"version": CountersFormat.VERSION, **read._asdict()}
+    assert words.pop("histogram") == tuple(range(len(CountersFormat.WORDS), len(counters.words)))
+    assert words == {**hooks._AT, "version": CountersFormat.VERSION}

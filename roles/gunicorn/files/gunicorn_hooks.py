@@ -1,0 +1,315 @@
+"""Gunicorn's hooks: they try the application, say what runs and when it is ready, and count requests.
+
+The template gunicorn.conf.py.j2 embeds this text and assigns the values of a deployment after it. Gunicorn takes each
+global name that is one of its settings: the hooks have the names that it wants, and everything else begins with "_",
+with a capital letter, or is a module.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import functools
+import glob
+import hashlib
+import inspect
+import io
+import json
+import mmap
+import os
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+# A host has no collection to import from: the template puts the text of this module in place of the line.
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
+
+# Defaults: the template assigns the values of a deployment.
+_APP = ""
+_HEALTH_PATH = "/"
+_HEALTH_HOST = "localhost"
+_HEALTH_STATUSES: list[int] = []  # if empty, each status below 500 is accepted
+_USERS_HOOKS: dict[str, Any] = {}  # those in gunicorn_settings that have the name of one below
+
+_RUN = os.environ.get("RUNTIME_DIRECTORY")  # set by systemd or our launcher; without it nobody asks what runs
+# Read now, as the file may be replaced while this process runs.
+with open(__file__, "rb") as _file:
+    _SHA256 = hashlib.sha256(_file.read()).hexdigest()
+
+
+def _ask(application: Any) -> None:
+    """Send the application one request in this process; raises RuntimeError if its answer is not accepted."""
+    if inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(application.__call__):
+        return  # ASGI: no request is sent, it is enough that the application loads
+    path, _mark, query = _HEALTH_PATH.partition("?")
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "HTTP_HOST": _HEALTH_HOST,
+        "HTTP_USER_AGENT": "gunicorn-health",
+        "SERVER_NAME": _HEALTH_HOST,
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    answers: list[str] = []
+
+    def start_response(status: str, headers: list, exc_info: Any = None) -> Any:
+        answers.append(status)
+        return lambda data: None
+
+    body = application(environ, start_response)
+    try:
+        for _part in body:
+            pass
+    finally:
+        getattr(body, "close", lambda: None)()
+    status = int(answers[-1].split()[0]) if answers else 0
+    accepted = status in _HEALTH_STATUSES if _HEALTH_STATUSES else 100 <= status < 500
+    if not accepted:
+        raise RuntimeError(f"{_APP} answers {_HEALTH_PATH} with status {status}: see what it logged before this")
+
+
+def _try_application(directory: str) -> None:
+    """Load the application in this directory, as a worker does, and send it one request: the file run as a program."""
+    from gunicorn.util import import_app
+
+    os.chdir(directory)
+    sys.path.insert(0, os.getcwd())
+    _ask(import_app(_APP))
+
+
+def _users_hook(name: str, *arguments: Any) -> None:
+    """Call the user's hook of this name after or before ours, if gunicorn_settings has one."""
+    if name in _USERS_HOOKS:
+        _find_hook(name)(*arguments)
+
+
+@functools.lru_cache(maxsize=None)
+def _find_hook(name: str) -> Any:
+    """Return the user's hook, which may be given as a dotted path, as Gunicorn itself finds it."""
+    from gunicorn.config import make_settings
+
+    setting = make_settings()[name]
+    setting.set(_USERS_HOOKS[name])
+    return setting.get()
+
+
+def _publish() -> None:
+    """Write what runs to running.json: the role compares it with what is wanted."""
+    import gunicorn
+
+    running = {
+        "pid": os.getpid(),
+        "argv": sys.argv,
+        "prefix": sys.prefix,
+        "gunicorn_version": gunicorn.__version__,
+        "configuration_sha256": _SHA256,
+    }
+    if _RUN:
+        with open(f"{_RUN}/running.json.new", "w") as file:
+            json.dump(running, file)
+        os.replace(f"{_RUN}/running.json.new", f"{_RUN}/running.json")
+
+
+def when_ready(server: Any) -> None:
+    """Say what runs, once the master listens."""
+    _publish()
+    _users_hook("when_ready", server)
+
+
+def on_reload(server: Any) -> None:
+    """Say what runs, which a reload may have changed."""
+    _publish()
+    _users_hook("on_reload", server)
+
+
+def _replaces_another() -> bool:
+    """Return whether the service was ready before this worker started: then a failure must not end the others."""
+    return bool(_RUN) and os.path.exists(f"{_RUN}/ready")
+
+
+def _leave(worker: Any, problem: str) -> NoReturn:
+    """End this worker alone, and let the master start another one.
+
+    Gunicorn ends all workers if one exits with the code for a failed start. It replaces one that exits with 1 at once,
+    so this waits for a second.
+    """
+    worker.log.exception("A new worker leaves the work to the others: %s", problem)
+    time.sleep(1)
+    sys.exit(1)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Keep the service up if its code has stopped loading since the service was started."""
+    worker.older = list(server.WORKERS)
+    load = worker.load_wsgi
+
+    def load_or_leave() -> None:
+        try:
+            load()
+        except (Exception, SystemExit) as error:
+            if _replaces_another():
+                _leave(worker, f"{_APP} does not load")
+            if isinstance(error, SystemExit):
+                # Gunicorn would take it for an ordinary end of a worker, and start the next one for ever.
+                raise RuntimeError(f"{_APP} ends the process while it loads") from error
+            raise
+
+    worker.load_wsgi = load_or_leave
+    _users_hook("post_fork", server, worker)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let a worker accept connections once the application works in it, and say so: start and reload wait for all."""
+    _users_hook("post_worker_init", worker)
+    try:
+        _ask(worker.wsgi)
+    except Exception:
+        if not _replaces_another():
+            raise
+        if any(os.path.exists(f"{_RUN}/worker-{pid}") for pid in worker.older):
+            _leave(worker, f"the request for {_HEALTH_PATH} failed")
+        worker.log.exception("The request for %s failed, and no other worker is left", _HEALTH_PATH)
+    if _RUN:
+        _count(worker)
+        _say_ready(worker)
+
+
+def _say_ready(worker: Any) -> None:
+    """Note that this worker is ready, and that the service is once all its workers are."""
+    open(f"{_RUN}/worker-{os.getpid()}", "w").close()
+    ready = 0
+    for note in glob.glob(f"{_RUN}/worker-*"):
+        if os.path.exists("/proc/" + note.rpartition("-")[2]):
+            ready += 1
+        else:
+            with contextlib.suppress(OSError):  # another worker was quicker
+                os.unlink(note)
+    if ready >= worker.cfg.workers:
+        open(f"{_RUN}/ready", "w").close()
+
+
+_AT = {word: place for place, word in enumerate(CountersFormat.WORDS)}
+
+
+class _Counters:
+    """What the requests of this worker cost, in a file that pyweb.gunicorn.gunicorn_service_info reads.
+
+    CPU time and waits are counted only for requests that were alone in the process, since one beside others waits for
+    them, too. Time spent ready to run, but without a CPU, is counted apart: it is no waiting of the application.
+    """
+
+    def __init__(self, accounts_for_threads: bool) -> None:
+        with open(f"{_RUN}/requests-{os.getpid()}", "w+b", buffering=0) as file:
+            # Written, since a page that a full disk has no room for would end the process at its first use.
+            file.write(bytes(CountersFormat.SIZE))
+            self.words = memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
+        self.words[_AT["version"]], self.words[_AT["since"]] = CountersFormat.VERSION, int(time.time())
+        self.lock = threading.Lock()
+        self.running = self.begun = 0
+        # Greenlets share a thread: the kernel's account of it is not theirs. Some kernels have none.
+        accounted = accounts_for_threads and os.path.exists("/proc/thread-self/schedstat")
+        self.accounts = threading.local() if accounted else None
+
+    def cpu_and_delay(self) -> tuple[int, int]:
+        """Return for how many nanoseconds this thread has run, and for how many it was ready to but had no CPU."""
+        accounts: Any = self.accounts
+        if not hasattr(accounts, "file"):
+            # Closed with the thread that it is of.
+            accounts.file = open("/proc/thread-self/schedstat", "rb", buffering=0)  # noqa: SIM115
+        cpu, delay, _slices = os.pread(accounts.file.fileno(), 64, 0).split()
+        return int(cpu), int(delay)
+
+    def begin(self) -> tuple:
+        """Note that a request begins; returns what `end` needs of it."""
+        with self.lock:
+            self.running += 1
+            self.begun += 1
+            alone = self.begun if self.running == 1 and self.accounts else None
+        return alone, time.monotonic_ns(), self.cpu_and_delay() if alone else None
+
+    def end(self, begun: tuple) -> None:
+        """Count a request that ends."""
+        alone, start, account = begun
+        took = time.monotonic_ns() - start
+        now = self.cpu_and_delay() if alone else (0, 0)
+        words = self.words
+        with self.lock:
+            self.running -= 1
+            words[_AT["requests"]] += 1
+            words[_AT["time"]] += took
+            words[_AT["longest"]] = max(words[_AT["longest"]], took)
+            words[len(_AT) + CountersFormat.bucket_of(took)] += 1
+            # Otherwise another one has begun meanwhile.
+            if alone == self.begun:
+                words[_AT["alone"]] += 1
+                words[_AT["alone_time"]] += took
+                words[_AT["alone_cpu"]] += now[0] - account[0]
+                words[_AT["alone_delay"]] += now[1] - account[1]
+
+    @staticmethod
+    def keep(pid: int) -> None:
+        """Add the counts of a worker that has ended to the file of all that ended before."""
+        path, kept = f"{_RUN}/requests-{pid}", f"{_RUN}/requests-0"
+        if not os.path.exists(path):
+            return
+        with open(path, "rb") as file:
+            words = array.array("Q", file.read())
+        os.unlink(path)
+        if os.path.exists(kept):
+            with open(kept, "rb") as file:
+                before = array.array("Q", file.read())
+            since = min(words[_AT["since"]], before[_AT["since"]])
+            longest = max(words[_AT["longest"]], before[_AT["longest"]])
+            words = array.array("Q", map(sum, zip(words, before)))
+            words[_AT["version"]], words[_AT["since"]], words[_AT["longest"]] = CountersFormat.VERSION, since, longest
+        with open(f"{kept}.new", "wb") as file:
+            words.tofile(file)
+        os.replace(f"{kept}.new", kept)
+
+
+_counters: _Counters | None = None
+
+
+def _count(worker: Any) -> None:
+    """Count the requests of this worker from now on. Without room on the disk, it works without."""
+    global _counters
+    try:
+        _counters = _Counters(worker.cfg.worker_class_str in ("sync", "gthread"))
+    except OSError:
+        worker.log.exception("The requests of this worker are not counted")
+
+
+def pre_request(worker: Any, req: Any) -> None:
+    """Count a request from its beginning."""
+    if _counters:
+        req.begun_for_counters = _counters.begin()
+    _users_hook("pre_request", worker, req)
+
+
+def post_request(worker: Any, req: Any, environ: dict, resp: Any) -> None:
+    """Count a request at its end, if its beginning was."""
+    if _counters and hasattr(req, "begun_for_counters"):
+        _counters.end(req.begun_for_counters)
+    _users_hook("post_request", worker, req, environ, resp)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep the counts of a worker that has ended; the master must not end with it if that fails."""
+    if _RUN:
+        try:
+            _Counters.keep(worker.pid)
+        except (OSError, ValueError, LookupError):
+            server.log.exception("What worker %s counted is lost", worker.pid)
+    _users_hook("child_exit", server, worker)

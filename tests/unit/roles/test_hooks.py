@@ -1,0 +1,397 @@
+"""Gunicorn's hooks in gunicorn_hooks.py: readiness, failures, the user's hooks, what runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import types
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Callable, Iterable
+
+import pytest
+import yaml
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
+
+ROLE = Path(__file__).parents[3] / "roles/gunicorn"
+HOOKS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__gunicorn_hooks"]
+# More than the kernel gives to any process
+DEAD = (1 << 22) + 1
+
+
+class Log:
+    """A log of Gunicorn that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def exception(self, text: str, *arguments: object) -> None:
+        """Keep a line."""
+        self.lines.append(text % arguments)
+
+
+def answering(*statuses: str, body: Iterable[bytes] = ()) -> Callable:
+    """An application that begins its answer with each of the statuses."""
+
+    def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+        for status in statuses:
+            start_response(status, [])(b"")
+        return body
+
+    return application
+
+
+def failing(*_arguments: object) -> None:
+    """Fail as an application does."""
+    raise LookupError("no such table")
+
+
+def worker_with(application: Callable | None = None, **attributes: object) -> SimpleNamespace:
+    """A worker of a service that has two."""
+    settings = SimpleNamespace(workers=2, worker_class_str="sync")
+    return SimpleNamespace(wsgi=application, older=[], pid=DEAD, log=Log(), cfg=settings, **attributes)
+
+
+@pytest.fixture(autouse=True)
+def _no_sleep(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def gunicorn(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A stand-in for the package, which the tests do not install."""
+    package, config, util = (types.ModuleType(f"gunicorn{part}") for part in ("", ".config", ".util"))
+    package.__version__ = "23.0.0"
+    config.made = []
+
+    class Setting:
+        def set(self, value: Callable) -> None:
+            self.value = value
+
+        def get(self) -> Callable:
+            return self.value
+
+    def make_settings() -> dict[str, Setting]:
+        config.made.append(1)
+        return {name: Setting() for name in HOOKS}
+
+    config.make_settings = make_settings
+    for module in (package, config, util):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    package.config, package.util = config, util
+    return package
+
+
+@pytest.mark.parametrize(
+    ("accepted", "status"),
+    [([], "200 OK"), ([], "404 Not Found"), ([], "499 Odd"), ([301, 503], "301 Moved"), ([301, 503], "503 Busy")],
+)
+def test_accepted_answers(hooks: ModuleType, accepted: list[int], status: str) -> None:
+    """Those that are listed, or without a list all below 500."""
+    hooks._HEALTH_STATUSES = accepted
+    hooks._ask(answering(status))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "statuses"),
+    [([], ["500 Error"]), ([], ["99 Odd"]), ([], []), ([301], ["200 OK"]), ([301], []), ([], ["200 OK", "500 Error"])],
+)
+def test_bad_answers(hooks: ModuleType, accepted: list[int], statuses: list[str]) -> None:
+    """Any other status is an error that names it, as is none; of several the last one counts."""
+    hooks._APP, hooks._HEALTH_PATH, hooks._HEALTH_STATUSES = "shop.wsgi", "/up", accepted
+    number = statuses[-1].split()[0] if statuses else "0"
+    with pytest.raises(RuntimeError, match=f"^shop.wsgi answers /up with status {number}: see what it logged"):
+        hooks._ask(answering(*statuses))
+
+
+def test_the_request_is_the_configured_one(hooks: ModuleType) -> None:
+    """The application sees the path, the query and the host of the health request."""
+    hooks._HEALTH_PATH, hooks._HEALTH_HOST = "/up?deep=1?", "www.example.com"
+    seen = []
+    answer = answering("200 OK")
+    hooks._ask(lambda environ, start_response: seen.append(environ) or answer(environ, start_response))
+    (environ,) = seen
+    assert [environ[name] for name in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING")] == ["GET", "/up", "deep=1?"]
+    assert {environ["HTTP_HOST"], environ["SERVER_NAME"]} == {"www.example.com"}
+    assert environ["wsgi.input"].read() == b""
+
+
+def test_the_answer_is_read_and_closed(hooks: ModuleType) -> None:
+    """A body that fails halfway fails the request, and is closed all the same."""
+
+    class Body:
+        closed = False
+
+        def __iter__(self) -> Iterable[bytes]:
+            yield b"first"
+            raise LookupError("second")
+
+        def close(self) -> None:
+            self.closed = True
+
+    body = Body()
+    with pytest.raises(LookupError, match="second"):
+        hooks._ask(answering("200 OK", body=body))
+    assert body.closed
+
+
+def test_asgi_applications_are_not_asked(hooks: ModuleType) -> None:
+    """Neither a function nor an object: called like a WSGI application, it would fail."""
+
+    async def function(scope: dict, receive: Callable, send: Callable) -> None:
+        raise AssertionError
+
+    class Application:
+        async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+            raise AssertionError
+
+    hooks._ask(function)
+    hooks._ask(Application())
+
+
+def test_run_as_a_program(
+    hooks: ModuleType, gunicorn: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application is found from the directory that Gunicorn works in, and asked."""
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(sys, "path", ["/elsewhere"])
+    hooks._APP = "shop.wsgi"
+    loaded = []
+    gunicorn.util.import_app = lambda name: loaded.append((name, os.getcwd(), sys.path[0])) or answering("500 Error")
+    with pytest.raises(RuntimeError, match="status 500"):
+        hooks._try_application(str(tmp_path))
+    assert loaded == [("shop.wsgi", str(tmp_path), str(tmp_path))]
+
+
+def test_a_worker_that_loads(hooks: ModuleType, tmp_path: Path) -> None:
+    """Is left alone, and knows the workers before it."""
+    loaded = []
+    worker = worker_with(load_wsgi=lambda: loaded.append(1))
+    hooks.post_fork(SimpleNamespace(WORKERS={7: None, 8: None}), worker)
+    worker.load_wsgi()
+    assert loaded == [1]
+    assert worker.older == [7, 8]
+
+
+@pytest.mark.parametrize("error", [LookupError, SystemExit])
+def test_a_first_worker_that_does_not_load(hooks: ModuleType, error: type[BaseException]) -> None:
+    """Its error reaches Gunicorn, which ends the start; an exit is an error, too, and none of the worker's own."""
+
+    def load() -> None:
+        raise error(0)
+
+    hooks._APP = "shop.wsgi"
+    worker = worker_with(load_wsgi=load)
+    hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+    wanted = RuntimeError if error is SystemExit else error
+    with pytest.raises(wanted) as raised:
+        worker.load_wsgi()
+    assert error is not SystemExit or str(raised.value) == "shop.wsgi ends the process while it loads"
+    assert worker.log.lines == []
+
+
+@pytest.mark.parametrize("error", [LookupError, SystemExit])
+def test_a_later_worker_that_does_not_load(hooks: ModuleType, tmp_path: Path, error: type[BaseException]) -> None:
+    """It exits alone, with a code that does not end the others, and the log says why."""
+
+    def load() -> None:
+        raise error(0)
+
+    (tmp_path / "ready").touch()
+    hooks._APP = "shop.wsgi"
+    worker = worker_with(load_wsgi=load)
+    hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+    with pytest.raises(SystemExit) as left:
+        worker.load_wsgi()
+    assert left.value.code == 1
+    assert worker.log.lines == ["A new worker leaves the work to the others: shop.wsgi does not load"]
+
+
+def test_a_worker_that_leaves_waits(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its replacement starts at once, so that without a second between them they would take all of a core."""
+    slept = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    with pytest.raises(SystemExit):
+        hooks._leave(worker_with(), "it fails")
+    assert slept == [1]
+
+
+def test_a_first_worker_with_a_bad_answer(hooks: ModuleType, tmp_path: Path) -> None:
+    """Its error reaches Gunicorn, and nothing says that it is ready."""
+    with pytest.raises(LookupError):
+        hooks.post_worker_init(worker_with(failing))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_later_worker_with_a_bad_answer(hooks: ModuleType, tmp_path: Path) -> None:
+    """It leaves the work to an older one that is ready."""
+    (tmp_path / "ready").touch()
+    (tmp_path / "worker-8").touch()
+    worker = worker_with(failing)
+    worker.older = [7, 8]
+    with pytest.raises(SystemExit) as left:
+        hooks.post_worker_init(worker)
+    assert left.value.code == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"ready", "worker-8"}
+    assert worker.log.lines == ["A new worker leaves the work to the others: the request for / failed"]
+
+
+def test_a_bad_answer_is_better_than_none(hooks: ModuleType, tmp_path: Path) -> None:
+    """Without an older worker that is ready, the new one works, and the log says that its request failed."""
+    (tmp_path / "ready").touch()
+    worker = worker_with(failing)
+    worker.older = [7]
+    hooks.post_worker_init(worker)
+    assert (tmp_path / f"worker-{os.getpid()}").exists()
+    assert worker.log.lines == ["The request for / failed, and no other worker is left"]
+
+
+def test_the_service_is_ready_once_all_workers_are(hooks: ModuleType, tmp_path: Path) -> None:
+    """One of two is not enough; what an ended worker left does not count, and is removed."""
+    (tmp_path / f"worker-{DEAD}").touch()
+    hooks.post_worker_init(worker_with(answering("200 OK")))
+    assert not (tmp_path / "ready").exists()
+    assert [path.name for path in tmp_path.glob("worker-*")] == [f"worker-{os.getpid()}"]
+    (tmp_path / f"worker-{os.getppid()}").touch()
+    hooks._say_ready(worker_with())
+    assert (tmp_path / "ready").exists()
+
+
+def test_without_a_runtime_directory(hooks: ModuleType, gunicorn: ModuleType, tmp_path: Path) -> None:
+    """Gunicorn works as it does by hand: nothing is written, and nothing fails."""
+    hooks._RUN = None
+    hooks.when_ready(None)
+    hooks.post_worker_init(worker_with(answering("200 OK")))
+    hooks.child_exit(None, worker_with())
+    assert list(tmp_path.iterdir()) == []
+    assert not hooks._replaces_another()
+
+
+@pytest.mark.parametrize("hook", ["when_ready", "on_reload"])
+def test_what_runs_is_told(hooks: ModuleType, gunicorn: ModuleType, tmp_path: Path, hook: str) -> None:
+    """By process, command, environment and version, and by the hash of the configuration that was loaded."""
+    getattr(hooks, hook)(None)
+    assert json.loads((tmp_path / "running.json").read_text()) == {
+        "pid": os.getpid(),
+        "argv": sys.argv,
+        "prefix": sys.prefix,
+        "gunicorn_version": "23.0.0",
+        "configuration_sha256": hashlib.sha256(Path(hooks.__file__).read_bytes()).hexdigest(),
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["running.json"]
+
+
+def test_the_hash_is_of_what_was_loaded(
+    load_configuration: Callable[[Path], ModuleType], gunicorn: ModuleType, tmp_path: Path
+) -> None:
+    """A file that is replaced while Gunicorn runs is not what runs."""
+    path = tmp_path / "gunicorn.conf.py"
+    text = (ROLE / "files/gunicorn_hooks.py").read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    loaded = load_configuration(path)
+    path.write_text("threads = 3\n")
+    loaded.when_ready(None)
+    said = json.loads((tmp_path / "running.json").read_text())
+    assert said["configuration_sha256"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+CALLS = {
+    "when_ready": [SimpleNamespace()],
+    "on_reload": [SimpleNamespace()],
+    "post_fork": [SimpleNamespace(WORKERS={}), worker_with(load_wsgi=None)],
+    "post_worker_init": [worker_with(answering("200 OK"))],
+    "pre_request": [worker_with(), SimpleNamespace()],
+    "post_request": [worker_with(), SimpleNamespace(), {}, SimpleNamespace()],
+    "child_exit": [SimpleNamespace(log=Log()), worker_with()],
+}
+
+
+def test_hooks_are_the_ones_that_the_role_knows(hooks: ModuleType) -> None:
+    """The role passes the user's settings of these names to the hooks, and all others to Gunicorn."""
+    functions = {name for name, value in vars(hooks).items() if isinstance(value, types.FunctionType)}
+    assert {name for name in functions if not name.startswith("_")} == set(HOOKS) == set(CALLS)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_hooks_of_the_user_are_called(hooks: ModuleType, gunicorn: ModuleType, name: str) -> None:
+    """With what Gunicorn calls ours with, and looked up once."""
+    calls = []
+    hooks._USERS_HOOKS = {name: lambda *arguments: calls.append(arguments)}
+    for _time in range(2):
+        getattr(hooks, name)(*CALLS[name])
+    assert calls == [tuple(CALLS[name])] * 2
+    assert gunicorn.config.made == [1]
+
+
+def test_a_hook_of_the_user_comes_before_the_request(hooks: ModuleType, gunicorn: ModuleType) -> None:
+    """An application may need what post_worker_init sets up in a worker."""
+    order = []
+    hooks._USERS_HOOKS = {"post_worker_init": lambda worker: order.append("hook")}
+    answer = answering("200 OK")
+    hooks.post_worker_init(worker_with(lambda *arguments: order.append("request") or answer(*arguments)))
+    assert order == ["hook", "request"]
+
+
+def test_requests_are_counted(hooks: ModuleType, tmp_path: Path) -> None:
+    """From a worker's start on, and after its end."""
+    worker = worker_with(answering("200 OK"))
+    worker.pid = os.getpid()
+    hooks.post_worker_init(worker)
+    for _number in range(3):
+        request = SimpleNamespace()
+        hooks.pre_request(worker, request)
+        hooks.post_request(worker, request, {}, None)
+    assert request_counters.read(str(tmp_path), 0).count == 3
+    hooks.child_exit(SimpleNamespace(log=Log()), worker)
+    assert (tmp_path / "requests-0").exists()
+    assert not (tmp_path / f"requests-{os.getpid()}").exists()
+    assert request_counters.read(str(tmp_path), 0).count == 3
+
+
+@pytest.mark.parametrize(("kind", "accounts"), [("sync", True), ("gthread", True), ("gevent", False)])
+def test_only_threads_have_an_account(
+    hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, kind: str, accounts: bool
+) -> None:
+    """The kernel's account of a thread says nothing about greenlets, which share it."""
+    given = []
+    monkeypatch.setattr(hooks, "_Counters", given.append)
+    worker = worker_with()
+    worker.cfg.worker_class_str = kind
+    hooks._count(worker)
+    assert given == [accounts]
+
+
+def test_a_request_that_began_before_counting(hooks: ModuleType, tmp_path: Path) -> None:
+    """It has no beginning, and is not counted."""
+    hooks._count(worker_with())
+    hooks.post_request(worker_with(), SimpleNamespace(), {}, None)
+    assert request_counters.read(str(tmp_path), 0) is None
+
+
+def test_a_full_disk_stops_no_worker(hooks: ModuleType, tmp_path: Path) -> None:
+    """The worker works without counters, and the log says so."""
+    hooks._RUN = str(tmp_path / "missing")
+    worker, request = worker_with(), SimpleNamespace()
+    hooks._count(worker)
+    hooks.pre_request(worker, request)
+    hooks.post_request(worker, request, {}, None)
+    assert worker.log.lines == ["The requests of this worker are not counted"]
+
+
+@pytest.mark.parametrize("content", [b"odd", b"", b"12345678"])
+def test_counts_that_are_lost_end_no_master(
+    hooks: ModuleType, gunicorn: ModuleType, tmp_path: Path, content: bytes
+) -> None:
+    """Whatever a worker left in its file, the log says that it is lost, and the user's hook is called."""
+    calls = []
+    hooks._USERS_HOOKS = {"child_exit": lambda *arguments: calls.append(arguments)}
+    (tmp_path / "requests-0").write_bytes(bytes(840))
+    (tmp_path / f"requests-{DEAD}").write_bytes(content)
+    server = SimpleNamespace(log=Log())
+    worker = worker_with()
+    hooks.child_exit(server, worker)
+    assert server.log.lines == [f"What worker {DEAD} counted is lost"]
+    assert calls == [(server, worker)]
