@@ -221,7 +221,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parame
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import substitutes
@@ -290,7 +290,7 @@ def main() -> None:
             warnings.append(substitutes.notice(wanted.service, given["service_directives"], logs))
         plan = plan_plan.make_plan(wanted, runner, manager)
         if manager == service_manager.SYSTEMD:
-            observed = observation.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
+            observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
         if "auto" in (given["workers"], given["threads"]):
             sizing, told = answer.size(wanted.sizing)
             warnings += told

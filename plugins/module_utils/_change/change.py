@@ -2,64 +2,43 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every change of a service is made of, whoever runs it: candidates, the way to live and back, and words."""
+"""The steps of a change that every manager of services has: candidates, going live, the way back, verifying."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Protocol
+from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 
-# One ask on one address; many of them fit into gunicorn_health_timeout.
+# Seconds for one request to one address; many of them fit into gunicorn_health_timeout.
 ANSWER_TIMEOUT = 10.0
-# What the service's user made of its log may never end.
-_IN_TIME = ("timeout", "10")
 # Seconds after which nobody will come back to a virtual environment that nothing runs from.
 _ABANDONED = 3600.0
 
 
-class ServiceSpec(Protocol):
-    """What a change needs to know of the service as it shall be."""
-
-    name: str
-    user: str
-    group: str
-    log_file: str
-    files: list[WantedFile]
-    binds: tuple[Address, ...]
-    venv: str
-    venv_directory: str
-    venv_backup: str
-    health: HealthRequest
-    health_timeout: float
-
-
-class Failed(Exception):
-    """A step failed; whoever called it knows what to put back."""
-
-
 class Change:
-    """The steps of a change that are the same for every manager of services."""
+    """A change of one service, and the way back."""
 
     def __init__(self, wanted: ServiceSpec, journal: str, venv_directory: str, runner: Runner) -> None:
         self.wanted = wanted
         self.journal = journal
         self.runner = runner
-        self.log_size = self._log_size()
-        # Virtual environments that only the old service needs, or the way back.
+        self.log = ServiceLog(wanted, runner)
+        # Virtual environments that only the old service or the way back needs
         self.used = {venv_directory, wanted.venv_backup}
 
     def _stage(self) -> None:
+        """Write the candidates beside the live files; raises DeployError."""
         try:
             files.stage(self.wanted.files)
         except OSError as error:
@@ -68,7 +47,7 @@ class Change:
             raise DeployError(f"{text}. The live service was not touched.") from None
 
     def _drop(self) -> None:
-        """Forget the candidates. The venv is the one that was, unless an earlier run began to switch to this one."""
+        """Forget the candidates, and the new venv, unless an interrupted run has begun to switch to it."""
         files.unstage(self.wanted.files)
         if self.wanted.venv_backup:
             backup.restore(self.wanted.venv, self.wanted.venv_backup)
@@ -76,7 +55,7 @@ class Change:
             directories.discard(self.wanted.venv_directory)
 
     def _promote_files(self) -> None:
-        """Let what is new be the live one; from here on there is a way back to keep."""
+        """Make the candidates and the new venv the live ones, and note how to go back; raises Failed."""
         wanted = self.wanted
         try:
             if atomic_journal.read_journal(self.journal)["venv"] is None:
@@ -87,7 +66,7 @@ class Change:
             raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
 
     def _put_back(self) -> None:
-        """Have the files and the virtual environment that were there; to be followed by commit."""
+        """Put back the files and the virtual environment that were there; a commit must follow."""
         stood = atomic_journal.read_journal(self.journal)["venv"]
         atomic_journal.go_back(self.journal)
         if stood is not None:
@@ -95,16 +74,17 @@ class Change:
         self._drop()
 
     def _forget_way_back(self) -> None:
+        """End the change: remove what only the old service and the way back needed."""
         files.unstage(self.wanted.files)
         atomic_journal.commit(self.journal)
         for leftover in directories.leftovers(self.wanted.venv):
-            # One that was just built may be another run's, which waits for its turn.
+            # A venv that was just built may belong to another run, which waits for its turn.
             ours = leftover in self.used or ".gunicorn-swap-" in leftover
             if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
                 directories.discard(leftover)
 
     def _verify(self) -> None:
-        """Ask on each real address, and compare what runs with what was asked for; raises Failed."""
+        """Send the health request to each real address, and compare what runs with what is wanted; raises Failed."""
         self._wait_until_without(self._problems)
 
     def _wait_until_without(self, read_problems: Callable[[], list[str]]) -> None:
@@ -118,7 +98,7 @@ class Change:
             time.sleep(0.2)
 
     def _problems(self) -> list[str]:
-        """What is not as wanted, an address that does not answer first."""
+        """What is not as wanted, first an address that does not answer."""
         return self._unanswered() or self._differences()
 
     def _unanswered(self) -> list[str]:
@@ -130,22 +110,3 @@ class Change:
     def _differences(self) -> list[str]:
         """How what runs differs from what is wanted."""
         raise NotImplementedError
-
-    # Words
-
-    def _log_size(self) -> int:
-        code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self.wanted.log_file)
-        return int(output) if code == 0 and output.strip().isdigit() else 0
-
-    def _new_in_log(self) -> str:
-        """What the log got since the change began."""
-        return self._as_user("tail", f"--bytes=+{self.log_size + 1}", self.wanted.log_file)[1]
-
-    def _as_user(self, *command: str) -> tuple[int, str, str]:
-        """The log is the user's, who could make it a link to a file that only root may read."""
-        if self.wanted.log_file == "-":
-            return 1, "", ""
-        user, group = self.wanted.user, self.wanted.group
-        return self.runner.run(
-            [*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command]
-        )

@@ -4,7 +4,7 @@
 
 """Bring a service under supervisor to what is wanted, and back if it does not work.
 
-What shall go live is tried first: it starts on a socket of its own, as the service's user, beside the live service.
+The new configuration is tried first: it starts on a socket of its own, as the service's user, beside the live service.
 Only once its workers have answered the application's own request do files change and does the live service restart.
 Nobody holds its sockets meanwhile: from its end to its next start, connections are refused.
 """
@@ -22,8 +22,8 @@ import time
 from typing import IO
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change, Failed
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.words import quoted, summary
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
@@ -55,14 +55,12 @@ def deploy(wanted: SupervisorSpec, runner: Runner) -> Decision:
 
 
 class SupervisorChange(Change):
-    """One change of one service, and the way back."""
+    """One change of one service under supervisor, and the way back."""
 
-    def __init__(
-        self, wanted: SupervisorSpec, observed: SupervisorState, supervisor: Supervisor, runner: Runner
-    ) -> None:
-        super().__init__(wanted, service_launcher.journal_of(wanted.name), observed.venv_directory, runner)
+    def __init__(self, wanted: SupervisorSpec, before: SupervisorState, supervisor: Supervisor, runner: Runner) -> None:
+        super().__init__(wanted, service_launcher.journal_of(wanted.name), before.venv_directory, runner)
         self.wanted: SupervisorSpec = wanted
-        self.before = observed
+        self.before = before
         self.supervisor = supervisor
         self.console = os.path.join(programs.LOGS, wanted.name, CONSOLE)
         self.console_size = os.path.getsize(self.console) if os.path.exists(self.console) else 0
@@ -73,17 +71,19 @@ class SupervisorChange(Change):
             if not decision.switch:
                 self._settle()
             elif self.before.running:
-                self._change()
+                self._stage()
+                self._try()
+                self._take_over()
             else:
                 self._have_supervisor()
                 self._begin()
         except (Failed, OSError, SupervisorError) as failure:
             raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
 
-    # The three ways
+    # Three ways: settle what needs no new process, begin what does not run, try and take over what runs
 
     def _settle(self) -> None:
-        """Nothing to start: put files in place, stop what shall not run."""
+        """Put files in place, and stop what must not run."""
         if self.before.process.state and not self.wanted.started:
             self.supervisor.stop(self.wanted.name)
         self._stage()
@@ -91,7 +91,7 @@ class SupervisorChange(Change):
         self._finish()
 
     def _begin(self) -> None:
-        """Start a service that does not run; if it does not work, all is as before."""
+        """Start a service that does not run; if it does not work, everything is as before."""
         self._stage()
         try:
             self._promote_files()
@@ -100,49 +100,45 @@ class SupervisorChange(Change):
         except (Failed, OSError, SupervisorError) as failure:
             said = self._what_was_said()
             self._go_back()
-            there = self.before.process.state
-            left = "What was there before is there again" if there else "No program was left behind"
-            text = f"{self.wanted.name} could not be started: {summary(failure, said)}"
-            raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
+            existed = self.before.process.state
+            now = "What was there before is there again" if existed else "No program was left behind"
+            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
         self._finish()
 
-    def _change(self) -> None:
-        """Try it beside the live service, then let it take over."""
-        self._stage()
+    def _try(self) -> None:
+        """Start the new configuration beside the live service; if it does not work, that one has not noticed."""
         with tempfile.TemporaryFile() as output:
             try:
-                self._try(output)
+                self._run_trial(output)
             except (Failed, OSError) as failure:
                 output.seek(0)
                 printed = output.read().decode(errors="replace")
-                said = {f"The end of {self.wanted.log_file}": self._new_in_log(), "What it printed": printed}
-                self._end_trial(failure, said)
+                said = {f"The end of {self.wanted.log_file}": self.log.new_text(), "What it printed": printed}
+                if self.before.interrupted:
+                    self._go_back()
+                    now = "What an interrupted change had replaced is live again"
+                else:
+                    self._drop()
+                    now = "The live service was not touched"
+                raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
+
+    def _take_over(self) -> None:
+        """Replace the live service; if it does not work, put the previous one back."""
         try:
             self._promote_files()
             self._restart()
             self._verify()
         except (Failed, OSError, SupervisorError) as failure:
             said = self._what_was_said()
-            text = f"{self.wanted.name} does not work with what is new: {summary(failure, said)}"
             works = self._go_back()
-            now = "is live again" if works else "is back, and does not start either"
-            raise DeployError(f"{text}. The previous configuration {now}.\n{quoted(said)}") from None
+            now = f"The previous configuration {'is live again' if works else 'is back, and does not start either'}"
+            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
         self._finish()
-
-    def _end_trial(self, failure: Exception, said: dict[str, str]) -> None:
-        text = f"{self.wanted.name} was tried and does not work: {summary(failure, said)}"
-        if self.before.interrupted:
-            self._go_back()
-            left = "What an interrupted change had replaced is live again"
-        else:
-            self._drop()
-            left = "The live service was not touched"
-        raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
 
     # Steps
 
     def _have_supervisor(self) -> None:
-        """Start supervisor where it does not run; an administrator may have stopped it."""
+        """Start supervisor if it does not run: an administrator may have stopped it. Raises Failed."""
         if self.supervisor.runs():
             return
         code, output, errors = self.runner.run(["service", "supervisor", "start"])
@@ -153,12 +149,12 @@ class SupervisorChange(Change):
                 raise Failed(f"supervisor does not run, and can't be started: {said}")
             time.sleep(0.1)
 
-    def _try(self, output: IO[bytes]) -> None:
-        """Start what shall go live on a socket of its own, wait for its workers, and end it; raises Failed."""
+    def _run_trial(self, output: IO[bytes]) -> None:
+        """Start the new configuration on a socket of its own, wait for its workers, and end it; raises Failed."""
         ready = os.path.join(service_launcher.runtime_directory(service_launcher.standin(self.wanted.name)), "ready")
         _remove_trial(self.wanted.name)
         launcher = files.beside(self.wanted.launcher.path, files.CANDIDATE)
-        # If this module is killed, nobody else would end it.
+        # If this module is killed, nobody else ends the trial.
         guard = ["timeout", "--kill-after=10", f"{START_TIMEOUT + self.wanted.stop_timeout:.0f}"]
         command = [*guard, PYTHON, "-I", "-X", "utf8", launcher, "/dev/stdin", self.wanted.configuration_hash]
         trial = subprocess.Popen(
@@ -198,7 +194,7 @@ class SupervisorChange(Change):
         while True:
             process = self.supervisor.process(self.wanted.name)
             first = first or process.pid
-            # Where it ended and another was started, too.
+            # Supervisor may have started another process meanwhile.
             if not process.is_up or process.pid != first:
                 raise Failed(f"the service ended while it started ({process.description or process.state})")
             if running.read(self.wanted.name, process.pid).argv and os.path.exists(ready):
@@ -214,7 +210,7 @@ class SupervisorChange(Change):
         return comparison.mismatches(self.wanted, running.read(self.wanted.name, process.pid))
 
     def _finish(self) -> None:
-        """It works: forget the way back, and sockets in the file system that nobody opens any more."""
+        """The service works: forget the way back, and remove unix sockets that nobody opens any more."""
         kept = {bind.path for bind in self.wanted.binds}
         for path in set(self.before.addresses) - kept:
             with contextlib.suppress(OSError):
@@ -224,7 +220,7 @@ class SupervisorChange(Change):
         self._forget_way_back()
 
     def _go_back(self) -> bool:
-        """Put back what was there, and run it if it ran; returns whether what ran runs again."""
+        """Put back what was there, and run it if it ran; return whether what ran runs again."""
         name, before = self.wanted.name, self.before
         self._put_back()
         try:
@@ -233,7 +229,7 @@ class SupervisorChange(Change):
                 if not loaded:
                     self.supervisor.stop(name)
                 self.supervisor.start(name)
-                # One that was made by hand does not say when its workers are there.
+                # A service that was made by hand does not say when its workers are ready.
                 if before.running.argv:
                     self._wait_for_workers()
             elif before.process.state and before.process.state != "BACKOFF":
@@ -247,14 +243,14 @@ class SupervisorChange(Change):
     # Words
 
     def _what_was_said(self) -> dict[str, str]:
-        """What the service wrote to its log and printed since the change began."""
+        """What the service wrote to its log and printed since the change began, by its source."""
         printed = ""
         with contextlib.suppress(OSError), open(self.console, "rb") as console:
             size = os.fstat(console.fileno()).st_size
-            # A smaller one is another file: it was rotated.
+            # A smaller file is another one: the console was rotated.
             console.seek(self.console_size if size >= self.console_size else 0)
             printed = console.read().decode(errors="replace")
-        return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The end of {self.console}": printed}
+        return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The end of {self.console}": printed}
 
 
 def _remove_trial(name: str) -> None:

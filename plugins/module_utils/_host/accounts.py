@@ -55,8 +55,3 @@ def writable_by(status: os.stat_result, account: Account) -> bool:
     elif status.st_gid in account.groups:
         needed <<= 3
     return status.st_mode & needed == needed
-
-
-def own(path: str, user: str, group: str) -> None:
-    """Give a file to a user and a group of the host."""
-    os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)

@@ -22,9 +22,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.observation import Observation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state
@@ -53,12 +53,12 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
     }
 
 
-def observe(wanted: DeploymentParameters, secrets: str, credentials: str, runner: Runner) -> Observation:
+def observe(wanted: DeploymentParameters, secrets: str, credentials: str, runner: Runner) -> SystemdState:
     """Read what the host has and runs of the service; raises NotOurs."""
     secret_files, secrets_hash = service_secrets.secret_files(secrets, credentials, wanted.config_directory)
     files = service_names.paths(wanted.service, wanted.config_directory)
-    found = observation.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, runner)
-    return observation.without_secrets(found, secret_files, secrets_hash)
+    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, runner)
+    return systemd_state.without_secrets(found, secret_files, secrets_hash)
 
 
 def lacking(plan: dict, venv: dict) -> list[str]:

@@ -15,6 +15,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 # Where an administrator's units stand, and the role's
 UNIT_DIRECTORY = "/etc/systemd/system"
+# Where units are until the next boot
+RUNTIME_UNITS = "/run/systemd/system"
 _SHOW = ("Id", "LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "FragmentPath", "Listen")
 
 
@@ -70,11 +72,13 @@ def _parse_unit(values: dict[str, list[str]]) -> Unit:
     )
 
 
-RUNTIME_UNITS = "/run/systemd/system"
+def runtime_path(name: str) -> str:
+    """Where the file of a unit is that a boot removes."""
+    return os.path.join(RUNTIME_UNITS, name)
 
 
 def write_runtime_unit(name: str, text: str) -> None:
-    """Units here are gone after a boot: none of an interrupted change comes back with it."""
-    path = os.path.join(RUNTIME_UNITS, name)
+    """Write a unit that is gone after a boot, so that nothing of an interrupted change comes back with it."""
+    path = runtime_path(name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     files.put(WantedFile(path, text, 0o644, os.getegid(), os.geteuid()))
