@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of a change that every manager of services has: candidates, going live, the way back, verifying."""
+"""A change of a service, whichever manager runs it: try it, let it take over, verify it, or go back.
+
+A manager's class says how the service is tried, started, replaced, read and put back.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ from typing import Callable
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
@@ -24,18 +28,145 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 ANSWER_TIMEOUT = 10.0
 # Seconds after which nobody will come back to a virtual environment that nothing runs from.
 _ABANDONED = 3600.0
+# What is live after a switch that failed
+LIVE_AGAIN = "The previous configuration is live again"
+DOES_NOT_START = "The previous configuration is back, and does not start either"
 
 
 class Change:
     """A change of one service, and the way back."""
 
-    def __init__(self, wanted: ServiceSpec, journal: str, venv_directory: str, runner: Runner) -> None:
+    # What a step of the manager's raises if it fails
+    FAILURES: tuple[type[Exception], ...] = (Failed, OSError)
+    # What makes a service of the manager's
+    DEFINITION = "file"
+
+    def __init__(
+        self, wanted: ServiceSpec, journal: str, venv_directory: str, interrupted: bool, runner: Runner
+    ) -> None:
+        """`venv_directory` is the live one; `interrupted` says that the journal has the way back of a killed run."""
         self.wanted = wanted
         self.journal = journal
+        self.interrupted = interrupted
         self.runner = runner
         self.log = ServiceLog(wanted, runner)
         # Virtual environments that only the old service or the way back needs
         self.used = {venv_directory, wanted.venv_backup}
+
+    def carry_out(self, decision: Decision) -> None:
+        """Switch, or do the little that needs no new process; raises DeployError."""
+        try:
+            if not decision.switch:
+                self._settle()
+            elif self._runs():
+                self._try()
+                self._take_over()
+            else:
+                self._begin()
+        except self.FAILURES as failure:
+            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
+
+    # Three ways: settle what needs no new process, begin what does not run, try and take over what runs
+
+    def _settle(self) -> None:
+        """Put files in place, and stop what must not run."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Start a service that does not run; if it does not work, everything is as before."""
+        self._stage()
+        try:
+            self._promote_files()
+            self._start()
+            self._verify()
+        except self.FAILURES as failure:
+            said = self._what_was_said()
+            self._go_back()
+            self._stop_trial()
+            now = "What was there before is there again" if self._exists() else f"No {self.DEFINITION} was left behind"
+            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
+        self._finish()
+
+    def _try(self) -> None:
+        """Try what is new beside the live service; if it does not work, the live service has not noticed."""
+        self._stage()
+        try:
+            self._run_trial()
+        except self.FAILURES as failure:
+            said = self._what_the_trial_said()
+            self._end_trial()
+            if self.interrupted:
+                self._go_back()
+                now = "What an interrupted change had replaced is live again"
+            else:
+                self._drop()
+                now = "The live service was not touched"
+            raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
+
+    def _take_over(self) -> None:
+        """Replace the live service; if what is new does not work, put the previous one back."""
+        try:
+            self._replace()
+            self._verify()
+        except self.FAILURES as failure:
+            said = self._what_was_said()
+            now = self._return_to_previous()
+            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
+        self._finish()
+
+    def _return_to_previous(self) -> str:
+        """Put back what was live before a switch; return a sentence that says what is live now."""
+        return LIVE_AGAIN if self._go_back() else DOES_NOT_START
+
+    # What a manager does
+
+    def _runs(self) -> bool:
+        """Whether the service ran before the change."""
+        raise NotImplementedError
+
+    def _exists(self) -> bool:
+        """Whether the service existed before the change."""
+        raise NotImplementedError
+
+    def _start(self) -> None:
+        """Start a service that does not run; raises one of FAILURES."""
+        raise NotImplementedError
+
+    def _run_trial(self) -> None:
+        """Start what is new beside the live service, until its workers are ready; raises one of FAILURES."""
+        raise NotImplementedError
+
+    def _end_trial(self) -> None:
+        """Leave the live service alone, after a trial that failed."""
+
+    def _stop_trial(self) -> None:
+        """Stop what an earlier run may have left of a trial."""
+
+    def _replace(self) -> None:
+        """Promote the files and start the service anew; raises one of FAILURES."""
+        raise NotImplementedError
+
+    def _differences(self) -> list[str]:
+        """How what runs differs from what is wanted."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """The service works: leave nothing that only the change needed."""
+        raise NotImplementedError
+
+    def _go_back(self) -> bool:
+        """Put back what was there, and run it if it ran; return whether what ran runs again."""
+        raise NotImplementedError
+
+    def _what_was_said(self) -> dict[str, str]:
+        """What the service said since the change began, by its source."""
+        raise NotImplementedError
+
+    def _what_the_trial_said(self) -> dict[str, str]:
+        """What the trial said, by its source."""
+        raise NotImplementedError
+
+    # Files and the virtual environment
 
     def _stage(self) -> None:
         """Write the candidates beside the live files; raises DeployError."""
@@ -83,6 +214,8 @@ class Change:
             if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
                 directories.discard(leftover)
 
+    # Verifying
+
     def _verify(self) -> None:
         """Send the health request to each real address, and compare what runs with what is wanted; raises Failed."""
         self._wait_until_without(self._problems)
@@ -106,7 +239,3 @@ class Change:
         timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
         asked = (_health_request.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
         return [problem for problem in asked if problem]
-
-    def _differences(self) -> list[str]:
-        """How what runs differs from what is wanted."""
-        raise NotImplementedError

@@ -23,7 +23,7 @@ from typing import IO
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
@@ -31,7 +31,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lau
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.launcher import CONSOLE, PYTHON
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError, locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec, SupervisorState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
@@ -57,30 +57,24 @@ def deploy(wanted: SupervisorSpec, runner: Runner) -> Decision:
 class SupervisorChange(Change):
     """One change of one service under supervisor, and the way back."""
 
+    FAILURES = (Failed, OSError, SupervisorError)
+    DEFINITION = "program"
+
     def __init__(self, wanted: SupervisorSpec, before: SupervisorState, supervisor: Supervisor, runner: Runner) -> None:
-        super().__init__(wanted, service_launcher.journal_of(wanted.name), before.venv_directory, runner)
+        journal = service_launcher.journal_of(wanted.name)
+        super().__init__(wanted, journal, before.venv_directory, before.interrupted, runner)
         self.wanted: SupervisorSpec = wanted
         self.before = before
         self.supervisor = supervisor
         self.console = os.path.join(programs.LOGS, wanted.name, CONSOLE)
         self.console_size = os.path.getsize(self.console) if os.path.exists(self.console) else 0
+        self.trial_output = ""
 
-    def carry_out(self, decision: Decision) -> None:
-        """Switch, or do the little that needs no new process; raises DeployError."""
-        try:
-            if not decision.switch:
-                self._settle()
-            elif self.before.running:
-                self._stage()
-                self._try()
-                self._take_over()
-            else:
-                self._have_supervisor()
-                self._begin()
-        except (Failed, OSError, SupervisorError) as failure:
-            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
+    def _runs(self) -> bool:
+        return self.before.running is not None
 
-    # Three ways: settle what needs no new process, begin what does not run, try and take over what runs
+    def _exists(self) -> bool:
+        return bool(self.before.process.state)
 
     def _settle(self) -> None:
         """Put files in place, and stop what must not run."""
@@ -91,51 +85,24 @@ class SupervisorChange(Change):
         self._finish()
 
     def _begin(self) -> None:
-        """Start a service that does not run; if it does not work, everything is as before."""
-        self._stage()
-        try:
-            self._promote_files()
-            self._restart()
-            self._verify()
-        except (Failed, OSError, SupervisorError) as failure:
-            said = self._what_was_said()
-            self._go_back()
-            existed = self.before.process.state
-            now = "What was there before is there again" if existed else "No program was left behind"
-            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
-        self._finish()
+        self._have_supervisor()
+        super()._begin()
 
-    def _try(self) -> None:
-        """Start the new configuration beside the live service; if it does not work, that one has not noticed."""
+    def _start(self) -> None:
+        self._restart()
+
+    def _replace(self) -> None:
+        self._promote_files()
+        self._restart()
+
+    def _run_trial(self) -> None:
+        """Start what is new on a socket of its own, wait for its workers, and end it."""
         with tempfile.TemporaryFile() as output:
             try:
-                self._run_trial(output)
-            except (Failed, OSError) as failure:
+                self._try_with_output(output)
+            finally:
                 output.seek(0)
-                printed = output.read().decode(errors="replace")
-                said = {f"The end of {self.wanted.log_file}": self.log.new_text(), "What it printed": printed}
-                if self.before.interrupted:
-                    self._go_back()
-                    now = "What an interrupted change had replaced is live again"
-                else:
-                    self._drop()
-                    now = "The live service was not touched"
-                raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
-
-    def _take_over(self) -> None:
-        """Replace the live service; if it does not work, put the previous one back."""
-        try:
-            self._promote_files()
-            self._restart()
-            self._verify()
-        except (Failed, OSError, SupervisorError) as failure:
-            said = self._what_was_said()
-            works = self._go_back()
-            now = f"The previous configuration {'is live again' if works else 'is back, and does not start either'}"
-            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
-        self._finish()
-
-    # Steps
+                self.trial_output = output.read().decode(errors="replace")
 
     def _have_supervisor(self) -> None:
         """Start supervisor if it does not run: an administrator may have stopped it. Raises Failed."""
@@ -149,8 +116,7 @@ class SupervisorChange(Change):
                 raise Failed(f"supervisor does not run, and can't be started: {said}")
             time.sleep(0.1)
 
-    def _run_trial(self, output: IO[bytes]) -> None:
-        """Start the new configuration on a socket of its own, wait for its workers, and end it; raises Failed."""
+    def _try_with_output(self, output: IO[bytes]) -> None:
         ready = os.path.join(service_launcher.runtime_directory(service_launcher.standin(self.wanted.name)), "ready")
         _remove_trial(self.wanted.name)
         launcher = files.beside(self.wanted.launcher.path, files.CANDIDATE)
@@ -240,8 +206,6 @@ class SupervisorChange(Change):
         journal.commit(self.journal)
         return works
 
-    # Words
-
     def _what_was_said(self) -> dict[str, str]:
         """What the service wrote to its log and printed since the change began, by its source."""
         printed = ""
@@ -251,6 +215,10 @@ class SupervisorChange(Change):
             console.seek(self.console_size if size >= self.console_size else 0)
             printed = console.read().decode(errors="replace")
         return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The end of {self.console}": printed}
+
+    def _what_the_trial_said(self) -> dict[str, str]:
+        """What the trial wrote to the log and printed, by its source."""
+        return {f"The end of {self.wanted.log_file}": self.log.new_text(), "What it printed": self.trial_output}
 
 
 def _remove_trial(name: str) -> None:

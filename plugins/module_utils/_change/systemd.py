@@ -20,8 +20,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import adoption
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.adoption import Adoption
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import DOES_NOT_START, LIVE_AGAIN, Change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets import Sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.standin import Standin
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
@@ -30,7 +30,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import com
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError, locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 
@@ -51,8 +51,11 @@ def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> 
 class SystemdChange(Change):
     """One change of one service under systemd, and the way back."""
 
+    DEFINITION = "unit"
+
     def __init__(self, wanted: SystemdSpec, before: SystemdState, runner: Runner, tell: Callable[[str], None]) -> None:
-        super().__init__(wanted, service_names.journal_of(wanted.name), before.venv_directory, runner)
+        journal = service_names.journal_of(wanted.name)
+        super().__init__(wanted, journal, before.venv_directory, before.interrupted, runner)
         self.wanted: SystemdSpec = wanted
         self.before = before
         self.tell = tell
@@ -63,26 +66,16 @@ class SystemdChange(Change):
         self.standin = Standin(wanted, before, self.sockets, self.systemctl)
         self.adoption = Adoption(wanted, before, self.systemctl)
 
-    def carry_out(self, decision: Decision) -> None:
-        """Switch, or do the little that needs no new process; raises DeployError."""
-        try:
-            if not decision.switch:
-                self._settle()
-            elif self.before.service.active:
-                self._stage()
-                self._try()
-                self._take_over()
-            else:
-                self._begin()
-        except (Failed, OSError) as failure:
-            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
-
     def leave_alone(self) -> None:
         """Take back what an interrupted run had begun with a service that was made by hand."""
         self.adoption.resume()
         self._end_trial()
 
-    # Three ways: settle what needs no new process, begin what does not run, try and take over what runs
+    def _runs(self) -> bool:
+        return self.before.service.active
+
+    def _exists(self) -> bool:
+        return self.before.service.exists
 
     def _settle(self) -> None:
         """Put files in place, and stop what must not run."""
@@ -96,81 +89,54 @@ class SystemdChange(Change):
             self.systemctl.do("stop", self.sockets.unit, self.service)
         self._finish()
 
-    def _begin(self) -> None:
-        """Start a service that does not run; if it does not work, everything is as before."""
-        self._stage()
-        try:
-            self._promote_files()
-            self.sockets.arrange()
-            self.systemctl.do("start", self.sockets.unit)
-            self.systemctl.do("restart", self.service)
-            self._verify()
-        except (Failed, OSError) as failure:
-            said = self._what_was_said(self.service)
-            self._go_back()
-            self.standin.stop()
-            now = "What was there before is there again" if self.before.service.exists else "No unit was left behind"
-            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
-        self.standin.stop()
-        self._finish()
+    def _start(self) -> None:
+        """Open the sockets and start the service."""
+        self.sockets.arrange()
+        self.systemctl.do("start", self.sockets.unit)
+        self.systemctl.do("restart", self.service)
 
-    def _try(self) -> None:
-        """Start the stand-in beside the live service; if it does not work, the live service has not noticed."""
+    def _run_trial(self) -> None:
+        """Start the stand-in; a service made by hand hands its connections over to it."""
         self.adoption.begin()
-        try:
-            self.standin.start(self.adoption.shared)
-            if self.adoption.shared:
-                self.adoption.shared.hand_over()
-                self._wait_until_without(self._unanswered)
-        except (Failed, OSError) as failure:
-            said = self._what_was_said(self.standin.unit)
-            self._end_trial()
-            if self.before.interrupted:
-                self._go_back()
-                now = "What an interrupted change had replaced is live again"
-            else:
-                self._drop()
-                now = "The live service was not touched"
-            raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
-
-    def _take_over(self) -> None:
-        """Replace the live service while the stand-in serves; if it does not work, put the previous one back."""
-        try:
-            self.adoption.spare_socket_files()
-            self._promote_files()
-            self.sockets.arrange()
-            self.systemctl.do("restart", self.service)
-            self.adoption.end()
-            self.standin.stop()
-            self._verify()
-        except (Failed, OSError) as failure:
-            said = self._what_was_said(self.service)
-            now = self._return_to_previous()
-            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
-        self._finish()
-        if self.adoption.refusal:
-            # systemd could open the addresses only once the service had gone.
-            reason = self.adoption.refusal
-            self.tell(f"{self.service} refused connections for a moment while it was replaced: {reason}.")
-
-    def _return_to_previous(self) -> str:
-        """Put back what was live before a switch; return a sentence that says what is live now."""
-        self.adoption.end()
-        if not self.before.has_addresses(self.wanted.binds):
-            # The stand-in would hold addresses that must be opened again.
-            self.standin.stop()
-        if self._go_back():
-            self.standin.stop()
-            return "The previous configuration is live again"
-        return "The previous configuration is back, and does not start either; the stand-in serves, if it can"
-
-    # Steps
+        self.standin.start(self.adoption.shared)
+        if self.adoption.shared:
+            self.adoption.shared.hand_over()
+            self._wait_until_without(self._unanswered)
 
     def _end_trial(self) -> None:
         """End the stand-in, and leave the live service alone on its addresses."""
         self.adoption.take_back(self.standin.unit)
         self.standin.stop()
         self.adoption.undo()
+
+    def _stop_trial(self) -> None:
+        self.standin.stop()
+
+    def _replace(self) -> None:
+        """Restart the service while the stand-in serves."""
+        self.adoption.spare_socket_files()
+        self._promote_files()
+        self.sockets.arrange()
+        self.systemctl.do("restart", self.service)
+        self.adoption.end()
+        self.standin.stop()
+
+    def _take_over(self) -> None:
+        super()._take_over()
+        if self.adoption.refusal:
+            # systemd could open the addresses only once the service had gone.
+            reason = self.adoption.refusal
+            self.tell(f"{self.service} refused connections for a moment while it was replaced: {reason}.")
+
+    def _return_to_previous(self) -> str:
+        self.adoption.end()
+        if not self.before.has_addresses(self.wanted.binds):
+            # The stand-in would hold addresses that must be opened again.
+            self.standin.stop()
+        if self._go_back():
+            self.standin.stop()
+            return LIVE_AGAIN
+        return f"{DOES_NOT_START}; the stand-in serves, if it can"
 
     def _differences(self) -> list[str]:
         unit = self.systemctl.read(self.service)
@@ -180,6 +146,7 @@ class SystemdChange(Change):
 
     def _finish(self) -> None:
         """The service works: enable it or not, and forget the way back."""
+        self.standin.stop()
         enabled = self.wanted.enabled
         service, socket = self.systemctl.read(self.service), self.systemctl.read(self.sockets.unit)
         if service.enabled != enabled or socket.enabled != enabled:
@@ -219,8 +186,15 @@ class SystemdChange(Change):
         atomic_journal.commit(self.journal)
         return works
 
-    def _what_was_said(self, unit: str) -> dict[str, str]:
-        """What the unit wrote to the log and to the journal since the change began, by its source."""
+    def _what_was_said(self) -> dict[str, str]:
+        """What the log and the journal got of the service since the change began."""
+        return self._said_by(self.service)
+
+    def _what_the_trial_said(self) -> dict[str, str]:
+        """What the log and the journal got of the stand-in."""
+        return self._said_by(self.standin.unit)
+
+    def _said_by(self, unit: str) -> dict[str, str]:
         since = f"--since=@{self.began:.0f}"
         journal = self.runner.output(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])
         return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The journal of {unit}": journal}
