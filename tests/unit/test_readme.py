@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "variables-table"
 MADE = runpy.run_path(str(SCRIPT))
 ROLES, BEGIN, END = (MADE[name] for name in ("ROLES", "BEGIN", "END"))
-READMES = (ROOT / "README.md", *(role / "README.md" for role in ROLES))
+PAGES = (*ROOT.glob("*.md"), *(role / "README.md" for role in ROLES), *ROOT.glob("docs/*.md"))
 each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 
@@ -29,12 +29,12 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1500
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda readme: readme.parent.name)
-def test_links_lead_somewhere(readme: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
     """To a file of the collection, and where they name a heading, to one of its headings."""
     broken = []
-    for path, anchor in LINK.findall(readme.read_text(encoding="utf-8")):
-        target = readme.parent / path if path else readme
+    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(f"{path}#{anchor}")
     assert broken == []
