@@ -25,7 +25,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.unit_proce
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
-# Seconds that a service has for the connections that wait for it. One that does not accept them loses them.
+# Seconds that a service has to accept the connections that wait for it; then they are lost.
 DRAIN_TIMEOUT = 30.0
 FORMER = ".former."
 _WILDCARDS = ("0.0.0.0", "::")
@@ -36,10 +36,10 @@ class NotShared(Exception):
 
 
 def clashing(wanted: tuple[Address, ...], held: list[Held]) -> str:
-    """Say which of a service's addresses systemd can't open beside it; nothing where it can have all it wants.
+    """Say which of a service's addresses systemd can't open beside it; an empty string if it can open all.
 
-    The same address can be shared, and another port is none of this matter. What is left are 0.0.0.0 and [::] beside
-    single addresses of their port, and a server whose processes each have a socket of their own.
+    Two sockets can share the same address, and other ports don't matter. systemd can't open 0.0.0.0 or [::] beside a
+    single address of the same port, nor share with a server whose processes each have a socket of their own.
     """
     ours = {bind.gunicorn_bind for bind in wanted}
     for number, one in enumerate(held):
@@ -60,7 +60,7 @@ class SharedAddresses:
     """The addresses of one service, on their way from its own sockets to those of systemd."""
 
     def __init__(self, service: str, main_pid: int, wanted: tuple[Address, ...]) -> None:
-        """Take what is wanted out of the service's hands, without it noticing; raises NotShared."""
+        """Take copies of the service's sockets, without the service noticing; raises NotShared."""
         ours = {bind.gunicorn_bind for bind in wanted}
         held = unit_processes.read_held(service, main_pid)
         clash = clashing(wanted, held)
@@ -77,19 +77,19 @@ class SharedAddresses:
         self._tcp = [SharedSocket(listening) for bind, listening in taken if bind.path is None]
         self._ports = {bind.port for bind, _listening in taken if bind.port is not None}
         self.paths = [bind.path for bind, _listening in taken if bind.path is not None]
-        # Where systemd opens the unix sockets, for the time being
+        # Where systemd opens the unix sockets for now
         self.moved = {path: files.beside(path, sockets.BESIDE) for path in self.paths}
         if any(len(path.encode()) > addresses.UNIX_PATH_MAX for path in self.moved.values()):
             raise NotShared("the path of its unix socket is too long for another one beside it")
-        minds = {
+        ipv6_only = {
             shared_socket.is_ipv6_only(one.listening) for one in self._tcp if one.listening.family == socket.AF_INET6
         }
-        if len(minds) > 1 or (minds == {False} and {"0.0.0.0", "::"} <= {bind.host for bind in wanted}):
+        if len(ipv6_only) > 1 or (ipv6_only == {False} and {"0.0.0.0", "::"} <= {bind.host for bind in wanted}):
             raise NotShared("its IPv6 sockets listen to IPv4, too")
-        self.ipv6_only = next(iter(minds), None)
+        self.ipv6_only = next(iter(ipv6_only), None)
 
     def share(self) -> None:
-        """Let systemd open the addresses; it gets no connection yet. Raises NotShared, with everything as it was."""
+        """Let systemd open the addresses, without connections for now; if it raises NotShared, all is as it was."""
         try:
             for path in self.paths:
                 files.remove(self.moved[path])
@@ -100,7 +100,7 @@ class SharedAddresses:
             raise NotShared(f"the kernel does not let its sockets be shared ({error.strerror})") from None
 
     def hand_over(self) -> None:
-        """Have new connections come to systemd's sockets, and wait until the service has accepted those before."""
+        """Steer new connections to systemd's sockets, and wait until the service has accepted the earlier ones."""
         for path, beside in self.moved.items():
             _replace(beside, path)
         for one in self._tcp:
@@ -108,7 +108,7 @@ class SharedAddresses:
         self._wait_until_accepted(self._sockets)
 
     def take_back(self, pid: int) -> None:
-        """Have them come to the service again, and wait until the process that served has accepted what is its own."""
+        """Steer new connections to the service again, and wait until process `pid` has accepted the earlier ones."""
         for one in self._tcp:
             one.steer(shared_socket.FIRST)
         for path in self.paths:
@@ -120,22 +120,22 @@ class SharedAddresses:
             self._wait_until_accepted(taken)
 
     def unshare(self) -> None:
-        """Leave the service's sockets as they were, once systemd's are closed."""
+        """Leave the service's sockets as they were; systemd's must be closed before."""
         for one in self._tcp:
             with contextlib.suppress(OSError):
                 one.unshare()
         self.close()
 
     def close(self) -> None:
-        """Let go of the service's sockets, and of the names that they and systemd's had meanwhile."""
+        """Close the copies of the service's sockets, and remove the names that unix sockets had meanwhile."""
         forget_names(self.paths)
         for listening in self._sockets:
             listening.close()
 
     def _wait_until_accepted(self, listening: list[socket.socket]) -> None:
-        """Wait for the connections that went to these sockets until now, those included that are being opened.
+        """Wait until the connections that came to these sockets so far are accepted, also those being opened.
 
-        Twice in a row, as one that was opened may just be on its way to where it waits.
+        It looks twice in a row: a connection that was just opened may not be in the queue yet.
         """
         opening = self._read_handshakes()
         deadline = time.monotonic() + DRAIN_TIMEOUT
@@ -150,14 +150,14 @@ class SharedAddresses:
 
 
 def forget_names(paths: list[str]) -> None:
-    """Remove the names that sockets had while two servers shared these paths."""
+    """Remove the names that unix sockets had while two servers shared these paths."""
     for path in paths:
         for prefix in (sockets.BESIDE, FORMER):
             files.remove(files.beside(path, prefix))
 
 
 def _replace(beside: str, path: str) -> None:
-    """Put a socket's file in the place of another at once, and keep both within reach."""
+    """Put a socket's file in the place of another at once; both stay reachable, under further names."""
     former, coming = files.beside(path, FORMER), f"{beside}.new"
     for name in (former, coming):
         files.remove(name)
