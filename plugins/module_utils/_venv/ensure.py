@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
@@ -17,33 +18,72 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
 
+class Task(enum.Enum):
+    """What there is to do with a virtual environment."""
+
+    NOTHING = "it has what is wanted"
+    BUILD = "build a new one beside it, with the same versions where they satisfy the requirements"
+    REBUILD = "build a new one beside it, and take nothing over"
+    MAKE = "make the first one at the path itself"
+    CHANGE_IN_PLACE = "let pip change the user's own one"
+
+
 def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
     """Bring the venv to what is wanted; returns what the module returns."""
     interrupted = directories.is_interrupted(wanted.path)
+    if check_mode and interrupted:
+        # What a killed pip has left can only be asked after it is recovered.
+        return _result(None, None, venv_backup.backup_of(wanted.path), changed=True, known=False)
     if not check_mode:
         venv_backup.recover(wanted.path)
-    # What a killed pip has left can't be asked before it is put right.
-    unknown = interrupted and check_mode
-    before = None if unknown else venv_state.read(wanted, runner)
-    rebuild = wanted.rebuild and not unknown and venv_state.is_outlived(wanted, before, runner)
-    if rebuild and not wanted.requirements:
-        expected = f"what {wanted.path} is to be built from anew, as gunicorn_venv_rebuild says"
-        raise InvalidValue("gunicorn_requirements", wanted.requirements, expected)
-    todo = (
-        rebuild or before is None or venv_state.needs_install(wanted, before) or directories.is_interrupted(wanted.path)
-    )
-    state, backup = before, venv_backup.backup_of(wanted.path)
-    if not todo:
-        venv_state.check_settings(wanted, state)
-    elif not check_mode:
-        state, backup = _change(wanted, None if rebuild else before, runner)
-    changed = interrupted or (
-        todo and (check_mode or state != before or not venv_state.is_only_upgrade(wanted, before))
-    )
-    if wanted.activate and not check_mode:
+    before = venv_state.read(wanted, runner)
+    rebuild = venv_state.needs_rebuild(wanted, before, runner)
+    task = decide(wanted, before, rebuild, directories.is_interrupted(wanted.path))
+    if task is Task.NOTHING:
+        venv_state.check_settings(wanted, before)
+    if check_mode:
+        done = task is Task.NOTHING
+        return _result(before, before, venv_backup.backup_of(wanted.path), changed=not done, known=done)
+    state, backup = _carry_out(task, wanted, before, runner)
+    changed = interrupted or (task is not Task.NOTHING and not (_is_only_upgrade(wanted, before) and state == before))
+    if wanted.activate:
         _activate(wanted, state, backup)
         backup = ""
-    known = state is not None and not (changed and check_mode)
+    return _result(before, state, backup, changed, known=True)
+
+
+def decide(wanted: VenvSpec, before: VenvState | None, rebuild: bool, interrupted: bool) -> Task:
+    """What there is to do, where `before` is what the venv has, or None without a venv that works.
+
+    With `interrupted`, the venv is not relied on. InvalidValue if there are no requirements to rebuild it from.
+    """
+    if rebuild:
+        if not wanted.requirements:
+            expected = f"requirements to build {wanted.path} from, as gunicorn_venv_rebuild asks"
+            raise InvalidValue("gunicorn_requirements", wanted.requirements, expected)
+        return Task.REBUILD
+    if before is not None and before.is_satisfied and not (wanted.upgrade or interrupted):
+        return Task.NOTHING
+    if wanted.requirements:
+        return Task.BUILD
+    return Task.MAKE if before is None else Task.CHANGE_IN_PLACE
+
+
+def _carry_out(task: Task, wanted: VenvSpec, before: VenvState | None, runner: Runner) -> tuple[VenvState, str]:
+    """Do the task; returns what the venv has then, and the path of its backup."""
+    if task is Task.BUILD:
+        return _build(wanted, before, runner), ""
+    if task is Task.REBUILD:
+        return _build(wanted, None, runner), ""
+    if task is Task.MAKE:
+        return _make_in_place(wanted, runner), ""
+    if task is Task.CHANGE_IN_PLACE:
+        return _change_in_place(wanted, before, runner)
+    return before, venv_backup.backup_of(wanted.path)
+
+
+def _result(before: VenvState | None, state: VenvState | None, backup: str, changed: bool, known: bool) -> dict:
+    """What the module returns. Directory and fingerprint are empty unless they are `known` to stay."""
     return {
         "changed": changed,
         "directory": state.directory if known else "",
@@ -55,13 +95,9 @@ def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
     }
 
 
-def _change(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> tuple[VenvState, str]:
-    """Build, make or change the venv; returns what it has then, and the path of its backup."""
-    if wanted.requirements:
-        return _build(wanted, before, runner), ""
-    if before is None:
-        return _make_in_place(wanted, runner), ""
-    return _change_in_place(wanted, before, runner)
+def _is_only_upgrade(wanted: VenvSpec, before: VenvState | None) -> bool:
+    """Whether nothing is missing: then it is a change only if pip finds newer versions."""
+    return wanted.upgrade and before is not None and before.is_satisfied
 
 
 def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvState:
@@ -79,11 +115,7 @@ def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvSt
             {} if before is None else install.kept_versions(wanted, before),
         )
         venv_state.check_settings(wanted, state)
-        if (
-            before
-            and venv_state.is_only_upgrade(wanted, before)
-            and state._replace(directory=before.directory) == before
-        ):
+        if before and _is_only_upgrade(wanted, before) and state._replace(directory=before.directory) == before:
             directories.discard(directory)
             return before
         directories.finish(directory)

@@ -48,7 +48,7 @@ class VenvSpec(NamedTuple):
 
 
 class VenvState(NamedTuple):
-    """What is in a virtual environment; all fields but the first are those of the probe's answer."""
+    """What is in a virtual environment; all fields but the first and the last are those of the probe's answer."""
 
     directory: str
     python_version: str
@@ -59,6 +59,12 @@ class VenvState(NamedTuple):
     has_pip: bool
     unmet: list[str]
     problems: list[list]
+    is_stamped: bool  # the same lines of requirements were installed last
+
+    @property
+    def is_satisfied(self) -> bool:
+        """Whether pip has nothing to install."""
+        return not self.unmet and self.gunicorn_is_whole and self.is_stamped
 
     @property
     def listing(self) -> str:
@@ -134,8 +140,13 @@ def read_configuration(path: str) -> dict[str, str]:
     return {"version": values.get("version_info", ""), **values}
 
 
-def is_outlived(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> bool:
-    """Whether there is a venv that its Python has left behind, or that was made by another one than is wanted."""
+def needs_rebuild(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> bool:
+    """Whether `rebuild` is wanted and the venv does not work any more, or another Python made it.
+
+    `state` is what the venv has, or None where none works. VenvError if the wanted Python does not run.
+    """
+    if not wanted.rebuild:
+        return False
     if state is None:
         return _is_anything(wanted.path)
     code, output, errors = runner.run([wanted.python, "-I", "-c", _WHICH_INTERPRETER], data="")
@@ -163,20 +174,7 @@ def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
     )
     if code:
         raise VenvError(f"gunicorn_venv: {wanted.path} can't be read: {reason_in(output, errors)}")
-    return VenvState(directory=directory, **json.loads(output))
-
-
-def needs_install(wanted: VenvSpec, state: VenvState) -> bool:
-    """Whether pip has anything to do."""
-    return wanted.upgrade or not _is_satisfied(wanted, state)
-
-
-def _is_satisfied(wanted: VenvSpec, state: VenvState) -> bool:
-    return not state.unmet and state.gunicorn_is_whole and _is_stamped(wanted, state)
-
-
-def is_only_upgrade(wanted: VenvSpec, before: VenvState | None) -> bool:
-    return wanted.upgrade and before is not None and _is_satisfied(wanted, before)
+    return VenvState(directory=directory, **json.loads(output), is_stamped=_is_stamped(wanted, directory))
 
 
 def python_of(directory: str) -> str:
@@ -196,11 +194,11 @@ def requirements_stamp(wanted: VenvSpec) -> str:
     return hashlib.sha256("\n".join(wanted.requirements).encode()).hexdigest() + "\n"
 
 
-def _is_stamped(wanted: VenvSpec, state: VenvState) -> bool:
+def _is_stamped(wanted: VenvSpec, directory: str) -> bool:
     if not wanted.requirements:
         return True
     try:
-        with open(os.path.join(state.directory, STAMP), encoding="ascii") as stamp:
+        with open(os.path.join(directory, STAMP), encoding="ascii") as stamp:
             return stamp.read() == requirements_stamp(wanted)
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return False

@@ -14,7 +14,7 @@ class TestState:
     def test_the_fingerprint_is_over_all_versions(self) -> None:
         """It changes with Python and with any package, and not with the order in which they were found."""
         versions = {"gunicorn": "27.0.1", "django": "5.2"}
-        state = VenvState("/v-1", "3.11.2", "/usr/bin/python3.11", "27.0.1", True, versions, True, [], [])
+        state = VenvState("/v-1", "3.11.2", "/usr/bin/python3.11", "27.0.1", True, versions, True, [], [], True)
         assert state.listing == "django==5.2\ngunicorn==27.0.1\n"
         same = state._replace(versions={"django": "5.2", "gunicorn": "27.0.1"}, unmet=["x"])
         assert same.fingerprint == state.fingerprint
