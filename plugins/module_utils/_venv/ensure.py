@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A virtual environment with Gunicorn in it: what it has, what it lacks, and how pip brings it there."""
+"""Brings a virtual environment to what is wanted: decides what there is to do, and does it with a way back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
     """Bring the venv to what is wanted; returns what the module returns."""
     interrupted = directories.is_interrupted(wanted.path)
     if check_mode and interrupted:
-        # What a killed pip has left can only be asked after it is recovered.
+        # A venv that a killed pip has left can't be asked before it is recovered.
         return _result(None, None, venv_backup.backup_of(wanted.path), changed=True, known=False)
     if not check_mode:
         venv_backup.recover(wanted.path)
@@ -82,28 +82,10 @@ def _carry_out(task: Task, wanted: VenvSpec, before: VenvState | None, runner: R
     return before, venv_backup.backup_of(wanted.path)
 
 
-def _result(before: VenvState | None, state: VenvState | None, backup: str, changed: bool, known: bool) -> dict:
-    """What the module returns. Directory and fingerprint are empty unless they are `known` to stay."""
-    return {
-        "changed": changed,
-        "directory": state.directory if known else "",
-        "backup": backup,
-        "gunicorn_version": state.gunicorn_version if state else None,
-        "python_version": state.python_version if state else None,
-        "fingerprint": state.fingerprint if known else "",
-        "diff": {"before": before.listing if before else "", "after": state.listing if state else ""},
-    }
-
-
-def _is_only_upgrade(wanted: VenvSpec, before: VenvState | None) -> bool:
-    """Whether nothing is missing: then it is a change only if pip finds newer versions."""
-    return wanted.upgrade and before is not None and before.is_satisfied
-
-
 def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvState:
-    """Build a new venv beside the old one, which stays as it is and where it is."""
+    """Build a new venv beside the old one, which is not touched."""
     _refuse_mount(wanted)
-    # An existing venv keeps its Python, and what it has where that satisfies what is wanted.
+    # Without `rebuild`, an existing venv keeps its Python.
     python = before.interpreter if before and not wanted.rebuild else wanted.python
     directory = directories.begin(wanted.path)
     try:
@@ -126,7 +108,7 @@ def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvSt
 
 
 def _make_in_place(wanted: VenvSpec, runner: Runner) -> VenvState:
-    """Make the first venv where it shall be: without requirements, what comes into it later is the user's own."""
+    """Make the first venv at the path itself: without requirements, the user installs the application there."""
     existed = os.path.lexists(wanted.path)
     directory = directories.begin_in_place(wanted.path)
     try:
@@ -141,7 +123,7 @@ def _make_in_place(wanted: VenvSpec, runner: Runner) -> VenvState:
 
 
 def _change_in_place(wanted: VenvSpec, before: VenvState, runner: Runner) -> tuple[VenvState, str]:
-    """Let pip change the user's own venv, with a way back."""
+    """Let pip change the user's own venv, and put its backup back if that fails."""
     _refuse_mount(wanted)
     had_backup = venv_backup.backup_of(wanted.path)
     backup = venv_backup.back_up(wanted.path)
@@ -158,8 +140,18 @@ def _change_in_place(wanted: VenvSpec, before: VenvState, runner: Runner) -> tup
     return state, backup
 
 
+def _is_only_upgrade(wanted: VenvSpec, before: VenvState | None) -> bool:
+    """Whether nothing is missing: then it is a change only if pip finds newer versions."""
+    return wanted.upgrade and before is not None and before.is_satisfied
+
+
+def _refuse_mount(wanted: VenvSpec) -> None:
+    if os.path.ismount(wanted.path):
+        raise InvalidValue("gunicorn_venv", wanted.path, "a path that is no mount point: it must be exchanged")
+
+
 def _activate(wanted: VenvSpec, state: VenvState, backup: str) -> None:
-    """Let the path lead to the venv. What it led to before stays, once, for processes that still run from there."""
+    """Make the path lead to the venv. What it led to before stays until the next time: processes still run from it."""
     if os.path.realpath(wanted.path) != state.directory:
         previous = links.switch_link(wanted.path, state.directory)
         for leftover in directories.leftovers(wanted.path):
@@ -169,6 +161,14 @@ def _activate(wanted: VenvSpec, state: VenvState, backup: str) -> None:
         directories.discard(backup)
 
 
-def _refuse_mount(wanted: VenvSpec) -> None:
-    if os.path.ismount(wanted.path):
-        raise InvalidValue("gunicorn_venv", wanted.path, "a path that is no mount point: it has to be exchanged")
+def _result(before: VenvState | None, state: VenvState | None, backup: str, changed: bool, known: bool) -> dict:
+    """What the module returns. Directory and fingerprint are empty unless they are `known` to stay."""
+    return {
+        "changed": changed,
+        "directory": state.directory if known else "",
+        "backup": backup,
+        "gunicorn_version": state.gunicorn_version if state else None,
+        "python_version": state.python_version if state else None,
+        "fingerprint": state.fingerprint if known else "",
+        "diff": {"before": before.listing if before else "", "after": state.listing if state else ""},
+    }

@@ -25,7 +25,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.ensure import Task
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError, VenvSpec, VenvState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
 OLDEST = "23.0.0"
 
@@ -377,7 +378,7 @@ class TestBuiltBeside:
         assert (first["changed"], first["directory"], first["backup"]) == (True, str(built), "")
         assert os.readlink(path) == str(built)
         assert (built / "bin/gunicorn").read_text().startswith(f"#!{built}/bin/python")
-        assert sorted(file.name for file in built.glob(".gunicorn*")) == [venv_state.STAMP, ".gunicorn-venv"]
+        assert sorted(file.name for file in built.glob(".gunicorn*")) == [venv_requirements.STAMP, ".gunicorn-venv"]
         second = host.ensure(want(path, requirements=["notes<2"]))
         assert {**second, "changed": True, "diff": first["diff"]} == first
         assert (second["changed"], host.pip_runs) == (False, [])
@@ -860,6 +861,26 @@ class TestRequirements:
             venv_requirements.read_requirements(str(tmp_path / "r.txt"))
 
 
+class TestStamp:
+    def test_the_lines_that_were_installed_last(self, tmp_path: Path) -> None:
+        """Any other line counts as not installed, and so does a stamp that is no text."""
+        assert not venv_requirements.has_stamp(str(tmp_path), ["notes"])
+        venv_requirements.write_stamp(str(tmp_path), ["notes"])
+        assert venv_requirements.has_stamp(str(tmp_path), ["notes"])
+        assert not venv_requirements.has_stamp(str(tmp_path), ["notes<2"])
+        assert venv_requirements.has_stamp(str(tmp_path), [])
+        (tmp_path / venv_requirements.STAMP).write_bytes(b"\xe9")
+        assert not venv_requirements.has_stamp(str(tmp_path), ["notes"])
+
+    def test_a_file_is_replaced(self, tmp_path: Path) -> None:
+        """A backup shares the file that was there."""
+        stamp, shared = tmp_path / venv_requirements.STAMP, tmp_path / "shared"
+        stamp.write_text("old")
+        os.link(stamp, shared)
+        venv_requirements.write_stamp(str(tmp_path), ["notes"])
+        assert (stamp.read_text() != "old", shared.read_text()) == (True, "old")
+
+
 @pytest.mark.parametrize(
     ("requirements", "resolutions"),
     [
@@ -869,7 +890,7 @@ class TestRequirements:
 )
 def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolutions: list) -> None:
     """In one file with hashes, pip wants a hash of Gunicorn, too."""
-    assert install._resolutions(want(Path("/v"), requirements=requirements)) == resolutions
+    assert install.resolutions(want(Path("/v"), requirements=requirements)) == resolutions
 
 
 class TestUv:

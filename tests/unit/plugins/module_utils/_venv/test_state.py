@@ -4,9 +4,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvState
 
 
@@ -24,17 +21,3 @@ class TestState:
             state._replace(versions={**versions, "django": "5.3"}),
         ]
         assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 4
-
-
-@pytest.mark.parametrize(
-    ("output", "errors", "reason"),
-    [
-        ("ERROR: no space\n", "Traceback:\n  File x\n", "ERROR: no space"),
-        ("a\n", "WARNING: old\nERROR: one\n\nERROR: two\n", "ERROR: one | ERROR: two"),
-        ("a\nb\n", "", "a | b"),
-        ("a\n", "1\n2\n3\n4\n5\n\n6\n", "2 | 3 | 4 | 5 | 6"),
-    ],
-)
-def test_the_reason_of_a_failure(output: str, errors: str, reason: str) -> None:
-    """One line, without tracebacks where there is something better."""
-    assert venv_state.reason_in(output, errors) == reason
