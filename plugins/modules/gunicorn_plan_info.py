@@ -227,7 +227,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answ
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import substitutes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},

@@ -190,7 +190,7 @@ class Change:
         wanted = self.wanted
         try:
             if atomic_journal.read_journal(self.journal)["venv"] is None:
-                atomic_journal.note(self.journal, venv=links.what_stands(wanted.venv))
+                atomic_journal.note(self.journal, venv=links.what_is_at(wanted.venv))
             atomic_journal.promote(wanted.files, self.journal)
             links.switch_link(wanted.venv, wanted.venv_directory)
         except OSError as error:
@@ -201,7 +201,7 @@ class Change:
         stood = atomic_journal.read_journal(self.journal)["venv"]
         atomic_journal.go_back(self.journal)
         if stood is not None:
-            directories.put_back(self.wanted.venv, stood)
+            links.put_back(self.wanted.venv, stood)
         self._drop()
 
     def _forget_way_back(self) -> None:
