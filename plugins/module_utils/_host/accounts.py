@@ -22,7 +22,7 @@ class Account(NamedTuple):
 
 
 def read_account(user: str) -> Account | None:
-    """The user's ids, or None where the host has no such user."""
+    """Return the ids of a user, or None where the host has no such user."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -40,7 +40,7 @@ def has_group(group: str) -> bool:
 
 
 def group_id(group: str) -> int:
-    """The group's id, or -1 where the host has no such group, as in check mode before it was made."""
+    """Return the id of a group, or -1 where the host has no such group, as in check mode before it was made."""
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Directories that a plan relies on: whether they can be made, and which parents are missing."""
+"""Directories that are to be made: whether they can be, and which of their parents are missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 
 def check_parent(variable: str, path: str) -> None:
-    """Raise InvalidValue where the innermost that is there of a path's parents is no directory."""
+    """Raise InvalidValue if the innermost parent of a path that exists is not a directory."""
     parent = os.path.dirname(path)
     while not os.path.lexists(parent):
         parent = os.path.dirname(parent)
@@ -21,7 +21,10 @@ def check_parent(variable: str, path: str) -> None:
 
 
 def missing_parents(path: str) -> list[dict]:
-    """Root's, as those of a package would be: the file module would hand them to the owner of the innermost."""
+    """Return the missing parents of a path, the outermost first, for root to own as it owns those of a package.
+
+    The file module would give them to the owner of the innermost directory.
+    """
     parents = []
     while not os.path.lexists(path := os.path.dirname(path)):
         parents.insert(0, {"path": path, "owner": "root", "group": "root", "mode": "0755"})
