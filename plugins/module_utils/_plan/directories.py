@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import ENTER, WRITE, Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
@@ -26,7 +26,7 @@ def wanted_directories(wanted: DeploymentParameters, account: Account | None, li
             result.append(directory)
             continue
         status = os.stat(path)
-        writable = account is not None and accounts.writable_by(status, account)
+        writable = account is not None and accounts.allows(status, account, WRITE | ENTER)
         if owner == "root" and writable:
             # Root runs and moves what stands there.
             raise InvalidValue(variable, value, f"a directory in which the user {wanted.user} may not write")
@@ -54,8 +54,8 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
     for variable, path in sorted(wanted.log_files.items(), key=lambda item: item[1]):
         needed.setdefault(os.path.dirname(path), (variable, path, wanted.user))
     for path, (variable, value, _owner) in needed.items():
-        if os.path.exists(path) and not os.path.isdir(path):
-            raise InvalidValue(variable, value, f"a path in a directory: {path} is none")
+        if os.path.exists(path):
+            directories.check_directory(variable, value, path)
     for variable, path in wanted.log_files.items():
         if os.path.isdir(path):
             raise InvalidValue(variable, path, "the path of a file: this is a directory")
