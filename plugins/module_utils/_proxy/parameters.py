@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import quoting, servers, timeouts, upstreams
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, text
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, sizes, text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -53,7 +53,7 @@ def check_parameters(given: dict, ipv6: bool) -> ProxyParameters:
         trusted=settings.get("forwarded_allow_ips", upstreams.TRUSTED),
         upstream_keepalive=timeouts.upstream_keepalive(given["worker_class"], settings),
         timeout=timeouts.response_timeout(given["timeout"], settings),
-        max_body_size=checks.parse_size("proxy_max_body_size", given["max_body_size"], zero_allowed=True),
+        max_body_size=sizes.parse_size("proxy_max_body_size", given["max_body_size"], zero_allowed=True),
         certificate=_check_optional_path("proxy_tls_certificate", given["tls_certificate"]),
         key=_check_optional_path("proxy_tls_key", given["tls_key"]),
         user=checks.check_name("proxy_gunicorn['user']", given["user"]),
