@@ -129,7 +129,7 @@ class TestLacking:
             "the group",
             "the user",
             "the directory /var/a",
-            "what shall be in the virtual environment",
+            "what belongs in the virtual environment",
         ]
         for name, value in plan.items():
             assert len(plan_plan.lacking({**self.PLAN, name: value}, {"changed": False})) == 1
