@@ -11,6 +11,15 @@ from hypothesis import strategies as st
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import environment
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
+BAD_VALUES = [
+    *[True, False, [], {}, ["a"], ["a", "b"], {"a": 1}],
+    *["a\0b", "\0", "\ud83d", "\ud800", "\ufffe", "\uffff"],
+]
+BAD_NAMES = [
+    *["", "A B", "A=B", "1A", "Ä", "A\n", "A\nB", "A\nUser", "A-B", "A.B", "%n"],
+    *["A;id", "A;touch /tmp/pwned;B", 5, True],
+]
+
 
 class TestEnvironment:
     @given(
@@ -34,24 +43,42 @@ class TestEnvironment:
         """This is how a variable of the role is left out."""
         assert environment.check_environment("gunicorn_environment", {"A": None, "B": "x"}) == {"B": "x"}
 
-    @pytest.mark.parametrize("value", [True, False, [], {}, ["a"], "a\0b", "\0", "\ud83d", "\ufffe"])
+    @pytest.mark.parametrize("value", BAD_VALUES)
     def test_a_value_that_is_no_text_is_refused(self, value: object) -> None:
         """The message names the variable of the environment, too."""
         with pytest.raises(InvalidValue) as caught:
             environment.check_environment("gunicorn_environment", {"GOOD": "x", "BAD": value})
         assert str(caught.value).startswith(f"gunicorn_environment['BAD']: {value!r} can't be used: expected ")
 
-    @pytest.mark.parametrize("name", ["", "A B", "A=B", "1A", "Ä", "A\n", "A-B", "A.B", "%n", 5, True])
+    @pytest.mark.parametrize("name", BAD_NAMES)
     def test_a_name_that_is_none_is_refused(self, name: object) -> None:
         """The message names it."""
         with pytest.raises(InvalidValue) as caught:
             environment.check_environment("gunicorn_environment", {name: "x"})
         assert str(caught.value).startswith(f"gunicorn_environment: {name!r} can't be used: expected ")
 
+    @pytest.mark.parametrize("name", [*environment.RESERVED_ENVIRONMENT, "A", "_a1"])
+    def test_a_name_alone(self, name: str) -> None:
+        """What the role reserves for a service is free elsewhere, as for pip."""
+        assert environment.check_environment_name("gunicorn_pip_environment", name) == name
+
+    @pytest.mark.parametrize("name", BAD_NAMES)
+    def test_a_bad_name_alone(self, name: object) -> None:
+        """The message names it, too."""
+        with pytest.raises(InvalidValue) as caught:
+            environment.check_environment_name("gunicorn_pip_environment", name)
+        assert str(caught.value).startswith(f"gunicorn_pip_environment: {name!r} can't be used: expected ")
+
     @pytest.mark.parametrize(
-        ("name", "instead"), [("WEB_CONCURRENCY", "gunicorn_workers"), ("GUNICORN_CMD_ARGS", "gunicorn_settings")]
+        ("name", "instead"),
+        [
+            ("WEB_CONCURRENCY", "gunicorn_workers"),
+            ("GUNICORN_CMD_ARGS", "gunicorn_settings"),
+            ("GUNICORN_APP_REVISION", "another name: the role"),
+            ("LISTEN_FDS", "another name: systemd"),
+        ],
     )
-    def test_what_gunicorn_would_read_has_a_variable(self, name: str, instead: str) -> None:
-        """The message says which variable to use instead."""
+    def test_a_reserved_name(self, name: str, instead: str) -> None:
+        """The message says which variable to use instead, or who needs the name."""
         with pytest.raises(InvalidValue, match=f"{name}.*{instead}"):
             environment.check_environment("gunicorn_environment", {name: "4"})

@@ -40,6 +40,7 @@ class TestParseSize:
         [
             "",
             "abc",
+            "lots",
             "M",
             "-5M",
             "0",
@@ -65,8 +66,9 @@ class TestParseSize:
         assert str(caught.value).startswith(f"memory: {text!r} ")
         assert "128M" in str(caught.value)
 
-    def test_zero_is_a_size_where_it_makes_sense(self) -> None:
+    @pytest.mark.parametrize("text", ["200", "10", "10M; deny all"])
+    def test_zero_is_a_size_where_it_makes_sense(self, text: str) -> None:
         """A reserve may be nothing, but not a few bytes."""
         assert parse_size("memory_reserve", "0", zero_allowed=True) == 0
         with pytest.raises(InvalidValue, match="or 0"):
-            parse_size("memory_reserve", "200", zero_allowed=True)
+            parse_size("memory_reserve", text, zero_allowed=True)
