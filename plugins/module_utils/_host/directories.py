@@ -20,7 +20,7 @@ def check_parent(variable: str, path: str) -> None:
 def check_directory(variable: str, path: str, directory: str) -> None:
     """Raise InvalidValue where a directory that the path leads through is something else."""
     if not os.path.isdir(directory):
-        raise InvalidValue(variable, path, f"a path in a directory: {directory} is none")
+        raise InvalidValue(variable, path, f"a path in a directory: {directory} is not a directory")
 
 
 def innermost_existing(path: str) -> str:

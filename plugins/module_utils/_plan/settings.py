@@ -38,6 +38,8 @@ def check_settings(settings: dict) -> None:
         if not isinstance(name, str) or not name.isidentifier():
             raise InvalidValue("gunicorn_settings", name, "names of Gunicorn's settings")
         if name in _OTHER_VARIABLE:
-            raise InvalidValue(f"gunicorn_settings['{name}']", value, f"it in the variable {_OTHER_VARIABLE[name]}")
+            raise InvalidValue(
+                f"gunicorn_settings['{name}']", value, f"no such setting, but the variable {_OTHER_VARIABLE[name]}"
+            )
         if name in _NOT_HERE:
             raise InvalidValue(f"gunicorn_settings['{name}']", value, f"no such setting here: {_NOT_HERE[name]}")

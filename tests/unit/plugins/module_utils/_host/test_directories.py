@@ -40,5 +40,5 @@ def test_a_parent_that_is_no_directory(tmp_path: Path) -> None:
     with pytest.raises(InvalidValue) as caught:
         directories.check_parent("gunicorn_venv", path)
     assert str(caught.value) == (
-        f"gunicorn_venv: '{path}' can't be used: expected a path in a directory: {tmp_path}/file is none"
+        f"gunicorn_venv: '{path}' can't be used: expected a path in a directory: {tmp_path}/file is not a directory"
     )

@@ -67,5 +67,5 @@ def test_one_that_somebody_else_closed(plan: Callable[..., list[dict]], tmp_path
 def test_a_path_through_a_file(plan: Callable[..., list[dict]], tmp_path: Path) -> None:
     """The directory could not be made."""
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidValue, match=f"{STATIC}: .*file is none"):
+    with pytest.raises(InvalidValue, match=f"{STATIC}: .*file is not a directory"):
         plan(**{STATIC: f"{tmp_path}/file/static"})
