@@ -43,6 +43,13 @@ def test_a_host_without_ipv6() -> None:
     assert upstreams.choose_upstreams([], "8000", ipv6=False) == [V4]
 
 
+@pytest.mark.parametrize("port", ["0", "http", "65536"])
+def test_a_port_that_can_not_be_used(port: str) -> None:
+    """The error names the part of the variable."""
+    with pytest.raises(InvalidValue, match=rf"proxy_gunicorn\['port'\]: '?{port}'? can't be used"):
+        upstreams.choose_upstreams([], port, ipv6=True)
+
+
 def test_a_socket_that_the_web_server_can_not_open(tmp_path: Path) -> None:
     """One that is not there yet may become one that it can."""
     path = tmp_path / "shop.sock"
