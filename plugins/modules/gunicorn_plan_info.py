@@ -270,6 +270,28 @@ ARGUMENTS = {
 }
 
 
+def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
+    """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
+    sizing = observed = None
+    warnings: list = []
+    wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
+    manager = service_manager.choose(given["service_manager"])
+    if manager == service_manager.SUPERVISOR:
+        substitutes.check_supervised(wanted.service, given["service_directives"])
+        logs = [given["log_file"], given["access_log_file"]]
+        warnings.append(substitutes.notice(wanted.service, given["service_directives"], logs))
+    plan = plan_plan.make_plan(wanted, runner, manager)
+    if manager == service_manager.SYSTEMD:
+        observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
+    if "auto" in (given["workers"], given["threads"]):
+        sizing, told = answer.size(wanted.sizing)
+        warnings += told
+    venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
+    del venv["diff"]
+    lacking = plan_plan.lacking(plan, venv)
+    return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
 
@@ -278,32 +300,15 @@ def main() -> None:
 
     runner = Runner(module.run_command, check_rc=True)
     venv_runner = Runner(module.run_command, binary_data=True, cwd="/")
-    given = module.params
-    sizing = observed = None
-    warnings: list = []
     try:
-        wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
-        manager = service_manager.choose(given["service_manager"])
-        if manager == service_manager.SUPERVISOR:
-            substitutes.check_supervised(wanted.service, given["service_directives"])
-            logs = [given["log_file"], given["access_log_file"]]
-            warnings.append(substitutes.notice(wanted.service, given["service_directives"], logs))
-        plan = plan_plan.make_plan(wanted, runner, manager)
-        if manager == service_manager.SYSTEMD:
-            observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
-        if "auto" in (given["workers"], given["threads"]):
-            sizing, told = answer.size(wanted.sizing)
-            warnings += told
-        venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
+        result, warnings = plan_deployment(module.params, runner, venv_runner)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except (VenvError, HostFactsError, NotOurs) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
-    del venv["diff"]
-    lacking = plan_plan.lacking(plan, venv)
-    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv, lacking=lacking, observed=observed)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import re
-
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Valid UTF-8, and yet systemd ignores a line with one of them: "String is not UTF-8 clean".
 _NONCHARACTERS = {chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)}
 _NONCHARACTERS |= {chr(code) for code in range(0xFDD0, 0xFDF0)}
