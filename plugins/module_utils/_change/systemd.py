@@ -36,9 +36,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import run
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError, locked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec, SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import RUNTIME_UNITS, Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 
 
@@ -57,7 +57,7 @@ def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> 
 
 def _shares_addresses(observed: SystemdState) -> bool:
     """Whether a run was killed while systemd had opened the addresses of a service that was made by hand, too."""
-    return observed.running is not None and observed.socket.path.startswith(f"{RUNTIME_UNITS}/")
+    return observed.running is not None and observed.socket.path.startswith(f"{runtime_units.DIRECTORY}/")
 
 
 class SystemdChange(Change):
@@ -190,7 +190,7 @@ class SystemdChange(Change):
         """
         if self.adoption and self.adoption.paths:
             text = "ExecStop=\nExecStop=-+/bin/kill -KILL $MAINPID\nKillMode=control-group\n"
-            systemd_units.write_runtime_unit(self._sparing_drop_in, f"[Service]\n{text}")
+            runtime_units.write(self._sparing_drop_in, f"[Service]\n{text}")
 
     @property
     def _sparing_drop_in(self) -> str:
@@ -204,8 +204,8 @@ class SystemdChange(Change):
         self._remove_adopting_units()
 
     def _remove_adopting_units(self) -> None:
-        files.remove(os.path.join(RUNTIME_UNITS, self.socket))
-        drop_in = os.path.join(RUNTIME_UNITS, self._sparing_drop_in)
+        files.remove(runtime_units.path_of(self.socket))
+        drop_in = runtime_units.path_of(self._sparing_drop_in)
         if os.path.lexists(drop_in):
             files.remove(drop_in)
             with contextlib.suppress(OSError):
@@ -223,7 +223,7 @@ class SystemdChange(Change):
         if self.adoption:
             self.adoption.take_back(self._read_unit(self.standin).main_pid)
         self._stop_standin()
-        if os.path.lexists(os.path.join(RUNTIME_UNITS, self.socket)):
+        if os.path.lexists(runtime_units.path_of(self.socket)):
             self.runner.run(["systemctl", "stop", self.socket])
             self.runner.run(["systemctl", "reset-failed", self.socket])
             self._remove_adopting_units()
@@ -238,14 +238,15 @@ class SystemdChange(Change):
         """Start the stand-in on the addresses of the live service, or on one of its own where it can't have those."""
         if self.before.standin.exists:
             self._stop_standin()
-        systemd_units.write_runtime_unit(self.standin, self.wanted.standin_unit)
+        runtime_units.write(self.standin, self.wanted.standin_unit)
         sockets = self._write_standins_socket()
         if sockets != self._standins_own:
             # What an administrator adds to the service belongs to the trial, too.
             for path in glob.glob(os.path.join(systemd_units.UNIT_DIRECTORY, f"{self.service}.d", "*.conf")):
-                systemd_units.write_runtime_unit(f"{self.standin}.d/{os.path.basename(path)}", files.read(path) or "")
-            names = " ".join([sockets, *(os.path.basename(path) for path in self._added_units())])
-            systemd_units.write_runtime_unit(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={names}\n")
+                runtime_units.write(f"{self.standin}.d/{os.path.basename(path)}", files.read(path) or "")
+            added = map(os.path.basename, runtime_units.added_sockets(self.wanted.name))
+            names = " ".join([sockets, *added])
+            runtime_units.write(f"{self.standin}.d/sockets.conf", f"[Service]\nSockets={names}\n")
         # systemd reads a unit that is new to it when that is started, without a reload of all others.
         if self.adoption or self.before.standin.exists:
             self._systemctl("daemon-reload")
@@ -262,32 +263,28 @@ class SystemdChange(Change):
         if self.adoption:
             moved, ipv6_only = self.adoption.moved, self.adoption.ipv6_only
             text = socket_units.beside_unit(self.wanted.socket.content or "", self.standin, moved, ipv6_only)
-            systemd_units.write_runtime_unit(self.socket, text)
+            runtime_units.write(self.socket, text)
         elif not self.before.socket.active:
             address = f"/run/gunicorn-{self.wanted.name}-standin.sock"
             text = f"[Socket]\nListenStream={address}\nSocketMode=0600\nRemoveOnStop=yes\n"
-            systemd_units.write_runtime_unit(self._standins_own, text)
+            runtime_units.write(self._standins_own, text)
             return self._standins_own
         return self.socket
 
     def _stop_standin(self) -> None:
         """Let the stand-in finish its requests, and leave nothing of it."""
         units = [self.standin, self._standins_own]
-        present = [unit for unit in units if os.path.lexists(os.path.join(RUNTIME_UNITS, unit))]
+        present = [unit for unit in units if os.path.lexists(runtime_units.path_of(unit))]
         if not present:
             return
         self.runner.run(["systemctl", "stop", *present])
         self.runner.run(["systemctl", "reset-failed", *present])
         for unit in present:
-            files.remove(os.path.join(RUNTIME_UNITS, unit))
-        shutil.rmtree(os.path.join(RUNTIME_UNITS, f"{self.standin}.d"), ignore_errors=True)
+            files.remove(runtime_units.path_of(unit))
+        shutil.rmtree(runtime_units.path_of(f"{self.standin}.d"), ignore_errors=True)
         # It forgets units that are over, if nothing else names them.
         if any(self._read_unit(unit).exists for unit in present):
             self.runner.run(["systemctl", "daemon-reload"])
-
-    def _added_units(self) -> list[str]:
-        """Units of addresses that came while the others were open; a boot opens all of them from the one unit."""
-        return sorted(glob.glob(os.path.join(RUNTIME_UNITS, f"{glob.escape(self.wanted.name)}-added-*.socket")))
 
     def _arrange_sockets(self) -> None:
         """Have systemd read the units, and open what is new at the service's next start, beside what stays open.
@@ -298,11 +295,11 @@ class SystemdChange(Change):
         """
         text = files.read(self.wanted.socket.path) or ""
         wanted = socket_units.socket_addresses(text)
-        for path in self._added_units():
+        for path in runtime_units.added_sockets(self.wanted.name):
             added = files.read(path) or ""
             kept = socket_units.socket_addresses(added) & wanted
             if kept:
-                systemd_units.write_runtime_unit(os.path.basename(path), socket_units.with_addresses(added, kept))
+                runtime_units.write(os.path.basename(path), socket_units.with_addresses(added, kept))
             else:
                 self._remove_added_unit(path)
         binds = addresses.parse_streams(sorted(wanted))
@@ -310,18 +307,18 @@ class SystemdChange(Change):
         if closed and self._read_unit(self.socket).active:
             name = f"{self.wanted.name}-added-{comparison.digest(*sorted(closed))[:8]}.socket"
             files.remove(socket_units.ended_flag(name))
-            systemd_units.write_runtime_unit(name, socket_units.added_unit(text, self.socket, name, closed))
-            wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
+            runtime_units.write(name, socket_units.added_unit(text, self.socket, name, closed))
+            wants = runtime_units.path_of(f"{self.service}.wants")
             os.makedirs(wants, exist_ok=True)
             with contextlib.suppress(FileExistsError):
-                os.symlink(os.path.join(RUNTIME_UNITS, name), os.path.join(wants, name))
+                os.symlink(runtime_units.path_of(name), os.path.join(wants, name))
         self._systemctl("daemon-reload")
         self._match_socket_files()
 
     def _remove_added_unit(self, path: str) -> None:
         name = os.path.basename(path)
         self.runner.run(["systemctl", "stop", name])
-        wants = os.path.join(RUNTIME_UNITS, f"{self.service}.wants")
+        wants = runtime_units.path_of(f"{self.service}.wants")
         files.remove(os.path.join(wants, name))
         files.remove(path)
         with contextlib.suppress(OSError):

@@ -21,7 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
@@ -66,7 +66,7 @@ class Units:
 
     def forget(self, plan: RemovalPlan) -> None:
         """Have systemd read its units, of which these are gone; raises RemovalError."""
-        folders = (f"{systemd_units.UNIT_DIRECTORY}/", f"{systemd_units.RUNTIME_UNITS}/")
+        folders = (f"{systemd_units.UNIT_DIRECTORY}/", f"{runtime_units.DIRECTORY}/")
         if plan.stop or plan.disable or any(path.startswith(folders) for path in plan.paths):
             command(self.runner, "systemctl", "daemon-reload")
             self.runner.run(["systemctl", "reset-failed", *self._names()])
@@ -74,9 +74,9 @@ class Units:
     def _names(self) -> list[str]:
         """Sockets first: they would start the services again."""
         name = self.service
-        added = glob.glob(os.path.join(systemd_units.RUNTIME_UNITS, f"{glob.escape(name)}-added-*.socket"))
+        added = runtime_units.added_sockets(name)
         own = [f"{name}.socket", f"{name}.service", f"{name}-standin.socket", f"{name}-standin.service"]
-        return sorted(map(os.path.basename, added)) + own
+        return [*map(os.path.basename, added), *own]
 
     def _check_ours(self, units: dict[str, Unit]) -> None:
         for path in self.replaced:
@@ -93,9 +93,9 @@ class Units:
 
     def _files(self) -> list[str]:
         name = self.service
-        run = [os.path.join(systemd_units.RUNTIME_UNITS, each) for each in self._names()]
+        run = [runtime_units.path_of(each) for each in self._names()]
         more = (f"{name}-standin.service.d", f"{name}.service.wants", f"{name}.service.d/gunicorn-adoption.conf")
-        run += [os.path.join(systemd_units.RUNTIME_UNITS, each) for each in more]
-        run += glob.glob(f"/run/gunicorn-{glob.escape(name)}-added-*.ended")
+        run += [runtime_units.path_of(each) for each in more]
+        run += glob.glob(socket_units.ended_flag(f"{glob.escape(name)}-added-*"))
         run += [f"/run/gunicorn-{name}-standin.sock", f"/run/gunicorn/{name}", f"/run/gunicorn/{name}-standin"]
         return [*self.replaced, service_names.journal_of(name), *aside(self.replaced), *run]
