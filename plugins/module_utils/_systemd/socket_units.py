@@ -38,7 +38,7 @@ def ended_flag(name: str) -> str:
 
 
 def beside_unit(text: str, service: str, moved: dict[str, str], ipv6_only: bool | None) -> str:
-    """The text of a unit that also opens the TCP addresses of a running server, and its unix sockets at the `moved` paths.
+    """The text of a unit that also opens a running server's TCP addresses, and its unix sockets at the `moved` paths.
 
     It is a unit of another service, since systemd opens no socket for a service that is already running. Two sockets
     can share an address only if both take IPv4 or neither does: `ipv6_only` says what the server's sockets do, and is
