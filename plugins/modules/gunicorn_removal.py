@@ -89,7 +89,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {

@@ -140,7 +140,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 
 ARGUMENTS = {

@@ -33,7 +33,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, names, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
@@ -237,7 +237,7 @@ def _other_services(own: tuple[str, ...]) -> list[tuple[str, str]]:
     """The names and texts of what makes services of others, units and programs, whoever runs this host."""
     units = sorted(glob.glob(os.path.join(systemd_units.UNIT_DIRECTORY, "*.service")))
     texts = {path: files.read(path) or "" for path in units}
-    for path, text in programs.read_files().items():
+    for path, text in configuration.read_files().items():
         # All that a program of the role says itself is where its description stands.
         described = [files.read(each) or "" for each in launcher.descriptions_in(text)]
         texts[path] = "\n".join([text, *described])

@@ -22,9 +22,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan impor
     refusal,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs, substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 
 # Seconds in which what nobody ended may finish its requests, and in which it has to be gone once it is killed
 _STOP_TIMEOUT, _KILL_TIMEOUT = 40.0, 5.0
@@ -34,7 +34,7 @@ class Program:
     """What supervisor has of one service, whether it runs or not."""
 
     def __init__(self, service: str, config_directory: str) -> None:
-        substitutes.check_supervised(service, {})
+        programs.check_service_name(service)
         self.service = service
         self.supervisor = client.this_supervisor()
         self.replaced = (os.path.join(programs.PROGRAMS, f"{service}.conf"),)
@@ -87,7 +87,7 @@ class Program:
         (own,) = self.replaced
         if is_other(own):
             raise refusal(self.service, own)
-        for path, text in programs.read_files().items():
+        for path, text in configuration.read_files().items():
             if path != own and programs.has_program(self.service, text):
                 raise refusal(self.service, f"the program in {path}")
         gone = not os.path.lexists(own)

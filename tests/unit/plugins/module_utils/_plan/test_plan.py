@@ -24,7 +24,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses as values_addresses
@@ -496,7 +496,7 @@ class TestSupervised:
     def _no_supervisor(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """A host that lacks it."""
         monkeypatch.setattr(programs, "PROGRAM", str(tmp_path / "supervisord"))
-        monkeypatch.setattr(programs, "CONFIGURATION", str(tmp_path / "supervisord.conf"))
+        monkeypatch.setattr(configuration, "CONFIGURATION", str(tmp_path / "supervisord.conf"))
         monkeypatch.setattr(programs, "PROGRAMS", str(tmp_path / "conf.d"))
         monkeypatch.setattr(programs, "LOGS", str(tmp_path / "logs"))
 

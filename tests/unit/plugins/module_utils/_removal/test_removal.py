@@ -17,6 +17,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import Units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import (
+    configuration as supervisor_configuration,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs as supervisor_programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
@@ -41,7 +44,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     socket = f"[unix_http_server]\nfile={tmp_path}/supervisor.sock\n"
     main = write(folder.parent / "supervisord.conf", f"{socket}[include]\nfiles = conf.d/*.conf more/*.ini\n")
-    monkeypatch.setattr(supervisor_programs, "CONFIGURATION", main)
+    monkeypatch.setattr(supervisor_configuration, "CONFIGURATION", main)
     monkeypatch.setattr(supervisor_programs, "PROGRAMS", str(folder))
     monkeypatch.setattr(supervisor_programs, "LOGS", str(tmp_path / "log" / "supervisor"))
     return folder
