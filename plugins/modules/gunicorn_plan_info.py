@@ -224,7 +224,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import man
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
@@ -277,9 +278,10 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
     manager = service_manager.choose(given["service_manager"])
     if manager == service_manager.SUPERVISOR:
-        substitutes.check_supervised(wanted.service, given["service_directives"])
+        supervisor_directives.check(given["service_directives"])
+        programs.check_service_name(wanted.service)
         logs = [given["log_file"], given["access_log_file"]]
-        warnings.append(substitutes.notice(wanted.service, given["service_directives"], logs))
+        warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
     if manager == service_manager.SYSTEMD:
         observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))

@@ -81,15 +81,11 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import removal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import Manager, RemovalError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.removal import RemovalRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor import Program
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import Units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.parameters import NAMES
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 ARGUMENTS = {
@@ -108,46 +104,30 @@ ARGUMENTS = {
     "remove": {
         "type": "list",
         "elements": "str",
-        "choices": ["venv", "code", "config", "data", "logs", "user"],
+        "choices": list(NAMES),
         "default": [],
     },
 }
-
-
-def manager_of(wanted: RemovalRequest, manager: str, runner: Runner) -> Manager:
-    """What runs the service on this host; raises InvalidValue where the host has not got the one that is wanted."""
-    if service_manager.choose(manager) == service_manager.SUPERVISOR:
-        return Program(wanted.service, wanted.config_directory)
-    return Units(wanted.service, runner)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if os.geteuid() != 0:
         module.fail_json(msg="root is needed on the host: set become: true for the play. Nothing was changed.")
-    runner = Runner(module.run_command)
     try:
-        wanted = removal.check_parameters(module.params)
-        manager = manager_of(wanted, module.params["service_manager"], runner)
-        if module.check_mode:
-            plan = removal.make_plan(wanted, manager)
-        else:
-            with lock.locked(wanted.service):
-                plan = removal.make_plan(wanted, manager)
-                removal.carry_out(plan, manager, runner)
-                removal.forget_locks(wanted)
+        plan = removal.remove(module.params, Runner(module.run_command), module.check_mode)
     except (InvalidValue, SupervisorError) as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except DeployError as error:
         module.fail_json(msg=str(error))
     except RemovalError as error:
-        module.fail_json(msg=f"{error}. What was removed before stays so; the next run goes on.")
-    for sentence in plan.left if plan.changes else ():
+        module.fail_json(msg=f"{error}. What was removed stays removed; the next run removes the rest.")
+    for sentence in plan.left if plan.removals else ():
         module.warn(f"{sentence}: it stays.")
-    before = "".join(f"{change}\n" for change in plan.changes)
+    before = "".join(f"{one}\n" for one in plan.removals)
     module.exit_json(
-        changed=bool(plan.changes or plan.disable),
-        removed=plan.changes,
+        changed=plan.is_change,
+        removed=plan.removals,
         left=list(plan.left),
         diff={"before": before, "after": ""},
     )

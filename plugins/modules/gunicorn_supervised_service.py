@@ -133,7 +133,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import sup
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 
 
 def main() -> None:

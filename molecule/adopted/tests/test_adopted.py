@@ -179,7 +179,7 @@ def test_removal_takes_only_what_the_role_made(hosts):
     assert [result["diff"] for result in run.results if result["diff"]] == [
         result["diff"] for result in asked.results if result["diff"]
     ]
-    kept = "/etc/systemd/system/notes.service.by-hand is what was there before the role, made by hand: it stays."
+    kept = "/etc/systemd/system/notes.service.by-hand was made by hand before the role replaced it: it stays."
     assert run.warnings() == [kept] * len(hosts)
     for host, had in zip(hosts, own):
         gone = set(had.splitlines()) - set(host.check_output(OWN.format("notes")).splitlines())

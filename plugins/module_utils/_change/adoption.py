@@ -15,12 +15,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.shared_addr
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units
 
 
 def was_interrupted(state: SystemdState) -> bool:
     """Whether a run was killed while systemd had opened the addresses of a service made by hand, too."""
-    return state.running is not None and state.socket.path.startswith(f"{units.RUNTIME_UNITS}/")
+    return state.running is not None and state.socket.path.startswith(f"{runtime_units.DIRECTORY}/")
 
 
 class Adoption:
@@ -60,7 +60,7 @@ class Adoption:
         """
         if self.shared and self.shared.paths:
             text = "ExecStop=\nExecStop=-+/bin/kill -KILL $MAINPID\nKillMode=control-group\n"
-            units.write_runtime_unit(self._drop_in, f"[Service]\n{text}")
+            runtime_units.write(self._drop_in, f"[Service]\n{text}")
 
     def end(self) -> None:
         """Forget the service that was made by hand: it has ended."""
@@ -76,7 +76,7 @@ class Adoption:
 
     def undo(self) -> None:
         """Leave the service alone on its addresses, once the stand-in has ended."""
-        if os.path.lexists(units.runtime_path(self._socket)):
+        if os.path.lexists(runtime_units.path_of(self._socket)):
             self._systemctl.attempt("stop", self._socket)
             self._systemctl.attempt("reset-failed", self._socket)
             self.remove_units()
@@ -87,8 +87,8 @@ class Adoption:
 
     def remove_units(self) -> None:
         """Remove the units in /run that an adoption needs."""
-        files.remove(units.runtime_path(self._socket))
-        drop_in = units.runtime_path(self._drop_in)
+        files.remove(runtime_units.path_of(self._socket))
+        drop_in = runtime_units.path_of(self._drop_in)
         if os.path.lexists(drop_in):
             files.remove(drop_in)
             with contextlib.suppress(OSError):

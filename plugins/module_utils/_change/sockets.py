@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import grp
 import os
 import pwd
@@ -19,7 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl i
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
@@ -33,10 +32,6 @@ class Sockets:
         self._wants = f"{wanted.name}.service.wants"
         self._systemctl = systemctl
 
-    def added_units(self) -> list[str]:
-        """The paths of units for added addresses; a boot opens all addresses from the one socket unit."""
-        return sorted(glob.glob(units.runtime_path(f"{glob.escape(self._wanted.name)}-added-*.socket")))
-
     def arrange(self) -> None:
         """Have systemd read the units, and open new addresses at the service's next start; others stay open.
 
@@ -46,11 +41,11 @@ class Sockets:
         """
         text = self._text()
         wanted = socket_units.socket_addresses(text)
-        for path in self.added_units():
+        for path in runtime_units.added_sockets(self._wanted.name):
             added = files.read(path) or ""
             kept = socket_units.socket_addresses(added) & wanted
             if kept:
-                units.write_runtime_unit(os.path.basename(path), socket_units.with_addresses(added, kept))
+                runtime_units.write(os.path.basename(path), socket_units.with_addresses(added, kept))
             else:
                 self._remove_added_unit(path)
         closed = {bind.listen_stream for bind in _binds_of(text) if not host_sockets.is_open(bind)}
@@ -63,16 +58,16 @@ class Sockets:
         """Write a unit for addresses, which the service wants."""
         name = f"{self._wanted.name}-added-{comparison.digest(*sorted(closed))[:8]}.socket"
         files.remove(socket_units.ended_flag(name))
-        units.write_runtime_unit(name, socket_units.added_unit(text, self.unit, name, closed))
-        wants = units.runtime_path(self._wants)
+        runtime_units.write(name, socket_units.added_unit(text, self.unit, name, closed))
+        wants = runtime_units.path_of(self._wants)
         os.makedirs(wants, exist_ok=True)
         with contextlib.suppress(FileExistsError):
-            os.symlink(units.runtime_path(name), os.path.join(wants, name))
+            os.symlink(runtime_units.path_of(name), os.path.join(wants, name))
 
     def _remove_added_unit(self, path: str) -> None:
         name = os.path.basename(path)
         self._systemctl.attempt("stop", name)
-        wants = units.runtime_path(self._wants)
+        wants = runtime_units.path_of(self._wants)
         files.remove(os.path.join(wants, name))
         files.remove(path)
         with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets imp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
 
 
 class Standin:
@@ -41,7 +41,7 @@ class Standin:
         """
         if self._before.standin.exists:
             self.stop()
-        units.write_runtime_unit(self.unit, self._wanted.standin_unit)
+        runtime_units.write(self.unit, self._wanted.standin_unit)
         socket = self._write_socket(shared)
         if socket != self._own_socket:
             self._write_drop_ins(socket)
@@ -57,11 +57,11 @@ class Standin:
         if shared:
             text = self._wanted.socket.content or ""
             text = socket_units.beside_unit(text, self.unit, shared.moved, shared.ipv6_only)
-            units.write_runtime_unit(self._sockets.unit, text)
+            runtime_units.write(self._sockets.unit, text)
         elif not self._before.socket.active:
             address = f"/run/gunicorn-{self._wanted.name}-standin.sock"
             text = f"[Socket]\nListenStream={address}\nSocketMode=0600\nRemoveOnStop=yes\n"
-            units.write_runtime_unit(self._own_socket, text)
+            runtime_units.write(self._own_socket, text)
             return self._own_socket
         return self._sockets.unit
 
@@ -69,20 +69,21 @@ class Standin:
         """Name the sockets, and add what an administrator has added to the service: the trial needs that, too."""
         added = os.path.join(units.UNIT_DIRECTORY, f"{self._wanted.name}.service.d", "*.conf")
         for path in glob.glob(added):
-            units.write_runtime_unit(f"{self.unit}.d/{os.path.basename(path)}", files.read(path) or "")
-        names = " ".join([socket, *(os.path.basename(path) for path in self._sockets.added_units())])
-        units.write_runtime_unit(f"{self.unit}.d/sockets.conf", f"[Service]\nSockets={names}\n")
+            runtime_units.write(f"{self.unit}.d/{os.path.basename(path)}", files.read(path) or "")
+        added_sockets = map(os.path.basename, runtime_units.added_sockets(self._wanted.name))
+        names = " ".join([socket, *added_sockets])
+        runtime_units.write(f"{self.unit}.d/sockets.conf", f"[Service]\nSockets={names}\n")
 
     def stop(self) -> None:
         """Let the stand-in finish its requests, and leave nothing of it."""
-        present = [unit for unit in (self.unit, self._own_socket) if os.path.lexists(units.runtime_path(unit))]
+        present = [unit for unit in (self.unit, self._own_socket) if os.path.lexists(runtime_units.path_of(unit))]
         if not present:
             return
         self._systemctl.attempt("stop", *present)
         self._systemctl.attempt("reset-failed", *present)
         for unit in present:
-            files.remove(units.runtime_path(unit))
-        shutil.rmtree(units.runtime_path(f"{self.unit}.d"), ignore_errors=True)
+            files.remove(runtime_units.path_of(unit))
+        shutil.rmtree(runtime_units.path_of(f"{self.unit}.d"), ignore_errors=True)
         # systemd forgets units that have ended, if nothing else names them.
         if any(self._systemctl.read(unit).exists for unit in present):
             self._systemctl.attempt("daemon-reload")

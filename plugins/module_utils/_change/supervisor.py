@@ -35,7 +35,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec, SupervisorState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 # Seconds in which all workers have to load the application

@@ -2,90 +2,194 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a removal takes away, and what it refuses to."""
+"""What a removal takes away, what it leaves, and what it refuses to touch.
+
+A file is the role's if its first lines say so. The project's own code, settings, data, logs, virtual environment and
+user are removed only if they are named, and stay if the unit or program of another service names them, too.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import grp
 import os
-from typing import Iterable, NamedTuple, Protocol
+import pwd
+import stat
+from typing import NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, Manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.parameters import VARIABLE, RemovalRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
-
-class RemovalError(Exception):
-    """Something could not be removed; the message says what, and what is left to do."""
-
-
-class Found(NamedTuple):
-    """What a manager of services has of the service."""
-
-    stop: tuple[str, ...]
-    disable: tuple[str, ...]
-    addresses: tuple[str, ...]  # paths of unix sockets that the service listened on
-    active: bool  # whether it still does
-    files: tuple[str, ...]  # the role's, to remove first
-    definitions: tuple[str, ...]  # what makes it a service, and what a change left: to remove last
-    foreign: tuple[str, ...]  # what is there, and is not the role's
-
-
-class Manager(Protocol):
-    """What runs services on a host: systemd or supervisor."""
-
-    replaced: tuple[str, ...]  # definitions that a person may have made before the role made its own
-    log_directory: str  # its own for the service, or an empty string
-
-    def read(self) -> Found:
-        """Look what there is; raises InvalidValue where it is not the role's."""
-
-    def stop(self, plan: RemovalPlan) -> None:
-        """End the service, and let nothing start it again; raises RemovalError."""
-
-    def forget(self, plan: RemovalPlan) -> None:
-        """Know nothing of it any more, now that its files are gone; raises RemovalError."""
+# Users below are system users, as the role makes them; see login.defs(5).
+_UID_MIN = 1000
 
 
 class RemovalPlan(NamedTuple):
-    """What there is to do. Paths are removed in their order, directories with what is in them."""
+    """What there is to do. Paths are removed in this order, directories with everything in them."""
 
-    stop: tuple[str, ...]
-    disable: tuple[str, ...]
-    keep: tuple[str, ...]  # predecessors of a change that was interrupted, which are not the role's
+    found: Found
+    keep: tuple[str, ...]  # files whose predecessors are to be kept: an interrupted change replaced them
     paths: tuple[str, ...]
-    user: str
+    user: str  # empty if it stays
     group: str
-    left: tuple[str, ...]  # sentences: what is there on purpose
+    left: tuple[str, ...]  # what is left on purpose, and why: a sentence each
 
     @property
-    def changes(self) -> list[str]:
-        """Everything that goes, or stops."""
-        accounts = [f"user {self.user}"] * bool(self.user) + [f"group {self.group}"] * bool(self.group)
-        return [*self.stop, *self.paths, *accounts]
+    def removals(self) -> list[str]:
+        """Everything that is stopped or removed."""
+        users = [f"user {self.user}"] * bool(self.user) + [f"group {self.group}"] * bool(self.group)
+        return [*self.found.stop, *self.paths, *users]
+
+    @property
+    def is_change(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.removals or self.found.disable)
 
 
-# What the managers share
+def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
+    """Look what there is; raises InvalidValue for what the role did not make, or what is not the project's own."""
+    found = manager.read()
+    others = other_services.read_others(manager.replaced)
+    configuration = os.path.join(wanted.config_directory, "gunicorn.conf.py")
+    replaced = (*manager.replaced, configuration)
+    rotation = f"/etc/logrotate.d/gunicorn-{wanted.service}"
+    named = _named_paths(wanted, manager.log_directory)
+    users = {path: other_services.naming_path(others, path) for path in named}
+    # The definitions last: as long as they are there, a run that was killed shows what is left to do.
+    paths = [
+        *(path for path in named if not users[path]),
+        *_configuration_files(wanted, configuration, rotation, found.files),
+        *_closed_sockets(found),
+        *found.definitions,
+    ]
+    user, group, shared = _accounts(wanted, others) if "user" in wanted.named else ("", "", [])
+    foreign = [path for path in (rotation, configuration) if removal_manager.is_foreign(path)]
+    return RemovalPlan(
+        found=found,
+        keep=tuple(path for path in replaced if removal_manager.is_foreign(files.beside(path, files.PREVIOUS))),
+        paths=tuple(path for path in dict.fromkeys(paths) if os.path.lexists(path)),
+        user=user,
+        group=group,
+        left=(
+            *(f"{path} is named by {users[path]}" for path in named if users[path]),
+            *shared,
+            *(f"{path} was made by hand before the role replaced it" for path in _made_by_hand(replaced)),
+            *(f"{path} is not the role's" for path in (*foreign, *found.foreign)),
+        ),
+    )
 
 
-def refusal(service: str, what: str) -> InvalidValue:
-    """The error for a service that somebody else made."""
-    expected = f"a service that the role made: {what} was not. Remove it yourself, or let the role adopt it first"
-    return InvalidValue("gunicorn_service_name", service, expected)
+# What the user names of the project's own
 
 
-def is_other(path: str) -> bool:
-    """Whether there is a file, and it is not the role's."""
-    return os.path.lexists(path) and not names.is_ours(files.read(path))
+def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[str]:
+    """The paths behind the names; raises InvalidValue for a directory that may hold more than the project."""
+    found = {
+        "venv": ("gunicorn_venv", _venv_paths(wanted.venv)),
+        "code": ("gunicorn_code_directory", [wanted.code_directory]),
+        "config": ("gunicorn_config_directory", [wanted.config_directory]),
+        "data": ("gunicorn_data_directory", [wanted.data_directory]),
+        "logs": ("gunicorn_log_file", [*_log_paths(wanted), *([log_directory] if log_directory else [])]),
+    }
+    result = []
+    for name in wanted.named:
+        variable, paths = found.get(name, ("", []))
+        for path in paths:
+            if name != "venv" and os.path.isdir(path) and not os.path.islink(path):
+                _check_own(wanted, variable, path)
+            result.append(path)
+    return result
 
 
-def aside(paths: Iterable[str]) -> list[str]:
-    """What an interrupted change may have left beside files."""
-    return [files.beside(path, prefix) for path in paths for prefix in (files.CANDIDATE, files.PREVIOUS)]
+def _venv_paths(venv: str) -> list[str]:
+    """The virtual environment, its target if that was built here, and leftovers of others at this path."""
+    if not os.path.lexists(venv):
+        return directories.leftovers(venv)
+    if not os.path.isfile(os.path.join(venv, "pyvenv.cfg")) and os.path.isdir(venv):
+        expected = f"a virtual environment (it has no pyvenv.cfg), to remove it by {VARIABLE}"
+        raise InvalidValue("gunicorn_venv", venv, expected)
+    target = os.path.realpath(venv)
+    built = [target] if os.path.islink(venv) and directories.is_built(target) else []
+    return [venv, *built, *directories.leftovers(venv)]
 
 
-def command(runner: Runner, *words: str) -> None:
-    """Run a command; raises RemovalError with its own words."""
-    code, output, errors = runner.run(list(words))
-    if code:
-        raise RemovalError(" ".join((errors or output).split()) or f"{' '.join(words)} failed")
+def _log_paths(wanted: RemovalRequest) -> list[str]:
+    """The directory of the logs if it has the project's name, else only the logs and their rotated versions."""
+    found = []
+    for path in wanted.log_files:
+        folder = os.path.dirname(path)
+        if os.path.basename(folder) in (wanted.project, wanted.service):
+            found.append(folder)
+        else:
+            found += [path, *glob.glob(f"{glob.escape(path)}[.-][0-9]*")]
+    return sorted(set(found))
+
+
+def _check_own(wanted: RemovalRequest, variable: str, path: str) -> None:
+    """Refuse a directory without the project's name, such as /srv itself."""
+    if os.path.basename(path) not in (wanted.project, wanted.service):
+        expected = f"a directory with the project's name (remove this one yourself, without {VARIABLE})"
+        raise InvalidValue(variable, path, expected)
+
+
+def _accounts(wanted: RemovalRequest, others: list[tuple[str, str]]) -> tuple[str, str, list[str]]:
+    """The user and the group to remove, or empty strings; and who else needs them."""
+    user, group = wanted.user, wanted.group
+    with contextlib.suppress(KeyError):
+        if pwd.getpwnam(user).pw_uid >= _UID_MIN or pwd.getpwnam(user).pw_uid == 0:
+            raise InvalidValue(VARIABLE, "user", f"other names: {user} is no system user, so the role did not make it")
+    account = accounts.read_account(user)
+    shared: list[str] = []
+    for name, text in others:
+        if account and other_services.names_account(text, "user", user):
+            return "", "", [*shared, f"the user {user} is named by {name}"]
+        if group and other_services.names_account(text, "group", group):
+            shared.append(f"the group {group} is named by {name}")
+            group = ""
+    if not accounts.has_group(group) or _has_members(group, user):
+        group = ""
+    return user if account else "", group, shared
+
+
+def _has_members(group: str, besides: str) -> bool:
+    entry = grp.getgrnam(group)
+    primary = [other.pw_name for other in pwd.getpwall() if other.pw_gid == entry.gr_gid]
+    return bool({*entry.gr_mem, *primary} - {besides})
+
+
+# What the role made
+
+
+def _configuration_files(wanted: RemovalRequest, configuration: str, rotation: str, more: tuple[str, ...]) -> list[str]:
+    """The files in the project's directory of settings, and the rotation of its logs."""
+    found = [*([] if removal_manager.is_foreign(configuration) else [configuration]), *more]
+    secrets = os.path.join(wanted.config_directory, "secrets.env")
+    text = files.read(secrets) or files.read(files.beside(secrets, files.PREVIOUS)) or ""
+    if running.SECRETS in text:
+        directory = os.path.join(wanted.config_directory, "credentials")
+        credentials = [os.path.join(directory, name) for name in service_secrets.credentials_of(text)]
+        found += [*credentials, *removal_manager.left_beside(credentials), secrets]
+        if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
+            found.append(directory)
+    rotations = [] if removal_manager.is_foreign(rotation) else [rotation]
+    return [*found, *removal_manager.left_beside(found), *rotations]
+
+
+def _closed_sockets(found: Found) -> list[str]:
+    """Neither systemd nor Gunicorn removes the files of unix sockets that it closes."""
+    sockets = [path for path in found.addresses if os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)]
+    # If the service is not active, an open socket belongs to somebody else.
+    return [path for path in sockets if found.active or not ports.unix_error(path)]
+
+
+def _made_by_hand(replaced: tuple[str, ...]) -> list[str]:
+    """What the role kept of files that it replaced."""
+    return sorted(kept for path in replaced for kept in glob.glob(f"{glob.escape(path)}{journal.KEPT}*"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program of supervisor that is to go, with what the role made to start it."""
+"""The supervisor program of a service, to be removed, with the files that the role made to start it."""
 
 from __future__ import annotations
 
@@ -13,96 +13,90 @@ import time
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes as host_processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import (
-    Found,
-    RemovalError,
-    RemovalPlan,
-    aside,
-    is_other,
-    refusal,
-)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs, substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 
-# Seconds in which what nobody ended may finish its requests, and in which it has to be gone once it is killed
+# Seconds to wait for processes to finish their requests after SIGTERM, and to end after SIGKILL
 _STOP_TIMEOUT, _KILL_TIMEOUT = 40.0, 5.0
 
 
-class Program:
-    """What supervisor has of one service, whether it runs or not."""
+class SupervisorManager:
+    """What supervisor has of one service, whether supervisor runs or not."""
 
     def __init__(self, service: str, config_directory: str) -> None:
-        substitutes.check_supervised(service, {})
-        self.service = service
-        self.supervisor = client.this_supervisor()
-        self.replaced = (os.path.join(programs.PROGRAMS, f"{service}.conf"),)
+        programs.check_service_name(service)
+        self._service = service
+        self._supervisor = client.this_supervisor()
+        self._program = os.path.join(programs.PROGRAMS, f"{service}.conf")
+        self._launcher = os.path.join(config_directory, launcher.LAUNCHER)
+        self._description = os.path.join(config_directory, launcher.DESCRIPTION)
+        self.replaced = (self._program,)
         self.log_directory = os.path.join(programs.LOGS, service)
-        self.launcher = os.path.join(config_directory, launcher.LAUNCHER)
-        self.description = os.path.join(config_directory, launcher.DESCRIPTION)
 
     def read(self) -> Found:
-        """Look what there is; raises InvalidValue where it is not the role's."""
-        answers = self.supervisor.runs()
-        process = self.supervisor.process(self.service) if answers else ProgramProcess()
+        """Look what there is; raises InvalidValue if the role did not make it."""
+        answers = self._supervisor.runs()
+        process = self._supervisor.process(self._service) if answers else ProgramProcess()
         self._check_ours(process)
         processes = self._processes()
-        if not answers and any(_is_supervisors(pid) for pid in processes):
-            text = f"supervisor runs {self.service}, and does not answer on {self.supervisor.access.socket}"
-            raise SupervisorError(text)
-        description = files.read(self.description)
-        foreign = [self.launcher] if is_other(self.launcher) else []
-        if description is not None and not launcher.describes(description, self.service):
-            foreign.append(self.description)
+        if not answers and any(_is_child_of_supervisor(pid) for pid in processes):
+            socket = self._supervisor.access.socket
+            raise SupervisorError(f"supervisor runs {self._service}, and does not answer on {socket}")
+        description = files.read(self._description)
+        foreign = [self._launcher] if manager.is_foreign(self._launcher) else []
+        if description is not None and not launcher.describes(description, self._service):
+            foreign.append(self._description)
         return Found(
-            stop=(f"program {self.service}",) if process.state or processes else (),
+            stop=(f"program {self._service}",) if process.state or processes else (),
             disable=(),
             addresses=launcher.unix_sockets(description),
             active=process.is_up,
-            files=tuple(path for path in (self.launcher, self.description) if path not in foreign),
-            definitions=tuple(self._files()),
+            files=tuple(path for path in (self._launcher, self._description) if path not in foreign),
+            definitions=tuple(self._definitions()),
             foreign=tuple(foreign),
         )
 
-    def stop(self, plan: RemovalPlan) -> None:
-        """End the program, and have supervisor forget it; raises RemovalError."""
-        if not plan.stop:
+    def stop(self, found: Found) -> None:
+        """Stop the program, and have supervisor forget it; raises RemovalError."""
+        if not found.stop:
             return
-        if self.supervisor.runs():
+        if self._supervisor.runs():
             try:
-                self.supervisor.remove(self.service)
+                self._supervisor.remove(self._service)
             except SupervisorError as error:
                 raise RemovalError(str(error)) from None
         self._end_processes()
 
-    def forget(self, plan: RemovalPlan) -> None:
-        """Have supervisor read its files, or it would offer the program until somebody else has it do so."""
-        # It has not got the program any more: that it can't read another's file is not this project's concern.
+    def forget(self, found: Found, removed: tuple[str, ...]) -> None:
+        """Have supervisor read its files; otherwise it would offer the program until somebody else has it do so."""
+        # The program is gone already, so it does not matter here if supervisor can't read another program's file.
         with contextlib.suppress(SupervisorError):
-            if self.replaced[0] in plan.paths:
-                self.supervisor.reread()
+            if self._program in removed:
+                self._supervisor.reread()
 
     def _check_ours(self, process: ProgramProcess) -> None:
-        (own,) = self.replaced
-        if is_other(own):
-            raise refusal(self.service, own)
-        for path, text in programs.read_files().items():
-            if path != own and programs.has_program(self.service, text):
-                raise refusal(self.service, f"the program in {path}")
-        gone = not os.path.lexists(own)
-        if gone and process.is_up and not running.read(self.service, process.pid).configuration:
-            raise refusal(self.service, f"what supervisor runs as {self.service}")
+        if manager.is_foreign(self._program):
+            raise manager.refusal(self._service, self._program)
+        for path, text in configuration.read_files().items():
+            if path != self._program and programs.has_program(self._service, text):
+                raise manager.refusal(self._service, f"the program in {path}")
+        gone = not os.path.lexists(self._program)
+        if gone and process.is_up and not running.read(self._service, process.pid).configuration:
+            raise manager.refusal(self._service, f"what supervisor runs as {self._service}")
 
     def _processes(self) -> list[int]:
-        """The service's and a trial's, which outlive a supervisor, or a run of the role, that was killed."""
-        names = (self.service, launcher.standin(self.service))
+        """The processes of the service and of a trial. They can outlive supervisor and a run of the role."""
+        names = (self._service, launcher.standin(self._service))
         noted = {(files.read(launcher.group_note(name)) or "").strip() for name in names}
         directories = {launcher.runtime_directory(name) for name in names}
         found = []
         for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
             with contextlib.suppress(ProcessLookupError):
-                # The number alone may be another group's by now.
+                # The number alone does not tell: by now it may be the number of another process group.
                 environment = host_processes.read_environment(pid) if str(os.getpgid(pid)) in noted else {}
                 if environment.get("RUNTIME_DIRECTORY") in directories:
                     found.append(pid)
@@ -117,15 +111,20 @@ class Program:
             while self._processes() and time.monotonic() < deadline:
                 time.sleep(0.1)
         if self._processes():
-            raise RemovalError(f"processes of {self.service} do not end")
+            raise RemovalError(f"processes of {self._service} do not end")
 
-    def _files(self) -> list[str]:
-        name = self.service
-        trial = launcher.standin(name)
-        run = [*launcher.runtime_paths(name), *launcher.runtime_paths(trial), launcher.trial_socket(name)]
-        # The program's own file last of all, since supervisor would start it as long as that is there.
-        return [*run, *aside(self.replaced), launcher.journal_of(name), *self.replaced]
+    def _definitions(self) -> list[str]:
+        name, trial = self._service, launcher.standin(self._service)
+        return [
+            *launcher.runtime_paths(name),
+            *launcher.runtime_paths(trial),
+            launcher.trial_socket(name),
+            *manager.left_beside(self.replaced),
+            launcher.journal_of(name),
+            # The program's own file last of all: supervisor would start the program as long as it is there.
+            self._program,
+        ]
 
 
-def _is_supervisors(pid: int) -> bool:
+def _is_child_of_supervisor(pid: int) -> bool:
     return (files.read(f"/proc/{host_processes.parent_of(pid)}/comm") or "").strip() == "supervisord"

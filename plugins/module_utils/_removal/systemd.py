@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The units of a service that is to go."""
+"""The units of a service, to be removed."""
 
 from __future__ import annotations
 
@@ -10,92 +10,87 @@ import glob
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import (
-    Found,
-    RemovalPlan,
-    aside,
-    command,
-    is_other,
-    refusal,
-)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 
 
-class Units:
+class SystemdManager:
     """What systemd has of one service."""
 
-    log_directory = ""  # what has no file is in the journal
+    log_directory = ""  # what goes to no file is in the journal
 
     def __init__(self, service: str, runner: Runner) -> None:
-        self.service = service
-        self.runner = runner
-        names = (f"{service}.{suffix}" for suffix in ("service", "socket"))
-        self.replaced = tuple(os.path.join(systemd_units.UNIT_DIRECTORY, name) for name in names)
+        self._service = service
+        self._runner = runner
+        own = (f"{service}.{suffix}" for suffix in ("service", "socket"))
+        self.replaced = tuple(os.path.join(units.UNIT_DIRECTORY, name) for name in own)
 
     def read(self) -> Found:
-        """Look what there is; raises InvalidValue where it is not the role's."""
-        names = self._names()
-        units = systemd_units.read_units(names, self.runner)
-        self._check_ours(units)
-        text = files.read(self.replaced[1])
-        binds = addresses.parse_streams(sorted(socket_units.socket_addresses(text)))
-        drop_ins = os.path.join(systemd_units.UNIT_DIRECTORY, f"{self.service}.service.d")
+        """Look what there is; raises InvalidValue if the role did not make it."""
+        known = units.read_units(self._unit_names(), self._runner)
+        self._check_ours(known)
+        _service_path, socket_path = self.replaced
+        addresses = sorted(socket_units.socket_addresses(files.read(socket_path)))
+        drop_ins = os.path.join(units.UNIT_DIRECTORY, f"{self._service}.service.d")
         return Found(
-            stop=tuple(name for name in names if units[name].active or units[name].starting),
-            disable=tuple(name for name in names if units[name].enabled),
-            addresses=tuple(bind.path for bind in binds if bind.path),
-            active=units[f"{self.service}.socket"].active,
+            stop=tuple(name for name, unit in known.items() if unit.active or unit.starting),
+            disable=tuple(name for name, unit in known.items() if unit.enabled),
+            addresses=tuple(address for address in addresses if address.startswith("/")),
+            active=known[f"{self._service}.socket"].active,
             files=(),
-            definitions=tuple(self._files()),
+            definitions=tuple(self._definitions()),
             foreign=(drop_ins,) if os.path.isdir(drop_ins) else (),
         )
 
-    def stop(self, plan: RemovalPlan) -> None:
-        """End the service, and let nothing start it again; raises RemovalError."""
-        if plan.disable:
-            command(self.runner, "systemctl", "--quiet", "disable", *plan.disable)
-        # Together, or a request would start the one by the other.
-        if plan.stop:
-            command(self.runner, "systemctl", "stop", *plan.stop)
+    def stop(self, found: Found) -> None:
+        """Stop the units, so that nothing starts them again; raises RemovalError."""
+        if found.disable:
+            manager.command(self._runner, "systemctl", "--quiet", "disable", *found.disable)
+        # All in one command, or a request to a socket would start its service again.
+        if found.stop:
+            manager.command(self._runner, "systemctl", "stop", *found.stop)
 
-    def forget(self, plan: RemovalPlan) -> None:
-        """Have systemd read its units, of which these are gone; raises RemovalError."""
-        folders = (f"{systemd_units.UNIT_DIRECTORY}/", f"{systemd_units.RUNTIME_UNITS}/")
-        if plan.stop or plan.disable or any(path.startswith(folders) for path in plan.paths):
-            command(self.runner, "systemctl", "daemon-reload")
-            self.runner.run(["systemctl", "reset-failed", *self._names()])
+    def forget(self, found: Found, removed: tuple[str, ...]) -> None:
+        """Have systemd notice that its units are removed; raises RemovalError."""
+        folders = (f"{units.UNIT_DIRECTORY}/", f"{runtime_units.DIRECTORY}/")
+        if found.stop or found.disable or any(path.startswith(folders) for path in removed):
+            manager.command(self._runner, "systemctl", "daemon-reload")
+            self._runner.run(["systemctl", "reset-failed", *self._unit_names()])
 
-    def _names(self) -> list[str]:
-        """Sockets first: they would start the services again."""
-        name = self.service
-        added = glob.glob(os.path.join(systemd_units.RUNTIME_UNITS, f"{glob.escape(name)}-added-*.socket"))
-        own = [f"{name}.socket", f"{name}.service", f"{name}-standin.socket", f"{name}-standin.service"]
-        return sorted(map(os.path.basename, added)) + own
-
-    def _check_ours(self, units: dict[str, Unit]) -> None:
+    def _check_ours(self, known: dict[str, Unit]) -> None:
         for path in self.replaced:
             name = os.path.basename(path)
-            unit = units[name]
-            if is_other(path):
-                raise refusal(self.service, path)
-            if unit.exists and unit.path != path and not service_names.is_ours(files.read(unit.path)):
-                raise refusal(self.service, unit.path or name)
-        running = units[f"{self.service}.service"].main_pid
-        gone = not os.path.lexists(self.replaced[0])
-        if gone and running and not service_running.read(self.service, running).configuration:
-            raise refusal(self.service, f"what runs as {self.service}.service")
+            unit = known[name]
+            if manager.is_foreign(path):
+                raise manager.refusal(self._service, path)
+            if unit.exists and unit.path != path and not names.is_ours(files.read(unit.path)):
+                raise manager.refusal(self._service, unit.path or name)
+        service_path, _socket_path = self.replaced
+        main_pid = known[f"{self._service}.service"].main_pid
+        gone = not os.path.lexists(service_path)
+        if gone and main_pid and not running.read(self._service, main_pid).configuration:
+            raise manager.refusal(self._service, f"what runs as {self._service}.service")
 
-    def _files(self) -> list[str]:
-        name = self.service
-        run = [os.path.join(systemd_units.RUNTIME_UNITS, each) for each in self._names()]
-        more = (f"{name}-standin.service.d", f"{name}.service.wants", f"{name}.service.d/gunicorn-adoption.conf")
-        run += [os.path.join(systemd_units.RUNTIME_UNITS, each) for each in more]
-        run += glob.glob(f"/run/gunicorn-{glob.escape(name)}-added-*.ended")
-        run += [f"/run/gunicorn-{name}-standin.sock", f"/run/gunicorn/{name}", f"/run/gunicorn/{name}-standin"]
-        return [*self.replaced, service_names.journal_of(name), *aside(self.replaced), *run]
+    def _unit_names(self) -> list[str]:
+        """Sockets first: they would start the services again."""
+        name = self._service
+        added = map(os.path.basename, runtime_units.added_sockets(name))
+        return [*added, f"{name}.socket", f"{name}.service", f"{name}-standin.socket", f"{name}-standin.service"]
+
+    def _definitions(self) -> list[str]:
+        name = self._service
+        directories = (f"{name}-standin.service.d", f"{name}.service.wants", f"{name}.service.d/gunicorn-adoption.conf")
+        return [
+            *self.replaced,
+            names.journal_of(name),
+            *manager.left_beside(self.replaced),
+            *map(runtime_units.path_of, (*self._unit_names(), *directories)),
+            *glob.glob(socket_units.ended_flag(f"{glob.escape(name)}-added-*")),
+            f"/run/gunicorn-{name}-standin.sock",
+            f"/run/gunicorn/{name}",
+            f"/run/gunicorn/{name}-standin",
+        ]

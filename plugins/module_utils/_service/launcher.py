@@ -14,7 +14,8 @@ import shlex
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs, substitutes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 PYTHON = "/usr/bin/python3"
@@ -44,7 +45,7 @@ def describe(name: str, given: dict, sockets: list[dict], credentials: list[str]
         "user": given["user"],
         "group": given["group"],
         "directory": given["directory"],
-        **substitutes.process_of(given["service_directives"])._asdict(),
+        **supervisor_directives.process_options(given["service_directives"])._asdict(),
         "environment": given["environment"],
         "secrets_file": os.path.join(folder, "secrets.env") if given["secrets"] else "",
         "credentials": {each: os.path.join(folder, "credentials", each) for each in credentials},

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A client of supervisor's XML-RPC interface, over its unix socket."""
+"""A client of supervisor's XML-RPC interface on its unix socket.
+
+supervisorctl does the same, but takes a quarter of a second of CPU for each call.
+Source: supervisor's manual, "XML-RPC API Documentation".
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,15 @@ import urllib.parse
 import xmlrpc.client
 from typing import NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import (
-    CONFIGURATION,
-    Access,
-    SupervisorError,
-)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import Access, SupervisorError
 
-# Codes of errors, see supervisor.xmlrpc.Faults
+# Error codes, see supervisor.xmlrpc.Faults
 _BAD_NAME, _ALREADY_STARTED, _NOT_RUNNING = 10, 60, 70
 
 
 class ProgramProcess(NamedTuple):
-    """A program as supervisor has it; without a state it has none of that name."""
+    """A program as supervisor knows it; without a state, it knows none of that name."""
 
     state: str = ""  # RUNNING, STARTING, BACKOFF, STOPPING, STOPPED, EXITED, FATAL
     pid: int = 0
@@ -33,16 +33,18 @@ class ProgramProcess(NamedTuple):
 
     @property
     def is_up(self) -> bool:
-        """Whether there is a process that was not told to stop."""
+        """Whether it has a process that was not told to stop."""
         return self.state in ("RUNNING", "STARTING") and self.pid > 0
 
 
 class Supervisor:
-    """The supervisor that runs on this host, if one does."""
+    """The supervisor that may run on this host."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
-        credentials = ":".join(urllib.parse.quote(part, safe="") for part in (access.user, access.password))
+        credentials = ":".join(
+            urllib.parse.quote(part, safe="", errors="surrogateescape") for part in (access.user, access.password)
+        )
         place = f"{credentials}@localhost" if access.user else "localhost"
         self._server = xmlrpc.client.ServerProxy(f"http://{place}", transport=_Transport(access.socket))
 
@@ -55,7 +57,7 @@ class Supervisor:
         return True
 
     def process(self, name: str) -> ProgramProcess:
-        """What it has of a program."""
+        """What it knows of a program."""
         try:
             told = self._ask("getProcessInfo", name)
         except _UnknownName:
@@ -63,7 +65,7 @@ class Supervisor:
         return ProgramProcess(told["statename"], told["pid"], told["spawnerr"] or told["description"])
 
     def load(self, name: str) -> bool:
-        """Have it read the file of a program, which ends the one that it had; returns whether that file was new."""
+        """Have it read a program's file; returns whether that was new or changed. A program that changed is stopped."""
         ((added, changed, removed),) = self._ask("reloadConfig")
         if name in changed or name in removed:
             self._ask("stopProcessGroup", name)
@@ -73,7 +75,7 @@ class Supervisor:
         return name in [*added, *changed]
 
     def start(self, name: str) -> None:
-        """Start a program, unless it was started."""
+        """Start a program that was not started yet."""
         self._ask("startProcess", name, False, unless=_ALREADY_STARTED)
 
     def stop(self, name: str) -> None:
@@ -87,7 +89,7 @@ class Supervisor:
             self._ask("removeProcessGroup", name)
 
     def reread(self) -> None:
-        """Have it read its files, and go on with the programs that it has."""
+        """Have it read its files again, and keep its programs as they are."""
         self._ask("reloadConfig")
 
     def _ask(self, what: str, *arguments: object, unless: int | None = None):  # noqa: ANN202
@@ -104,7 +106,7 @@ class Supervisor:
 
 def this_supervisor() -> Supervisor:
     """The supervisor of this host, whether it runs or not."""
-    return Supervisor(programs.parse_access(programs.read(CONFIGURATION)))
+    return Supervisor(configuration.read_access())
 
 
 class _UnknownName(SupervisorError):
@@ -117,7 +119,7 @@ class _Transport(xmlrpc.client.Transport):
         self._path = path
 
     def make_connection(self, host: str) -> http.client.HTTPConnection:
-        # It takes user and password out of what is called a host here.
+        # `host` has the user and the password in it.
         _host, self._extra_headers, _x509 = self.get_host_info(host)
         return _Connection(self._path)
 

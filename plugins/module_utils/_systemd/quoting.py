@@ -5,7 +5,7 @@
 """Quoting of values for systemd's unit files.
 
 Source: systemd.syntax(7), "Quoting"; systemd.service(5), "Command lines"; systemd.unit(5), "Specifiers".
-A value that is not quoted by these rules does not merely come out wrong: a newline in it starts a new directive.
+A newline in a value that is not quoted by these rules starts a new directive.
 """
 
 from __future__ import annotations
@@ -16,29 +16,17 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.environment import ENVIRONMENT_NAME
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
-_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means itself without quotes, and reads better so
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means the same without quotes, and is easier to read
 _SHELL_SPECIAL = re.compile(r'[\\"$`]')
 _BACKSLASHED = r"\\\g<0>"
 _CONTROL = re.compile(r"[\x01-\x1f\x7f]")
 _DIRECTIVE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 
 
-def _quoted(value: str) -> str:
-    if _PLAIN.match(value):
-        return value
-    escaped = "".join(_ESCAPES.get(character, character) for character in values_text.checked(value))
-    return '"' + _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", escaped) + '"'
-
-
-def _check_environment_name(name: str) -> None:
-    if not ENVIRONMENT_NAME.match(name):
-        raise ValueError(f"{name!r} is not a name of an environment variable")
-
-
 def environment_assignment(name: str, value: str) -> str:
     """Return one item of Environment=, quoted: the process gets exactly `value`.
 
-    Raises ValueError for a name that is no environment variable's, and for a value with NUL.
+    Raises ValueError for a name that no environment variable can have, and for a value with NUL.
     """
     _check_environment_name(name)
     return _quoted(f"{name}={value}")
@@ -47,8 +35,8 @@ def environment_assignment(name: str, value: str) -> str:
 def environment_file_line(name: str, value: str) -> str:
     """Return a line of the file that EnvironmentFile= names: the process gets exactly `value`.
 
-    Its rules are a shell's, not those of unit files: specifiers are text, and what a shell would expand in double
-    quotes has a backslash. A value may run over several lines of the file.
+    The file has the rules of a shell, not those of unit files: specifiers are text, and a backslash precedes what a
+    shell would expand in double quotes. A value may have several lines.
     """
     _check_environment_name(name)
     return f'{name}="{_SHELL_SPECIAL.sub(_BACKSLASHED, values_text.checked(value))}"'
@@ -60,7 +48,7 @@ def command_argument(value: str) -> str:
 
 
 def text(value: str) -> str:
-    """Return free text such as Description= takes: one line, specifiers off, no trailing backslash."""
+    """Return free text, as for Description=: one line without specifiers and without a trailing backslash."""
     line = " ".join(_CONTROL.sub(" ", values_text.checked(str(value))).split())
     return line.rstrip("\\ ").replace("%", "%%")
 
@@ -68,8 +56,8 @@ def text(value: str) -> str:
 def directives(wanted: dict) -> list:
     """Return "Name=value" lines for a mapping of directives.
 
-    A list repeats the directive; a boolean is yes or no; None leaves the directive out. Values are systemd's own
-    syntax, specifiers included, and are not quoted; what would begin another line raises ValueError.
+    A list repeats the directive, a boolean becomes yes or no, and None leaves the directive out. Values have systemd's
+    own syntax with specifiers, and are not quoted. A value that would begin another line raises ValueError.
     """
     lines = []
     for name, value in wanted.items():
@@ -83,10 +71,10 @@ def directives(wanted: dict) -> list:
 
 
 def with_drop_in(wanted: dict, drop_in: dict) -> dict:
-    """Return the directives with those of a drop-in over them.
+    """Return the directives after a drop-in was applied to them.
 
-    What is a list in `wanted` is one to systemd, where a drop-in adds to it, and an empty value starts it anew.
-    Any other directive is replaced. None takes a directive out.
+    As in systemd, a drop-in adds to a directive that is a list in `wanted`, and an empty value empties the list. It
+    replaces any other directive. None removes a directive.
     """
     merged = {**wanted, **drop_in}
     for name, items in wanted.items():
@@ -105,3 +93,15 @@ def _directive_value(name: str, value: object) -> str:
     if _CONTROL.search(plain) or plain.endswith("\\"):
         raise ValueError(f"{name}: {plain!r} would run over the end of its line")
     return plain
+
+
+def _check_environment_name(name: str) -> None:
+    if not ENVIRONMENT_NAME.match(name):
+        raise ValueError(f"{name!r} is not a name of an environment variable")
+
+
+def _quoted(value: str) -> str:
+    if _PLAIN.match(value):
+        return value
+    escaped = "".join(_ESCAPES.get(character, character) for character in values_text.checked(value))
+    return '"' + _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", escaped) + '"'

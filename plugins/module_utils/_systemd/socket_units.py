@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of socket units: their addresses, and units that open some of them beside others."""
+"""The text of socket units: which addresses it has, and units that open addresses beside another unit's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import re
 
 
 def socket_addresses(text: str | None) -> frozenset[str]:
-    """The addresses of a socket unit."""
+    """The values of ListenStream= in a socket unit; none without a unit."""
     return frozenset(re.findall(r"^ListenStream=(.*)$", text or "", re.MULTILINE))
 
 
@@ -20,15 +20,11 @@ def with_addresses(text: str, addresses: set[str] | frozenset[str]) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if line.rstrip("\n") not in gone)
 
 
-def ended_flag(name: str) -> str:
-    """The file that says that a unit of added addresses has ended."""
-    return f"/run/gunicorn-{name}.ended"
-
-
 def added_unit(text: str, socket: str, name: str, addresses: set[str]) -> str:
-    """The text of a unit with these addresses of a socket unit, which goes when that one does.
+    """The text of the unit `name`, which opens these addresses of the unit `socket` and stops together with it.
 
-    Restarted along with it, it would find its addresses taken by that one: its own end keeps it from that.
+    If systemd restarted both, this unit would find its addresses taken by `socket`. So its end leaves a file, and with
+    that file it does not start again.
     """
     unit = f"BindsTo={socket}\nAfter={socket}\nConditionPathExists=!{ended_flag(name)}\n"
     section = f"ExecStopPost=/bin/touch {ended_flag(name)}\n"
@@ -36,11 +32,17 @@ def added_unit(text: str, socket: str, name: str, addresses: set[str]) -> str:
     return part.replace("[Socket]\n", f"{unit}\n[Socket]\n{section}", 1) + "\n"
 
 
-def beside_unit(text: str, service: str, moved: dict[str, str], ipv6_only: bool | None) -> str:
-    """The text of a socket unit that opens TCP addresses beside a server, and unix sockets at the paths in `moved`.
+def ended_flag(name: str) -> str:
+    """The path of the file that an added unit leaves when it ends."""
+    return f"/run/gunicorn-{name}.ended"
 
-    It is another service's, since systemd opens no socket for one that runs already. Two sockets share an address only
-    if they are of one mind about IPv4, of which `ipv6_only` says what the server's are, if it has any.
+
+def beside_unit(text: str, service: str, moved: dict[str, str], ipv6_only: bool | None) -> str:
+    """The text of a unit that also opens a running server's TCP addresses, and its unix sockets at the `moved` paths.
+
+    It is a unit of another service, since systemd opens no socket for a service that is already running. Two sockets
+    can share an address only if both take IPv4 or neither does: `ipv6_only` says what the server's sockets do, and is
+    None if it has no IPv6 socket.
     """
     lines = []
     for line in text.partition("[Install]")[0].rstrip().splitlines():

@@ -15,6 +15,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
+# The characters of unit names. A template without an instance can't run, and systemctl would take a leading dash for an
+# option.
+SERVICE = re.compile(r"(?!-)[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
+
 
 class Held(NamedTuple):
     """A listening socket of a service's process."""
@@ -26,7 +30,7 @@ class Held(NamedTuple):
 
 
 def read_held(service: str, main_pid: int, root: str = "/") -> list[Held]:
-    """Return the listening sockets of a unit's processes, each once; the main process's are its own."""
+    """Return the listening sockets of a unit's processes, each once, and with the main process if that has it."""
     found: dict[str, Held] = {}
     others = sorted(pid for pid, _arguments in processes.read_command_lines(root) if pid != main_pid)
     for pid in [main_pid, *(pid for pid in others if unit_of(pid, root) == service)]:
@@ -36,17 +40,12 @@ def read_held(service: str, main_pid: int, root: str = "/") -> list[Held]:
     return list(found.values())
 
 
-# The alphabet of unit names; a template without an instance is not a unit that can run, and
-# systemctl would take a dash at the beginning for an option.
-SERVICE = re.compile(r"(?!-)[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
-
-
 def unit_of(pid: int, root: str = "/") -> str | None:
-    """Return the system's unit that a process belongs to, None if that is not a service."""
+    """Return the system's service that a process belongs to, or None if it belongs to none."""
     for line in read(join(root, f"/proc/{pid}/cgroup")).splitlines():
         _number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
         if controllers in ("", "name=systemd"):
-            # As systemd does it: the first that is not a slice, below what a container is in.
+            # As systemd does it: the first name that is not a slice, in this container
             for name in _below_init(path, controllers, root):
                 if not name.endswith(".slice"):
                     if SERVICE.fullmatch(name) and not name.startswith("user@"):
@@ -56,6 +55,7 @@ def unit_of(pid: int, root: str = "/") -> str | None:
 
 
 def _below_init(path: str, controllers: str, root: str) -> list[str]:
+    """Return the names in the path of a cgroup, without the path of the container that this is."""
     for line in read(join(root, "/proc/1/cgroup")).splitlines():
         _number, others, init = (line.split(":", 2) + ["", ""])[:3]
         if others == controllers:
@@ -66,5 +66,5 @@ def _below_init(path: str, controllers: str, root: str) -> list[str]:
 
 
 def unit_groups(pid: int, unit: str, root: str = "/") -> list[str]:
-    """Return the folders of the unit's own cgroups that a process is in; a controller may have none for it."""
+    """Return the folders of the unit's own cgroups that a process is in; some controllers may have none."""
     return [group for group in cgroups.cgroups_of(pid, root) if os.path.basename(group) == unit]

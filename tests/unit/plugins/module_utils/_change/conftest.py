@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
 
 
 class Systemd:
@@ -53,6 +53,6 @@ def etc_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where units are until the next boot."""
-    monkeypatch.setattr(units, "RUNTIME_UNITS", str(tmp_path / "run"))
+    monkeypatch.setattr(runtime_units, "DIRECTORY", str(tmp_path / "run"))
     (tmp_path / "run").mkdir()
     return tmp_path / "run"

@@ -18,7 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan a
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
@@ -118,7 +118,7 @@ def supervised_plan(
 ) -> Callable[[], dict]:
     """The plan for a host without systemd, which lacks supervisor, too; nobody is asked for units."""
     monkeypatch.setattr(programs, "PROGRAM", str(tmp_path / "supervisord"))
-    monkeypatch.setattr(programs, "CONFIGURATION", str(tmp_path / "supervisord.conf"))
+    monkeypatch.setattr(configuration, "CONFIGURATION", str(tmp_path / "supervisord.conf"))
     monkeypatch.setattr(programs, "PROGRAMS", str(tmp_path / "conf.d"))
     monkeypatch.setattr(programs, "LOGS", str(tmp_path / "logs"))
 

@@ -9,13 +9,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from service_samples import ADDRESSES, FILES, GONE, RUNNING, SOCKET_TEXT, UNIT, without
+from service_samples import FILES, GONE, RUNNING, UNIT, without
 from service_samples import SYSTEMD_SPEC as WANTED
 from service_samples import SYSTEMD_STATE as OBSERVED
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdState, decide
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
 
 # What can be found, and whether the service has to be started anew for it.
 FINDINGS = [
@@ -121,45 +120,3 @@ class TestTexts:
     def test_digests_are_of_the_parts(self, one: list[str], other: list[str]) -> None:
         """Texts that join to the same are told apart."""
         assert (comparison.digest(*one) == comparison.digest(*other)) is (one == other)
-
-    def test_addresses_of_a_socket_unit(self) -> None:
-        """None where there is no unit."""
-        assert socket_units.socket_addresses(SOCKET_TEXT) == set(ADDRESSES)
-        assert socket_units.socket_addresses(None) == frozenset()
-
-    def test_a_unit_for_added_addresses(self) -> None:
-        """It has only the new addresses, all else of the socket's section, and goes with the unit that it adds to."""
-        text = socket_units.added_unit(SOCKET_TEXT, "shop.socket", "shop-added-1.socket", {"[::1]:8000"})
-        assert text == (
-            "[Unit]\nDescription=shop\n\nBindsTo=shop.socket\nAfter=shop.socket\n"
-            "ConditionPathExists=!/run/gunicorn-shop-added-1.socket.ended\n"
-            "\n[Socket]\nExecStopPost=/bin/touch /run/gunicorn-shop-added-1.socket.ended\n"
-            "ListenStream=[::1]:8000\nFreeBind=yes\nService=shop.service\n"
-        )
-
-
-class TestBeside:
-    """The unit with which systemd opens addresses beside a service that has them."""
-
-    def test_it_is_another_services_and_shares(self) -> None:
-        """The addresses stay, what a boot would need goes."""
-        text = socket_units.beside_unit(SOCKET_TEXT, "shop-standin.service", {}, None)
-        assert socket_units.socket_addresses(text) == {"127.0.0.1:8000", "[::1]:8000"}
-        assert "Service=shop-standin.service\nReusePort=yes\n" in text
-        assert "Service=shop.service" not in text
-        assert "[Install]" not in text
-
-    @pytest.mark.parametrize(("mind", "line"), [(True, "ipv6-only"), (False, "both")])
-    def test_it_is_of_the_servers_mind_about_ipv4(self, mind: bool, line: str) -> None:
-        """Whatever the unit itself says."""
-        text = SOCKET_TEXT.replace("FreeBind", "BindIPv6Only=ipv6-only\nFreeBind")
-        found = socket_units.beside_unit(text, "shop-standin.service", {}, mind)
-        assert [each for each in found.splitlines() if each.startswith("BindIPv6Only")] == [f"BindIPv6Only={line}"]
-
-    def test_unix_sockets_stand_elsewhere(self) -> None:
-        """And the others where they were."""
-        text = SOCKET_TEXT.replace("[::1]:8000", "/run/shop.sock")
-        found = socket_units.beside_unit(
-            text, "shop-standin.service", {"/run/shop.sock": "/run/.beside.shop.sock"}, None
-        )
-        assert socket_units.socket_addresses(found) == {"127.0.0.1:8000", "/run/.beside.shop.sock"}

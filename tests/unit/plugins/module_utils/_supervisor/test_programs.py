@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.programs import Access, SupervisorError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 HARD = ["%", "%(here)s", "%%", "%n", "a;b", "a#b", "=", "a b", "'", '"', "\\", "é", "[program:other]", "$HOME"]
 
@@ -73,28 +72,6 @@ class TestProgramText:
             programs.program_text(name, "", {})
 
 
-class TestAccess:
-    def test_debians(self) -> None:
-        """As the package has it."""
-        text = "; supervisor config file\n\n[unix_http_server]\nfile=/var/run/supervisor.sock   ; (the path)\nchmod=0700 ; x\n"
-        assert programs.parse_access(text) == Access("/var/run/supervisor.sock")
-
-    def test_an_administrators(self) -> None:
-        """Another place, and a password."""
-        text = "[unix_http_server]\nfile = %(here)s/s.sock\nusername = a\npassword = b%%c\n"
-        assert programs.parse_access(text) == Access("/etc/supervisor/s.sock", "a", "b%c")
-
-    @pytest.mark.parametrize("text", ["", "[supervisord]\n"])
-    def test_none(self, text: str) -> None:
-        """Debian's place."""
-        assert programs.parse_access(text) == Access("/var/run/supervisor.sock")
-
-    def test_nonsense(self) -> None:
-        """It is told, and where it stands."""
-        with pytest.raises(SupervisorError, match="/etc/supervisor/supervisord.conf can't be read"):
-            programs.parse_access("nonsense")
-
-
 def test_programs_are_found_by_their_sections(tmp_path: Path) -> None:
     """In whatever file; supervisor reads those that end in .conf."""
     (tmp_path / "a.conf").write_text("[program:shop]\n[program:shopping]\n")
@@ -104,9 +81,8 @@ def test_programs_are_found_by_their_sections(tmp_path: Path) -> None:
     assert programs.find_program("shop", str(tmp_path)) == [str(tmp_path / "a.conf"), str(tmp_path / "b.conf")]
 
 
-def test_nobody_answers(tmp_path: Path) -> None:
-    """It does not run, and whoever asks is told where it was looked for."""
-    supervisor = Supervisor(Access(str(tmp_path / "none.sock")))
-    assert not supervisor.runs()
-    with pytest.raises(SupervisorError, match="does not answer on .*none.sock"):
-        supervisor.process("shop")
+def test_a_service_name_that_no_program_can_have() -> None:
+    """supervisorctl would stop all programs."""
+    programs.check_service_name("shop")
+    with pytest.raises(InvalidValue, match="gunicorn_service_name: 'all'"):
+        programs.check_service_name("all")

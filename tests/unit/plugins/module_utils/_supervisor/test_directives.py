@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import substitutes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.substitutes import ProcessOptions
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.directives import ProcessOptions
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -22,7 +22,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 )
 def test_directives_that_have_a_counterpart(directives: dict, process: ProcessOptions) -> None:
     """As systemd reads them; one that was taken out is systemd's default."""
-    assert substitutes.process_of(directives) == process
+    assert supervisor_directives.process_options(directives) == process
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_values_that_make_no_sense(directives: dict) -> None:
     """The error names the directive."""
     (name,) = directives
     with pytest.raises(InvalidValue, match=rf"gunicorn_service_directives\['{name}'\]"):
-        substitutes.process_of(directives)
+        supervisor_directives.process_options(directives)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_values_that_make_no_sense(directives: dict) -> None:
 def test_what_is_relied_on_is_refused(directives: dict) -> None:
     """Nothing would enforce it."""
     with pytest.raises(InvalidValue, match="without systemd nothing would enforce"):
-        substitutes.check_supervised("shop", directives)
+        supervisor_directives.check(directives)
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,14 @@ def test_what_is_relied_on_is_refused(directives: dict) -> None:
 )
 def test_what_is_relaxed_or_can_be_told_is_not(directives: dict) -> None:
     """Hosts with and without systemd can have the same variables."""
-    substitutes.check_supervised("shop", directives)
-
-
-def test_a_name_that_means_all_programs() -> None:
-    """supervisorctl stop all would be no joke."""
-    with pytest.raises(InvalidValue, match="gunicorn_service_name: 'all'"):
-        substitutes.check_supervised("all", {})
+    supervisor_directives.check(directives)
 
 
 class TestNotice:
     def test_of_the_defaults(self) -> None:
         """What nobody can have, and no word more."""
-        said = substitutes.notice("shop", {}, ["/var/log/shop/gunicorn.log", ""])
-        assert said.startswith("shop is for supervisor here")
+        said = supervisor_directives.notice("shop", {}, ["/var/log/shop/gunicorn.log", ""])
+        assert said.startswith("shop runs under supervisor here")
         assert "connections are refused while the service restarts" in said
         assert "no sandbox" in said
         assert "Ignored" not in said
@@ -84,7 +78,7 @@ class TestNotice:
     def test_names_what_is_ignored_and_what_is_only_counted(self) -> None:
         """And not what takes effect, or was taken out."""
         directives = {"UMask": "0022", "Nice": 5, "ReadWritePaths": "/srv", "MemoryMax": "1G", "PrivateTmp": None}
-        said = substitutes.notice("shop", directives, ["-", ""])
+        said = supervisor_directives.notice("shop", directives, ["-", ""])
         assert "Ignored: gunicorn_service_directives (Nice, ReadWritePaths)." in said
         assert "Not enforced, and only used to size the workers: gunicorn_service_directives (MemoryMax)." in said
         assert "UMask" not in said

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who runs services on a host, and what of a unit of systemd supervisor can stand in for."""
+"""What a service under supervisor gets of the directives of a systemd unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
-# They ask for more than the sandbox that the notice says is missing: who sets one of these relies on it.
+# The notice says that there is no sandbox. These ask for more than that sandbox, so a user who sets one relies on it.
 _RELIED_ON = frozenset(
     [
         "AppArmorProfile",
@@ -40,27 +40,37 @@ _RELIED_ON = frozenset(
         "TemporaryFileSystem",
     ]
 )
-_COUNTED = frozenset(("MemoryMax", "MemoryHigh", "CPUQuota", "TasksMax"))
+_SIZED_BY = frozenset(("MemoryMax", "MemoryHigh", "CPUQuota", "TasksMax"))
 _BOOLEANS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
 
 class ProcessOptions(NamedTuple):
-    """What the launcher does of the directives of a unit; the defaults are systemd's."""
+    """What the launcher sets for a service's processes; the defaults are systemd's."""
 
     umask: str = "0022"
     no_new_privileges: bool = False
     oom_score_adjust: int = 0
 
 
-def process_of(directives: dict) -> ProcessOptions:
-    """What of these directives supervisor can stand in for; raises InvalidValue for a value that makes no sense."""
-    read = {
+def check(directives: dict) -> None:
+    """Raise InvalidValue for directives that can't be read, and for protection that supervisor can't give."""
+    process_options(directives)
+    for name in sorted(_RELIED_ON & set(directives)):
+        value = directives[name]
+        if value is not None and _BOOLEANS.get(str(value).lower(), True):
+            expected = "directives that work under supervisor: without systemd nothing would enforce this one"
+            raise InvalidValue(f"gunicorn_service_directives['{name}']", value, expected)
+
+
+def process_options(directives: dict) -> ProcessOptions:
+    """The directives that the launcher can replace; raises InvalidValue for a value that systemd would not take."""
+    readers = {
         "umask": ("UMask", _umask, "octal digits, such as 0027"),
         "no_new_privileges": ("NoNewPrivileges", _boolean, "true or false"),
         "oom_score_adjust": ("OOMScoreAdjust", _score, "a whole number from -1000 to 1000"),
     }
     values = {}
-    for field, (name, reader, expected) in read.items():
+    for field, (name, reader, expected) in readers.items():
         value = directives.get(name)
         if value is None:
             continue
@@ -88,35 +98,21 @@ def _score(value: object) -> int:
     return score
 
 
-def check_supervised(service: str, directives: dict) -> None:
-    """Raise InvalidValue for what would be less safe, or not run at all, under supervisor."""
-    process_of(directives)
-    for name in sorted(_RELIED_ON & set(directives)):
-        value = directives[name]
-        if value is not None and _BOOLEANS.get(str(value).lower(), True):
-            expected = "directives that supervisor can stand in for: without systemd nothing would enforce this one"
-            raise InvalidValue(f"gunicorn_service_directives['{name}']", value, expected)
-    try:
-        programs.check_name(service)
-    except ValueError as error:
-        raise InvalidValue("gunicorn_service_name", service, f"another name ({error})") from None
-
-
 def notice(service: str, directives: dict, logs: list[str]) -> str:
-    """What a person has to know who runs the service under supervisor."""
-    counted = sorted(_COUNTED & set(directives))
-    done = {"UMask", "NoNewPrivileges", "OOMScoreAdjust", *counted}
+    """A warning for the user: what the service lacks under supervisor."""
+    sized_by = sorted(_SIZED_BY & set(directives))
+    done = {"UMask", "NoNewPrivileges", "OOMScoreAdjust", *sized_by}
     ignored = sorted(name for name, value in directives.items() if name not in done and value is not None)
     variable = "gunicorn_service_directives"
     parts = [
-        f"{service} is for supervisor here, which can't do all that systemd does. Nobody holds the listening sockets: "
-        "connections are refused while the service restarts. A reload by hand is not tried first. There is no sandbox "
-        "but the user, the umask and the lack of privileges."
+        f"{service} runs under supervisor here, which can't do all that systemd does. Nothing holds the listening "
+        "sockets: connections are refused while the service restarts. A reload by hand is not tried first. There is no "
+        "sandbox except the user, the umask and the lack of privileges."
     ]
     if ignored:
         parts.append(f"Ignored: {variable} ({', '.join(ignored)}).")
-    if counted:
-        parts.append(f"Not enforced, and only used to size the workers: {variable} ({', '.join(counted)}).")
+    if sized_by:
+        parts.append(f"Not enforced, and only used to size the workers: {variable} ({', '.join(sized_by)}).")
     if "-" in logs:
         parts.append(f"There is no journal: a log that is '-' is in {programs.LOGS}/{service}/console.log.")
     return " ".join(parts)

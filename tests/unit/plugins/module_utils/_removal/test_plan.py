@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from conftest import Host
+
+
+def test_a_host_without_the_project(host: Host) -> None:
+    """There is nothing to do, whatever is named."""
+    assert host.plan(remove=list(parameters.NAMES)).removals == []
+
+
+def test_what_the_role_made(host: Host) -> None:
+    """Units, configuration, secrets, and what an interrupted change left beside them; no file without the role's mark."""
+    made = [
+        host.write(host.config / "gunicorn.conf.py", host.ours),
+        host.write(host.config / ".candidate.gunicorn.conf.py", host.ours),
+        host.write(host.config / "secrets.env", f"{host.ours}# Credentials: key\nGUNICORN_SECRETS=1\n"),
+        host.write(host.config / "credentials" / "key", "x"),
+        str(host.config / "credentials"),
+        host.write(host.units / "shop.service", host.ours),
+        host.write(host.units / "shop.socket", f"# Written by a newer version.\n{host.ours}"),
+        host.write(host.units / ".shop.gunicorn-switch.json", "{}"),
+    ]
+    for other in (host.config / "settings.py", host.root / "opt" / "shop" / "shop.py", host.units / "other.service"):
+        host.write(other, "SECRET = 1\n")
+    assert sorted(host.plan().paths) == sorted(made)
+    os.unlink(host.units / "shop.service")
+    assert sorted(host.plan().paths) == sorted(set(made) - {str(host.units / "shop.service")})
+
+
+def test_what_is_not_the_roles_stays(host: Host) -> None:
+    """The plan says so of files that a person may miss among the removed ones."""
+    host.write(host.units / "shop.service", host.ours)
+    kept = host.write(host.units / "shop.service.by-hand", "[Service]\n")
+    foreign = host.write(host.config / "gunicorn.conf.py", "workers = 3\n")
+    host.write(host.config / "secrets.env", "A=1\n")
+    host.write(host.config / "credentials" / "key", "x")
+    found = host.plan()
+    assert found.paths == (str(host.units / "shop.service"),)
+    assert found.left == (
+        f"{kept} was made by hand before the role replaced it",
+        f"{foreign} is not the role's",
+    )
+
+
+def test_what_an_interrupted_adoption_replaced_is_kept(host: Host) -> None:
+    """The role did not make it."""
+    host.write(host.units / "shop.service", host.ours)
+    host.write(host.units / ".previous.shop.service", "[Service]\n")
+    host.write(host.units / ".previous.shop.socket", host.ours)
+    assert host.plan().keep == (str(host.units / "shop.service"),)
+
+
+def test_credentials_that_the_role_did_not_write_stay(host: Host) -> None:
+    """With their directory."""
+    host.write(host.config / "secrets.env", f"{host.ours}# Credentials: key\nGUNICORN_SECRETS=1\n")
+    ours, other = (host.write(host.config / "credentials" / name, "x") for name in ("key", "other"))
+    assert ours in host.plan().paths
+    assert not {other, str(host.config / "credentials")} & set(host.plan().paths)
+
+
+class TestNamed:
+    def test_each_name_removes_its_directory(self, host: Host) -> None:
+        """And no other."""
+        host.write("opt/shop/shop.py")
+        host.write("var/shop/db.sqlite3")
+        host.write("log/shop/gunicorn.log")
+        host.write(host.config / "settings.py")
+        for name, folder in {"code": "opt", "data": "var", "logs": "log", "config": "etc"}.items():
+            assert host.plan(remove=[name]).paths == (str(host.root / folder / "shop"),)
+
+    def test_a_directory_without_the_projects_name_is_refused(self, host: Host) -> None:
+        """It may have anything in it."""
+        (host.root / "srv").mkdir()
+        with pytest.raises(InvalidValue, match=r"gunicorn_data_directory: .*/srv'.*the project's name"):
+            host.plan(data_directory=f"{host.root}/srv", remove=["data"])
+
+    def test_logs_in_a_directory_of_others(self, host: Host) -> None:
+        """Only the project's logs and their rotated versions are removed."""
+        logs = [host.write(f"log/{name}") for name in ("shop.log", "shop.log.1", "shop.log.2.gz", "shop.log-2026")]
+        host.write("log/shop.logic")
+        host.write("log/blog.log")
+        assert sorted(host.plan(log_file=logs[0], remove=["logs"]).paths) == sorted(logs)
+
+    def test_what_another_unit_names_stays(self, host: Host) -> None:
+        """A path below it counts, too. A path that is longer at either end is another one."""
+        host.write("var/shop/db.sqlite3")
+        others = (f"{host.root}/var/shop-data", f"{host.root}/var/shop2", f"/srv{host.root}/var/shop")
+        host.write(host.units / "other.service", f"[Service]\nReadWritePaths={' '.join(others)}\n")
+        assert host.plan(remove=["data"]).left == ()
+        host.write(host.units / "other.service", f"[Service]\nExecStart={host.root}/var/shop/bin/run\n")
+        assert host.plan(remove=["data"]).left == (f"{host.root}/var/shop is named by other.service",)
+        assert host.plan(remove=["data"]).paths == ()
+
+    def test_a_venv_that_the_role_built(self, host: Host) -> None:
+        """The link, its target, and what is left of an earlier one."""
+        code = host.root / "opt" / "shop"
+        for name in ("venv-12345678", "venv-87654321"):
+            host.write(code / name / ".gunicorn-venv")
+            host.write(code / name / "pyvenv.cfg")
+        (code / "venv").symlink_to(code / "venv-12345678")
+        found = sorted(os.path.basename(path) for path in host.plan(remove=["venv"]).paths)
+        assert found == ["venv", "venv-12345678", "venv-87654321"]
+
+    def test_a_venv_that_the_user_made(self, host: Host) -> None:
+        """Of a link, the target stays."""
+        own, venv = host.root / "venvs" / "django", host.root / "opt" / "shop" / "venv"
+        host.write(own / "pyvenv.cfg")
+        venv.parent.mkdir(parents=True)
+        venv.symlink_to(own)
+        assert host.plan(remove=["venv"]).paths == (str(venv),)
+        assert host.plan(venv=str(own), remove=["venv"]).paths == (str(own),)
+
+    def test_a_directory_that_is_no_venv_is_refused(self, host: Host) -> None:
+        """It may be the code itself."""
+        host.write("opt/shop/shop.py")
+        with pytest.raises(InvalidValue, match="gunicorn_venv: .*pyvenv.cfg"):
+            host.plan(venv=f"{host.root}/opt/shop", remove=["venv"])
+
+    def test_a_user_that_others_need_stays(self, host: Host) -> None:
+        """A user who is no system user was not made by the role, and is refused."""
+        with pytest.raises(InvalidValue, match="gunicorn_absent_remove: 'user'.*no system user"):
+            host.plan(user="nobody", remove=["user"])
+        name = pwd.getpwuid(2).pw_name
+        assert host.plan(user=name, remove=["user"]).user == name
+        host.write(host.units / "other.service", f"[Service]\nUser={name}\n")
+        found = host.plan(user=name, remove=["user"])
+        assert (found.user, found.left) == ("", (f"the user {name} is named by other.service",))
+        host.write(host.units / "other.service", "[Service]\nUser=nosuchuser\n")
+        assert host.plan(user="nosuchuser", remove=["user"]).left == ()
+
+    def test_the_group_goes_with_its_last_member(self, host: Host) -> None:
+        """It stays for members besides the user, and for another service."""
+        user, group = pwd.getpwuid(2).pw_name, grp.getgrgid(pwd.getpwuid(2).pw_gid).gr_name
+        assert host.plan(user=user, group=group, remove=["user"]).removals == [f"user {user}", f"group {group}"]
+        root = grp.getgrgid(0).gr_name
+        assert host.plan(user=user, group=root, remove=["user"]).group == ""
+        host.write(host.units / "other.service", f"[Service]\nGroup={group}\n")
+        host.write(host.units / "second.service", "[Service]\nGroup=\n")
+        found = host.plan(user=user, group=group, remove=["user"])
+        assert (found.user, found.group, found.left) == (user, "", (f"the group {group} is named by other.service",))
+
+
+class TestSockets:
+    @pytest.fixture
+    def path(self, host: Host) -> str:
+        """A unix socket of the service."""
+        path = str(host.root / "shop.sock")
+        host.write(host.units / "shop.socket", f"{host.ours}[Socket]\nListenStream={path}\nListenStream=[::1]:80\n")
+        return path
+
+    def test_a_closed_socket_is_removed(self, host: Host, path: str) -> None:
+        """Whoever closed it left the file."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+        assert path in host.plan().paths
+
+    def test_an_open_socket_is_removed_only_with_its_service(self, host: Host, path: str) -> None:
+        """It may be somebody else's by now."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(path)
+            listening.listen(1)
+            assert path not in host.plan().paths
+            host.know("shop.socket", ActiveState="active")
+            assert path in host.plan().paths
+
+    def test_another_file_at_its_path_stays(self, host: Host, path: str) -> None:
+        """It is no socket, whatever the service does."""
+        host.write(path)
+        host.know("shop.socket", ActiveState="active")
+        assert path not in host.plan().paths
+
+
+class TestRemovals:
+    FOUND = Found(("shop.service",), ("shop.service",), (), False, (), (), ())
+    PLAN = RemovalPlan(FOUND, (), ("/etc/systemd/system/shop.service",), "web", "web", ())
+
+    def test_what_is_stopped_comes_first_and_accounts_last(self) -> None:
+        """In the order in which it is done."""
+        assert self.PLAN.removals == ["shop.service", "/etc/systemd/system/shop.service", "user web", "group web"]
+        assert self.PLAN._replace(user="", group="").removals[-1] == "/etc/systemd/system/shop.service"
+
+    def test_a_unit_that_only_starts_at_boot_is_a_change(self) -> None:
+        """Though nothing is removed."""
+        nothing = RemovalPlan(Found((), (), (), False, (), (), ()), (), (), "", "", ("a sentence",))
+        assert not nothing.is_change
+        assert nothing._replace(found=nothing.found._replace(disable=("shop.service",))).is_change
+        assert nothing._replace(paths=("/etc/x",)).is_change
