@@ -16,12 +16,12 @@ WATCHED = (
     "/etc /opt /srv /usr/bin /usr/lib/systemd /usr/lib/python3 /var/opt /var/lib/systemd /var/log/notes "
     "/run/systemd/system"
 )
-# Where the values that are commands would leave a trace.
+# A value that is run as a command makes this file.
 TRACE = "/tmp/pwned"
 
 
 def modules(row):
-    """Which modules get the row on the host; the unit tests feed those which need none."""
+    """Which modules get the row on the host; the unit tests feed the rows that need no host."""
     named = row.get("modules", ["gunicorn_plan_info"])
     return named if row.get("host") or named != ["gunicorn_plan_info"] else []
 
@@ -33,7 +33,7 @@ CASES = [
     for fed in ("role", *modules(row))
 ]
 ROLE = {"gunicorn_project": "notes", "gunicorn_app": "notes:create_app()", "gunicorn_requirements": ["Flask"]}
-# As the role would call them for this project.
+# As the role calls the modules for this project.
 OPTIONS = {
     "gunicorn_plan_info": {
         "project": "notes",
@@ -60,7 +60,7 @@ LEGAL = {
 
 
 class Told:
-    """What one ansible-playbook said about each of its hosts, and what is different on the real one since then."""
+    """What one ansible-playbook said about each of its hosts, and what it changed on the real one."""
 
     def __init__(self, run, changes):
         self.output = run.output
@@ -83,7 +83,7 @@ def name_of(section, number, fed):
 
 
 def variables(row, fed):
-    """What the host of the inventory gets that stands for a row."""
+    """The variables of the inventory's host for a row."""
     given = {row["variable"]: row["value"], **row.get("also", {})}
     if fed == "role":
         return {"fed": fed, **ROLE, **given}
@@ -105,7 +105,7 @@ def connection(host):
 
 @pytest.fixture(scope="module")
 def feed(host, connection, tmp_path_factory):
-    """Feed a section of the table, once: a call of ansible-playbook for each row would take minutes."""
+    """Feed a section of the table in one call, once: a call of ansible-playbook for each row would take minutes."""
     told = {}
 
     def feed_section(section):
@@ -145,13 +145,13 @@ def test_bad_value_is_one_clear_error(feed, section, number, fed):
 
 @pytest.mark.parametrize("section", TABLE)
 def test_nothing_has_changed(feed, section):
-    """The files are those from before, down to their times, and so is what runs; no value was run as a command."""
+    """The files and their times, the accounts and the processes are as before; no value was run as a command."""
     assert feed(section).changes == []
 
 
 @pytest.mark.parametrize("section", TABLE)
 def test_there_is_no_traceback_and_no_secret(feed, section):
-    """Who made a mistake is told what it was, and others are not told a secret."""
+    """A mistake is one message, and the output shows nobody a secret."""
     assert "Traceback" not in feed(section).output
     assert "canary" not in feed(section).output
 
