@@ -13,9 +13,6 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
-# Where a server that listens on every address is asked
-_REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
 # The option of the modules that send the request
 ARGUMENT = {
     "type": "dict",
@@ -59,7 +56,7 @@ def _ask(bind: Address, request: HealthRequest, timeout: float) -> int | None:
     connection = socket.socket(bind.family, socket.SOCK_STREAM)
     with connection:
         connection.settimeout(timeout)
-        connection.connect(bind.path or (_REACHED_AT.get(bind.host or "", bind.host), bind.port))
+        connection.connect(bind.path or (bind.reached_at, bind.port))
         if request.scheme == "tcp":
             return None
         if request.scheme == "https":

@@ -105,7 +105,7 @@ def connection(host):
 
 @pytest.fixture(scope="module")
 def feed(host, connection, tmp_path_factory):
-    """Feed a section of the table, once and in one run: a run for each row would take minutes."""
+    """Feed a section of the table in one call, once: a call of ansible-playbook for each row would take minutes."""
     told = {}
 
     def feed_section(section):

@@ -70,7 +70,7 @@ def _check_unit(name: str, suffix: str, unit: Unit) -> None:
 
 
 def _check_drop_ins(name: str) -> None:
-    """The role can't take over a service whose drop-ins would still say how it is started."""
+    """The role can't take over a service while drop-ins say how it is started."""
     unit = os.path.join(units.UNIT_DIRECTORY, f"{name}.service")
     text = files.read(unit)
     if text is None or names.is_ours(text):

@@ -110,7 +110,7 @@ class SiteChange:
         wanted = self.wanted
         files.stage([wanted.file])
         atomic_journal.note(wanted.journal, links=self.before.links)
-        removed = {path: target for path, target in wanted.links.items() if target is None}
+        removed: dict[str, str | None] = {path: None for path, target in wanted.links.items() if target is None}
         links.make(removed)
         atomic_journal.promote([wanted.file], wanted.journal)
         links.make({path: target for path, target in wanted.links.items() if path not in removed})

@@ -54,7 +54,7 @@ def _opened(variable: str, path: str, existing: str, web_server: Account, servic
 
 
 def _made(variable: str, path: str, user: str, service: Account | None) -> dict:
-    """Static files are root's, who collects them; media are the service's, for the web server's group to read.
+    """Static files are root's, as root collects them; media are the service's, for the web server's group to read.
 
     That group comes by the setgid bit: the umask of the service keeps others out, and its own group stays as it is.
     """

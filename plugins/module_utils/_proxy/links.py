@@ -22,7 +22,7 @@ def target_of(path: str) -> str | None:
 
 
 def make(wanted: dict[str, str | None]) -> None:
-    """Make links, or remove those whose target is None."""
+    """Make links, or remove those with the target None."""
     for path, target in wanted.items():
         if target is None:
             files.remove(path)

@@ -23,7 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units impo
 
 
 class SiteSpec(NamedTuple):
-    """A site as it should be: one whose file has no content, and links whose target is None, are to be removed."""
+    """A site as it should be. A file without content and links with the target None are to be removed."""
 
     server: WebServer
     site: str
@@ -36,6 +36,7 @@ class SiteSpec(NamedTuple):
 
     @property
     def present(self) -> bool:
+        """Whether the site is wanted, and not to be removed."""
         return self.file.content is not None
 
     @property

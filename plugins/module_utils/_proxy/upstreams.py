@@ -21,8 +21,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 # Gunicorn's own default, see its setting forwarded_allow_ips
 TRUSTED = "127.0.0.1,::1"
-# Gunicorn listens on all addresses; the web server connects to the loopback one.
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def choose_upstreams(values: list, port: str, ipv6: bool) -> list[Address]:
@@ -39,7 +37,7 @@ def choose_upstreams(values: list, port: str, ipv6: bool) -> list[Address]:
     sockets = [bind for bind in binds if bind.path is not None]
     if sockets:
         return sockets[:1]
-    reached = [Address(host=_ANY.get(bind.host or "", bind.host), port=bind.port) for bind in binds]
+    reached = [Address(host=bind.reached_at, port=bind.port) for bind in binds]
     loopback = [bind for bind in reached if ipaddress.ip_address(bind.host or "").is_loopback]
     return list(dict.fromkeys(loopback or reached))
 
@@ -58,7 +56,7 @@ def check_upstreams(upstreams: list[Address], trusted: object, web_server: Accou
         if web_server is not None:
             check_socket(path, web_server)
         return
-    # A connection to an address of this host comes from that same address. For an address of another host, the
+    # A connection to an address of this host comes from the same address. For an address of another host, the
     # variables of that host say what it sees.
     peers = [
         bind.host

@@ -21,6 +21,8 @@ _EXPECTED = (
 )
 UNIX_PATH_MAX = 107  # sockaddr_un.sun_path without its final NUL, see unix(7)
 _UNIX_KEYS = {"path", "owner", "group", "mode"}
+# Wildcards, and the address at which a server on the same host reaches them
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 
 
@@ -36,9 +38,15 @@ class Address(NamedTuple):
 
     @property
     def family(self) -> int:
+        """The address family that a socket is made with."""
         if self.path is not None:
             return socket.AF_UNIX
         return socket.AF_INET6 if ":" in (self.host or "") else socket.AF_INET
+
+    @property
+    def reached_at(self) -> str:
+        """The host to connect to from the same host: a wildcard is only an address to listen on."""
+        return _LOOPBACK.get(self.host or "", self.host or "")
 
     @property
     def listen_stream(self) -> str:
@@ -126,4 +134,4 @@ def _overlap(one: Address, other: Address) -> bool:
     if one.family != other.family or one.port != other.port or one.path != other.path:
         return False
     hosts = {one.host, other.host}
-    return len(hosts) == 1 or not hosts.isdisjoint(("0.0.0.0", "::"))
+    return len(hosts) == 1 or not hosts.isdisjoint(_LOOPBACK)

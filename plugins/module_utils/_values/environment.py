@@ -29,7 +29,7 @@ RESERVED_ENVIRONMENT = {
 
 
 def check_environment(variable: str, value: dict) -> dict:
-    """Names and values of environment variables. Numbers become text; None takes a variable out."""
+    """Environment variables as text: numbers become strings, and None leaves a variable out."""
     return {
         _checked_environment_name(variable, name): _checked_environment_value(f"{variable}['{name}']", item)
         for name, item in value.items()

@@ -14,7 +14,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 
 def test_an_account_of_the_distribution_is_not_taken_by_chance(host: SimpleNamespace, plan: Callable) -> None:
-    """A project called news is not Debian's user news; who means such a user says so."""
+    """A project called news does not get Debian's user news; gunicorn_user can name such a user."""
     host.accounts["news"] = host.accounts["www"] = Account(9, 9, (9,))
     with pytest.raises(InvalidValue, match="gunicorn_project: 'news'.*gunicorn_user"):
         plan(project="news", user="news")
@@ -22,7 +22,7 @@ def test_an_account_of_the_distribution_is_not_taken_by_chance(host: SimpleNames
 
 
 def test_a_root_by_another_name(host: SimpleNamespace, plan: Callable) -> None:
-    """It is the uid that makes root."""
+    """Root is whoever has the uid 0."""
     host.accounts["shop"] = Account(0, 0, (0,))
     with pytest.raises(InvalidValue, match="gunicorn_user: 'shop'.*uid 0"):
         plan()

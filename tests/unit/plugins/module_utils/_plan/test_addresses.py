@@ -40,7 +40,7 @@ def test_what_would_end_the_start_is_found_before(
 
 
 def test_another_process_on_the_port(host: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same with a real process and the real probe."""
+    """It is found by the real probe, too."""
     monkeypatch.undo()
     with socket.create_server(("127.0.0.1", 0)) as server:
         (bind,) = values_addresses.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
@@ -75,7 +75,7 @@ def test_whose_port_it_is(
 
 
 def test_a_service_made_by_hand_holds_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own process does; what others hold under its name is theirs."""
+    """Only what its own process holds is its own."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         (bind,) = values_addresses.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
         addresses.check_addresses("shop", [bind], SERVICE._replace(main_pid=os.getpid()), NO_UNIT)
@@ -84,7 +84,7 @@ def test_a_service_made_by_hand_holds_it_itself(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_unix_socket_is_not_tried(plan: Callable) -> None:
-    """systemd replaces a file that is left of one."""
+    """systemd replaces the file that an ended service left."""
     plan(bind=["unix:/run/shop.sock"])
 
 
@@ -135,5 +135,5 @@ def test_a_unix_socket_of_another_server_stays_its_own(host: SimpleNamespace, pl
     ],
 )
 def test_the_directives_follow_from_the_addresses(binds: list[str], directives: dict) -> None:
-    """[::] stands for IPv4 as well, as it does elsewhere, unless IPv4 has addresses of its own."""
+    """[::] includes IPv4, as it does elsewhere, unless IPv4 has addresses of its own."""
     assert addresses.socket_directives(values_addresses.parse_binds(binds, "shop", "shop")) == directives

@@ -80,7 +80,7 @@ def test_a_log_file_is_no_directory(host: SimpleNamespace, plan: Callable) -> No
 
 
 def test_root_does_not_work_where_the_user_may_write(host: SimpleNamespace, plan: Callable) -> None:
-    """Who can put files beside the configuration could make root move and load what he likes."""
+    """A user who can put files beside the configuration could make root move and load any file."""
     host.accounts["shop"] = Account(4242, 4242, (4242,))
     (host.root / "etc/shop").mkdir(parents=True)
     (host.root / "etc/shop").chmod(0o777)
@@ -89,7 +89,7 @@ def test_root_does_not_work_where_the_user_may_write(host: SimpleNamespace, plan
 
 
 def test_a_live_service_keeps_its_directories(host: SimpleNamespace, plan: Callable) -> None:
-    """Another user would get them before it is known whether the service works as that one."""
+    """Another user would get them before the service has proved that it works as that user."""
     host.accounts["blog"] = Account(4242, 4242, (4242,))
     no_unit = host.units["shop.service"]
     host.units["shop.service"] = Unit(True, True, False, True, 0, False, "/etc/systemd/system/shop.service", ())

@@ -51,7 +51,7 @@ def test_a_masked_unit_is_left_alone(host: SimpleNamespace, plan: Callable) -> N
 def test_drop_ins_of_a_service_that_is_taken_over_do_not_say_how_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others are an administrator's right, and so are those of a service that the role made."""
+    """An administrator may have other directives there, and any for a service that the role made."""
     monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path))
     drop_in = tmp_path / "shop.service.d" / "override.conf"
     drop_in.parent.mkdir()
@@ -67,7 +67,7 @@ def test_drop_ins_of_a_service_that_is_taken_over_do_not_say_how_it_starts(
 
 
 def test_a_program_of_another_file(supervised_plan: Callable, tmp_path: Path) -> None:
-    """supervisor would have two of one name; that of the role's own file is the one that is taken over."""
+    """supervisor would have two programs of one name; only one in the role's own file is taken over."""
     (tmp_path / "conf.d").mkdir()
     (tmp_path / "conf.d/shop.conf").write_text("[program:shop]\n")
     supervised_plan()

@@ -17,7 +17,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 @pytest.fixture
 def debian(host: SimpleNamespace, plan: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """What a Debian host lacks, which has these files and no others below /usr."""
+    """The missing packages of a Debian host that has these files and no others below /usr."""
 
     def missing(*files: str, **changes: object) -> list[str]:
         names = {"/usr/bin/python3": "/usr/bin/python3.11", "/usr/bin/python": "/usr/bin/python3.11"}
@@ -36,7 +36,7 @@ def debian(host: SimpleNamespace, plan: Callable, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_a_bare_host_lacks(debian: Callable[..., list[str]]) -> None:
-    """Debian parts ensurepip from Python, and a minimal host has no logrotate."""
+    """Debian packages ensurepip apart from Python, and a minimal host has no logrotate."""
     assert debian() == ["python3.11-venv", "logrotate"]
     assert debian(log_file="-") == ["python3.11-venv"]
     assert debian("/usr/sbin/logrotate") == ["python3.11-venv"]
@@ -45,12 +45,12 @@ def test_what_a_bare_host_lacks(debian: Callable[..., list[str]]) -> None:
 
 @pytest.mark.parametrize(("python", "package"), [("python", "python3.11-venv"), ("python3.13", "python3.13-venv")])
 def test_the_package_of_the_interpreter(debian: Callable[..., list[str]], python: str, package: str) -> None:
-    """Whatever the interpreter is called: there is no package python-venv."""
+    """It follows the interpreter that a link leads to: there is no package python-venv."""
     assert debian("/usr/sbin/logrotate", python=python) == [package]
 
 
 def test_a_venv_that_is_there_needs_nothing(debian: Callable[..., list[str]], host: SimpleNamespace) -> None:
-    """An empty directory is none yet."""
+    """An empty directory is not a virtual environment yet."""
     (host.root / "venv").mkdir()
     assert debian("/usr/sbin/logrotate") == ["python3.11-venv"]
     (host.root / "venv" / "bin").mkdir()

@@ -21,7 +21,7 @@ BAD_INPUT = Path(__file__).parents[4] / "fixtures" / "bad_input.yml"
 
 
 def test_the_defaults(check: Callable) -> None:
-    """What the role gives without any variable but the project is good, and means the book's layout."""
+    """Without any variable but the project, the parameters are good, and mean the book's layout."""
     assert check() == DeploymentParameters(
         project="shop",
         service="shop",
@@ -87,7 +87,7 @@ def test_environment_values_pass_unchanged(value: str, check: Callable) -> None:
 
 
 def test_given_addresses_replace_the_default(check: Callable) -> None:
-    """The port is then not looked at."""
+    """The port does not matter then."""
     assert [bind.gunicorn_bind for bind in check(bind=["unix:/run/shop.sock"], port=0).binds] == ["unix:/run/shop.sock"]
 
 
@@ -200,14 +200,14 @@ def test_every_parameter_has_its_check(parameters: Callable) -> None:
 
 
 def test_uv_has_to_be_on_the_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, check: Callable) -> None:
-    """It is asked for by name, so that pip does not take its place."""
+    """The user asked for uv by its name, so pip does not replace it."""
     monkeypatch.setattr(shutil, "which", lambda name, path: None)
     with pytest.raises(InvalidValue, match="gunicorn_installer: 'uv' can't be used"):
         check(installer="uv")
 
 
 def fed_to_the_module() -> list:
-    """The rows of the table of bad input that this module refuses, and without asking its host."""
+    """The rows of bad input that this module refuses without asking its host."""
     table = yaml.safe_load(BAD_INPUT.read_text(encoding="utf-8"))
     return [
         row

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A site of an nginx whose folder is the test's own, and a child process."""
+"""A site of an nginx in the test's own folder, and a child process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.site import 
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> WebServer:
-    """An nginx whose sites are elsewhere."""
+    """An nginx with its sites in the test's own folder."""
     for folder in ("sites-available", "sites-enabled", "mods-enabled", "run"):
         (tmp_path / folder).mkdir()
     return servers.SERVERS["nginx"]._replace(folder=str(tmp_path))

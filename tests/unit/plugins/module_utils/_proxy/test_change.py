@@ -38,7 +38,7 @@ def entries(folder: str) -> dict[str, str]:
 
 
 class Server:
-    """A server whose check is a real command; for systemctl stands what it says of a server that runs."""
+    """A server with a real command as its check; systemctl always says that the server runs."""
 
     def __init__(self, check: str) -> None:
         self.check = check

@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import directories, parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
-# Somebody who is neither the owner of what the tests make nor in its group
+# Neither the owner of the files that the tests make nor in their group
 WEB_SERVER = Account(os.getuid() + 1, os.getgid() + 1, (os.getgid() + 1,))
 SERVICE = Account(os.getuid(), os.getgid(), (os.getgid(),))
 STATIC, MEDIA = "proxy_static_directory", "proxy_media_directory"

@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses i
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 V4, V6 = Address(host="127.0.0.1", port=8000), Address(host="::1", port=8000)
-# Somebody who is neither the owner of what the tests make nor in its group
+# Neither the owner of the files that the tests make nor in their group
 STRANGER = Account(os.getuid() + 1, os.getgid() + 1, (os.getgid() + 1,))
 OWNER = Account(os.getuid(), os.getgid(), (os.getgid(),))
 

@@ -82,6 +82,14 @@ class TestParseBinds:
         assert parse(value)[0].family == family
 
     @pytest.mark.parametrize(
+        ("value", "host"),
+        [("0.0.0.0:1", "127.0.0.1"), ("[::]:1", "::1"), ("192.0.2.1:1", "192.0.2.1"), ("[::1]:1", "::1")],
+    )
+    def test_where_it_is_reached(self, value: str, host: str) -> None:
+        """A wildcard is an address to listen on, not to connect to."""
+        assert parse(value)[0].reached_at == host
+
+    @pytest.mark.parametrize(
         "value",
         [
             *["", ":8000", ":8001", "8000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http"],
