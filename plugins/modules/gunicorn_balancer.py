@@ -109,11 +109,8 @@ servers:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import balancer as balancer_balancer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import rotation
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import BalancerError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.haproxy import HAProxy
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.nginx import Nginx
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -138,24 +135,6 @@ ARGUMENTS = {
 }
 
 
-def change(module: AnsibleModule) -> list:
-    """Do what the module is asked for, or in check mode only look; returns the servers that it concerns."""
-    given = module.params
-    balancer = (
-        HAProxy(given["socket"])
-        if given["type"] == "haproxy"
-        else Nginx(given["config_file"], Runner(module.run_command))
-    )
-    chosen = (balancer, given["server"], given["group"])
-    drained = given["state"] == "drained"
-    if module.check_mode:
-        return balancer_balancer.leaves(*chosen, given["minimum"]) if drained else balancer_balancer.returns(*chosen)
-    if drained:
-        return balancer_balancer.take_out(*chosen, given["minimum"], given["timeout"])
-    request = given["health"] and _health_request.request_from(given["health"])
-    return balancer_balancer.put_back(*chosen, request, given["timeout"])
-
-
 def main() -> None:
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
@@ -163,7 +142,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        servers = change(module)
+        servers = rotation.change(module.params, Runner(module.run_command), module.check_mode)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except (BalancerError, TimeoutError) as error:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""nginx as a balancer: the parameter `down` in the file of its upstreams, and a reload.
+"""nginx as a balancer, controlled by the parameter `down` in the file of its upstreams, and a reload.
 
-The free nginx has no interface to change an upstream with. Source: ngx_http_upstream_module, "Controlling nginx".
+The free version of nginx has no interface to change an upstream. Source: ngx_http_upstream_module, "Controlling nginx".
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-import typing as t
+from typing import Collection, NamedTuple, Sequence, cast
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
@@ -30,7 +30,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
-# What we took out, as opposed to what an administrator did; it stands at the end of the server's line.
+# At the end of a server's line: this module added `down`, and not an administrator.
 MARK = "  # taken out by pyweb.gunicorn"
 RELOAD_TIMEOUT = 15.0  # seconds
 DEFAULT_PORT = 80
@@ -43,8 +43,8 @@ _WORKER = "nginx: worker process"
 _LEAVING = "nginx: worker process is shutting down"
 
 
-class Line(t.NamedTuple):
-    """A `server` directive: where it stands, and what it says."""
+class Line(NamedTuple):
+    """A `server` directive: the number of its line, and what it says."""
 
     number: int
     group: str
@@ -60,7 +60,7 @@ class Line(t.NamedTuple):
 
 
 class Nginx:
-    """An nginx that runs here, and the file with its upstreams; one `server` directive a line."""
+    """The nginx of this host, and the file with its upstreams, which has each `server` directive on its own line."""
 
     name = "nginx"
     knows_health = False
@@ -79,10 +79,10 @@ class Nginx:
             for line in parse(self._text())
         ]
 
-    def set_state(self, servers: t.Sequence[Server], state: str) -> None:
-        """Write, check, reload; the file is put back where nginx does not take it.
+    def set_state(self, servers: Sequence[Server], state: str) -> None:
+        """Write the file, check it, and reload nginx. If that fails, the file is put back.
 
-        Also if the file says so already: who wrote that may have been killed before the reload.
+        nginx is reloaded even if the file is as wanted: the run that wrote it may have been killed before the reload.
         """
         if not servers:
             return
@@ -93,15 +93,15 @@ class Nginx:
         try:
             self._command("nginx", "-t")
             self._command("nginx", "-s", "reload")
-            # nginx notes in its log alone that it could not follow; the old workers then stay at work.
+            # If nginx can't reload, it says so only in its log, and keeps its old workers.
             if not wait_until(lambda: not workers & self._workers(), RELOAD_TIMEOUT):
                 raise BalancerError(f"nginx did not reload within {RELOAD_TIMEOUT:g} s: see its error log")
         except BalancerError as error:
             self._write(before)
             raise BalancerError(f"{error}. {self._path} is as it was.") from None
 
-    def connections(self, servers: t.Sequence[Server]) -> int:
-        """Those of all its workers, also of the ones that a reload left to finish their requests."""
+    def connections(self, servers: Sequence[Server]) -> int:
+        """The connections of all workers, including old workers that finish their requests after a reload."""
         ends = {bind.gunicorn_bind for server in servers for bind in addresses(server.name)}
         return sum(end in ends for pid in self._titles() for end in sockets.read_connected(pid, self._root))
 
@@ -126,7 +126,7 @@ class Nginx:
         return {pid for pid, title in self._titles().items() if not title.startswith(_LEAVING)}
 
     def _titles(self) -> dict[int, str]:
-        """What its workers call themselves."""
+        """The titles of its workers by their process ids."""
         master = whole(read(join(self._root, PID_FILE)).strip())
         titles = {pid: " ".join(words) for pid, words in processes.read_command_lines(self._root)}
         if not titles.get(master or 0, "").startswith(_MASTER):
@@ -137,7 +137,7 @@ class Nginx:
 
 
 def parse(text: str) -> list[Line]:
-    """Find the servers of all upstreams; outside of these, `server` is a directive of another kind."""
+    """Find the servers of all upstreams. Outside of an upstream, `server` is another directive."""
     found = []
     upstream = None
     for number, line in enumerate(text.splitlines()):
@@ -151,8 +151,8 @@ def parse(text: str) -> list[Line]:
     return found
 
 
-def with_state(text: str, servers: t.Collection[tuple[str, str]], state: str) -> str:
-    """Return the text in which these servers are READY or DRAINED; what an administrator took out stays out."""
+def with_state(text: str, servers: Collection[tuple[str, str]], state: str) -> str:
+    """Return the text with these servers READY or DRAINED; a server that an administrator took out stays out."""
     lines = text.splitlines(keepends=True)
     for line in parse(text):
         if (line.group, line.name) in servers and line.state != MAINTENANCE and line.state != state:
@@ -163,7 +163,7 @@ def with_state(text: str, servers: t.Collection[tuple[str, str]], state: str) ->
 
 def _drained(line: str) -> str:
     body = line.rstrip("\r\n")
-    found = t.cast("re.Match[str]", _SERVER.match(body))
+    found = cast("re.Match[str]", _SERVER.match(body))
     return f"{found['head']} down;{found['tail']}{MARK}{line[len(body) :]}"
 
 
@@ -186,7 +186,7 @@ def addresses(name: str) -> list[Address]:
 
 
 def _address(name: str) -> Address | None:
-    """The first of them; other servers of the file may be unix sockets, or unknown at this moment."""
+    """The first of them, or None: a server may be a unix socket, or a name that can't be resolved now."""
     try:
         return addresses(name)[0]
     except InvalidValue:

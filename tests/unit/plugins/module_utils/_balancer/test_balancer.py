@@ -4,180 +4,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
-from typing import Sequence
-
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import balancer as balancer_balancer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import (
-    DRAINED,
-    MAINTENANCE,
-    READY,
-    BalancerError,
-    Server,
-)
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-NOBODY = Address("127.0.0.1", 1)
-REQUEST = HealthRequest("/", "localhost", "tcp", ())
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer import balancer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._balancer.balancer import Server
 
 
-class InMemory:
-    """A balancer of the least kind; `connections` are what it has in turn."""
-
-    def __init__(self, name: str, servers: Sequence[Server], connections: Sequence[int] = (0,)) -> None:
-        self.name, self.knows_health = name, True
-        self.known = {server.label: server for server in servers}
-        self._connections = list(connections)
-
-    def servers(self) -> list[Server]:
-        return list(self.known.values())
-
-    def set_state(self, servers: Sequence[Server], state: str) -> None:
-        for server in servers:
-            self.known[server.label] = self.known[server.label]._replace(state=state, serving=state == READY)
-
-    def connections(self, _servers: Sequence[Server]) -> int:
-        return self._connections.pop(0) if len(self._connections) > 1 else self._connections[0]
-
-    def states(self) -> dict[str, str]:
-        return {label: server.state for label, server in self.known.items()}
+def test_a_condition_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked at least once, however short the time is."""
+    monkeypatch.setattr(balancer, "INTERVAL", 0.001)
+    answers = iter([False, False, True])
+    assert balancer.wait_until(lambda: next(answers), 30)
+    assert balancer.wait_until(lambda: True, 0)
+    assert not balancer.wait_until(lambda: False, 0.01)
 
 
-def server(label: str, state: str = READY, serving: bool = True, address: Address = NOBODY) -> Server:
-    group, name = label.split("/")
-    return Server(group, name, address, state, serving and state == READY)
-
-
-@pytest.fixture
-def balancer() -> InMemory:
-    """Two groups."""
-    servers = [server("shop/web1"), server("shop/web2"), server("blog/web1"), server("blog/web3")]
-    return InMemory("unit-tests", servers)
-
-
-def test_a_server_is_taken_out_wherever_it_is(balancer: InMemory) -> None:
-    """A second time is no change."""
-    assert [one.label for one in balancer_balancer.take_out(balancer, "web1", "", 1, 1)] == ["shop/web1", "blog/web1"]
-    assert balancer.states() == {"shop/web1": DRAINED, "shop/web2": READY, "blog/web1": DRAINED, "blog/web3": READY}
-    assert balancer_balancer.take_out(balancer, "web1", "", 1, 1) == []
-    assert [one.label for one in balancer_balancer.put_back(balancer, "web1", "", None, 1)] == [
-        "shop/web1",
-        "blog/web1",
-    ]
-    assert set(balancer.states().values()) == {READY}
-    assert balancer_balancer.put_back(balancer, "web1", "", None, 1) == []
-
-
-def test_a_group_can_be_named(balancer: InMemory) -> None:
-    """The others are left alone."""
-    balancer_balancer.take_out(balancer, "web1", "blog", 1, 1)
-    assert balancer.states()["shop/web1"] == READY
-
-
-@pytest.mark.parametrize(("name", "group"), [("web9", ""), ("web3", "shop"), ("web1", "news")])
-def test_an_unknown_server_is_refused(balancer: InMemory, name: str, group: str) -> None:
-    """With those that there are."""
-    with pytest.raises(InvalidValue, match=f"server: '{name}' can't be used: expected one that"):
-        balancer_balancer.take_out(balancer, name, group, 0, 1)
-
-
-def test_the_last_that_serve_are_left_in(balancer: InMemory) -> None:
-    """Unless fewer are allowed for, or it does not serve anyway."""
-    balancer.known["shop/web2"] = server("shop/web2", serving=False)
-    with pytest.raises(BalancerError, match="shop/web1: without it, 0 servers would be left"):
-        balancer_balancer.take_out(balancer, "web1", "", 1, 1)
-    assert set(balancer.states().values()) == {READY}
-    assert len(balancer_balancer.take_out(balancer, "web2", "", 2, 1)) == 1
-    assert len(balancer_balancer.take_out(balancer, "web1", "", 0, 1)) == 2
-
-
-def test_a_server_that_nobody_watches_is_asked_for_a_connection(balancer: InMemory) -> None:
-    """nginx knows nothing of who serves; what is not there, or is a backup, does not count."""
-    balancer.knows_health = False
-    with pytest.raises(BalancerError, match="shop/web1: without it, 0 servers would be left"):
-        balancer_balancer.leaves(balancer, "web1", "shop", 1)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        there = Address(host="127.0.0.1", port=listening.getsockname()[1])
-        balancer.known["shop/web2"] = server("shop/web2", address=there)
-        assert len(balancer_balancer.leaves(balancer, "web1", "shop", 1)) == 1
-        balancer.known["shop/web2"] = server("shop/web2", address=there)._replace(backup=True)
-        with pytest.raises(BalancerError, match="0 servers would be left"):
-            balancer_balancer.leaves(balancer, "web1", "shop", 1)
-
-
-def test_a_server_without_an_address_is_nobody_elses_matter(balancer: InMemory) -> None:
-    """A unix socket, or a name that is unknown at this moment."""
-    balancer.known["blog/web3"] = server("blog/web3")._replace(address=None)
-    assert len(balancer_balancer.take_out(balancer, "web1", "shop", 1, 1)) == 1
-    with pytest.raises(InvalidValue, match="server: 'web3' can't be used: expected a host and a port"):
-        balancer_balancer.take_out(balancer, "web3", "", 0, 1)
-
-
-def test_connections_are_waited_for(balancer: InMemory) -> None:
-    """Until there is none."""
-    waiting = InMemory(balancer.name, balancer.servers(), connections=[3, 1, 0])
-    assert len(balancer_balancer.take_out(waiting, "web1", "", 1, 30)) == 2
-
-
-def test_connections_that_stay_put_the_server_back(balancer: InMemory) -> None:
-    """They are told, and nothing stays changed."""
-    staying = InMemory(balancer.name, balancer.servers(), connections=[2])
-    with pytest.raises(BalancerError, match="2 connections did not end within 0.2 s. The server is in .* again"):
-        balancer_balancer.take_out(staying, "web1", "", 1, 0.2)
-    assert set(staying.states().values()) == {READY}
-    staying.known["shop/web1"] = server("shop/web1", DRAINED)
-    with pytest.raises(BalancerError, match="The server stays out of unit-tests"):
-        balancer_balancer.take_out(staying, "web1", "shop", 1, 0.2)
-
-
-def test_who_does_not_answer_stays_out(balancer: InMemory) -> None:
-    """And who does is put back."""
-    balancer_balancer.take_out(balancer, "web1", "shop", 1, 1)
-    with pytest.raises(BalancerError, match="shop/web1: no answer on 127.0.0.1:1.*stays out of"):
-        balancer_balancer.put_back(balancer, "web1", "shop", REQUEST, 0.2)
-    assert balancer.states()["shop/web1"] == DRAINED
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = Address("127.0.0.1", listener.getsockname()[1])
-        balancer.known["shop/web1"] = balancer.known["shop/web1"]._replace(address=address)
-        assert len(balancer_balancer.put_back(balancer, "web1", "shop", REQUEST, 5)) == 1
-
-
-def test_maintenance_is_the_administrators(balancer: InMemory) -> None:
-    """Neither is it ended, nor is it asked for answers."""
-    balancer.known["shop/web1"] = server("shop/web1", MAINTENANCE)
-    assert balancer_balancer.take_out(balancer, "web1", "shop", 1, 1) == []
-    assert balancer_balancer.put_back(balancer, "web1", "shop", REQUEST, 1) == []
-    assert balancer.states()["shop/web1"] == MAINTENANCE
-
-
-def test_two_at_once_do_not_count_on_each_other(balancer: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two that are taken out at the same moment, one is left in."""
-    outcomes: list[str] = []
-    both_have_looked = threading.Barrier(2)
-    change = balancer.set_state
-
-    def change_when_both_have_looked(servers: Sequence[Server], state: str) -> None:
-        with contextlib.suppress(threading.BrokenBarrierError):
-            both_have_looked.wait(timeout=0.3)
-        change(servers, state)
-
-    def leave(name: str) -> None:
-        try:
-            balancer_balancer.take_out(balancer, name, "shop", 1, 1)
-            outcomes.append("out")
-        except BalancerError:
-            outcomes.append("in")
-
-    monkeypatch.setattr(balancer, "set_state", change_when_both_have_looked)
-    threads = [threading.Thread(target=leave, args=(name,)) for name in ("web1", "web2")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["in", "out"]
+def test_a_server_is_labelled_with_its_group() -> None:
+    """HAProxy takes it like this, and users see it."""
+    assert Server("shop", "web1", None, balancer.READY, True).label == "shop/web1"

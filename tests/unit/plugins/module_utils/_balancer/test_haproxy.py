@@ -21,7 +21,7 @@ def captured(name: str) -> str:
 
 
 def test_states_are_read() -> None:
-    """Each server's, as HAProxy 2.6 was brought into them."""
+    """As HAProxy 2.6 printed them for servers that were brought into these states."""
     servers = {server.name: server for server in haproxy.parse_servers(captured("show-servers-state.txt"))}
     assert {name: (server.state, server.serving) for name, server in servers.items()} == {
         "ready": (balancer.READY, True),
@@ -39,19 +39,19 @@ def test_states_are_read() -> None:
 
 
 def test_sessions_are_counted() -> None:
-    """Of the servers that are asked for, with what waits for them."""
+    """Of the servers that are asked for, with the requests that wait for them."""
     stat = captured("show-stat.txt")
     assert haproxy.count_sessions(stat, {("shop", "ready")}) == 1
     assert haproxy.count_sessions(stat, {("shop", "drained"), ("shop", "down")}) == 0
 
 
-def test_an_answer_that_is_none_is_told() -> None:
-    """As on a socket without the right to ask."""
+def test_an_answer_without_servers_is_in_the_error() -> None:
+    """A socket without the level admin gives one."""
     with pytest.raises(BalancerError, match="Permission denied"):
         haproxy.parse_servers("Permission denied\n")
 
 
-def test_a_socket_that_is_none_is_told(tmp_path: Path) -> None:
-    """With the line of HAProxy's configuration that makes it."""
+def test_a_socket_that_is_not_there(tmp_path: Path) -> None:
+    """The error has the line of HAProxy's configuration that makes it."""
     with pytest.raises(BalancerError, match=r"socket: .*none.*'stats socket .*level admin'"):
         HAProxy(str(tmp_path / "none")).servers()

@@ -46,18 +46,18 @@ def states(text: str) -> list[str]:
 
 
 def test_the_servers_of_upstreams_are_found() -> None:
-    """No others, and with the states that they are in."""
+    """With their states, and no other servers."""
     assert [(line.group, line.name) for line in balancer_nginx.parse(TEXT)] == SERVERS
     assert states(TEXT) == [READY, READY, balancer.MAINTENANCE, READY, READY]
 
 
 def test_an_upstream_ends_with_its_block() -> None:
-    """What stands in a block after it is none of its servers."""
+    """A server in a later block is not one of its servers."""
     assert balancer_nginx.parse("upstream shop {\n}\nother {\n    server 10.0.0.1:8000;\n}\n") == []
 
 
 def test_a_server_is_taken_out_by_its_parameter() -> None:
-    """What stands on its line stays, and no other line changes."""
+    """The rest of its line stays, and no other line changes."""
     text = balancer_nginx.with_state(TEXT, {("shop", "10.0.0.2:8000")}, DRAINED)
     line = "    server 10.0.0.2:8000 weight=2 max_fails=3 down;  # the big one  # taken out by pyweb.gunicorn"
     assert set(text.splitlines()) - set(TEXT.splitlines()) == {line}
@@ -66,7 +66,7 @@ def test_a_server_is_taken_out_by_its_parameter() -> None:
 
 @given(st.sets(st.sampled_from(SERVERS)), st.sampled_from(["\n", "\r\n"]))
 def test_what_was_taken_out_is_put_back_as_it_was(servers: set, newline: str) -> None:
-    """Twice of either is as good as once, and what an administrator took out stays out."""
+    """Doing either twice changes nothing more, and a server that an administrator took out stays out."""
     before = TEXT.replace("\n", newline)
     out = balancer_nginx.with_state(before, servers, DRAINED)
     assert balancer_nginx.with_state(out, servers, DRAINED) == out
@@ -100,7 +100,7 @@ def test_an_address_that_can_not_be_reached_is_refused(name: str) -> None:
 
 
 class Commands:
-    """Stands for the commands of nginx, of which one fails."""
+    """Takes the place of nginx's commands; one of them fails."""
 
     def __init__(self, failing: str) -> None:
         self.asked: list[list[str]] = []
@@ -126,7 +126,7 @@ def proc(root: Path, titles: dict[int, str]) -> None:
 
 
 @pytest.mark.parametrize("failing", ["-t", "reload"])
-def test_what_nginx_does_not_take_is_put_back(tmp_path: Path, failing: str) -> None:
+def test_a_file_that_nginx_refuses_is_put_back(tmp_path: Path, failing: str) -> None:
     """The file is what it was, mode included, and the error has nginx's own words."""
     file = tmp_path / "shop.conf"
     file.write_text(TEXT)
@@ -139,7 +139,7 @@ def test_what_nginx_does_not_take_is_put_back(tmp_path: Path, failing: str) -> N
 
 
 def test_servers_of_other_kinds_do_not_hide_the_rest(tmp_path: Path) -> None:
-    """A unix socket has no address here; a backup is in use, but known for one."""
+    """A unix socket has no address here. A backup is in use, but is known to be one."""
     file = tmp_path / "shop.conf"
     file.write_text(TEXT.replace("10.0.0.2:8000", "unix:/run/shop.sock"))
     first, unix, down, backup, _blog = Nginx(str(file), Runner(Commands("none")), str(tmp_path)).servers()
@@ -152,7 +152,7 @@ def test_servers_of_other_kinds_do_not_hide_the_rest(tmp_path: Path) -> None:
     ]
 
 
-def test_an_nginx_that_does_not_run_is_told(tmp_path: Path) -> None:
+def test_an_nginx_that_does_not_run_is_an_error(tmp_path: Path) -> None:
     """Before the file is written."""
     file = tmp_path / "shop.conf"
     file.write_text(TEXT)
@@ -162,7 +162,7 @@ def test_an_nginx_that_does_not_run_is_told(tmp_path: Path) -> None:
     assert file.read_text() == TEXT
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """By the option's name."""
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """It names the option."""
     with pytest.raises(InvalidValue, match="config_file: "):
         Nginx(str(tmp_path / "none"), Runner(Commands("none")), str(tmp_path)).servers()
