@@ -18,10 +18,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import
     RESERVE_MINIMUM,
     TASKS_RESERVE,
     THREADS_MOST,
-    Limit,
-    Limits,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.sizing import Sizing, size_workers
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import Limit, Limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import MIB, parse_size
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.worker_classes import ASYNC_CLASSES
