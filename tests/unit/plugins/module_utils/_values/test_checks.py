@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, worker_classes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import MIB
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 GOOD = {
@@ -192,3 +193,63 @@ class TestEnvironment:
         """The message says which variable to use instead."""
         with pytest.raises(InvalidValue, match=f"{name}.*{instead}"):
             checks.check_environment("gunicorn_environment", {name: "4"})
+
+
+class TestParseSize:
+    @pytest.mark.parametrize(
+        ("text", "size_in_bytes"),
+        [
+            ("512M", 512 * MIB),
+            ("512MB", 512 * MIB),
+            ("512MiB", 512 * MIB),
+            ("512Mi", 512 * MIB),
+            ("512m", 512 * MIB),
+            (" 512 M ", 512 * MIB),
+            ("1.5G", 1536 * MIB),
+            ("2048K", 2 * MIB),
+            ("2048KB", 2 * MIB),
+            ("2048KiB", 2 * MIB),
+            ("1T", MIB * MIB),
+            ("1073741824", 1024 * MIB),
+            ("1M", MIB),
+        ],
+    )
+    def test_units_are_powers_of_1024(self, text: str, size_in_bytes: int) -> None:
+        """All the ways in which people write a size mean the same."""
+        assert checks.parse_size("memory", text) == size_in_bytes
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "abc",
+            "M",
+            "-5M",
+            "0",
+            "nan",
+            "inf",
+            "1e9",
+            "128",
+            "1023K",
+            "512X",
+            "512Mb",
+            "512MiBs",
+            "1 000M",
+            "1_000M",
+            "512M\n512M",
+            "٣M",
+            "9" * 400,
+        ],
+    )
+    def test_anything_else_is_refused_with_what_was_expected(self, text: str) -> None:
+        """The error names the option, the value and the form; a number without its unit is a mistake as well."""
+        with pytest.raises(InvalidValue) as caught:
+            checks.parse_size("memory", text)
+        assert str(caught.value).startswith(f"memory: {text!r} ")
+        assert "128M" in str(caught.value)
+
+    def test_zero_is_a_size_where_it_makes_sense(self) -> None:
+        """A reserve may be nothing, but not a few bytes."""
+        assert checks.parse_size("memory_reserve", "0", zero_allowed=True) == 0
+        with pytest.raises(InvalidValue, match="or 0"):
+            checks.parse_size("memory_reserve", "200", zero_allowed=True)
