@@ -15,6 +15,8 @@ import re
 import stat
 import typing as t
 
+# What procfs calls kB
+KIB = 1024
 _NUMBER = re.compile(r"[0-9]{1,20}")
 
 

@@ -17,6 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import (
+    KIB,
     join,
     list_folder,
     numbers,
@@ -26,7 +27,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
     whole,
 )
 
-KIB = 1024
 TICKS = os.sysconf("SC_CLK_TCK")
 _LONGEST = 1 << 16  # of a command line
 

@@ -20,9 +20,8 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroups
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import KIB, join, read, whole
 
-KIB = 1024
 _PID_MAX = 1 << 15  # the kernel's default, see proc_sys_kernel(5)
 
 

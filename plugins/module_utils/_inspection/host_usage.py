@@ -16,10 +16,9 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, cgroups, resources
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.cgroup_counters import CgroupCpu, CgroupMemory
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, numbers, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import KIB, join, numbers, read, whole
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import Host, Resource
 
-KIB = 1024
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _FIELDS = ("us", "ni", "sy", "id", "wa", "hi", "si", "st")  # the order of /proc/stat
 _LOADS = re.compile(r"([0-9]{1,9}\.[0-9]{1,4}) ([0-9]{1,9}\.[0-9]{1,4}) ([0-9]{1,9}\.[0-9]{1,4}) ")

@@ -15,10 +15,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.host_usage import Cpu, Load, Memory, Swap
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 HEALTHY, WATCH, SHORT = "healthy", "watch", "short"
 _ORDER = (HEALTHY, WATCH, SHORT)
-MIB = 1 << 20
 
 # Shares of the memory
 LITTLE_CACHE, SOME_CACHE = 0.1, 0.2

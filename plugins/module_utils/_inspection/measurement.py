@@ -14,8 +14,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import AccessLogError, Sample, Spent
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.requests import Requests
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
-MIB = 1 << 20
 # Of the ends of all access logs together
 ACCESS_LOG_BYTES = 1 * MIB
 # In MiB; the memory of workers is rounded up to a multiple

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the options of gunicorn_sizing_info to what it returns: the host is read, and the rule is applied."""
+"""What gunicorn_sizing_info returns for its options: it reads the host, and sizes the workers to it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources imp
     read_tasks,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand, read_demand, read_resources
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import Limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.sizing import Sizing, size_workers
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import Whole, service_limits
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import (
+    NO_LIMITS,
+    Limits,
+    Whole,
+    service_limits,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import parse_size
 
-# What the options are where nobody gives them.
+# The values of options that are not given
 DEFAULTS = {
     **Demand()._asdict(),
     "memory_per_worker": "128M",
@@ -32,7 +36,7 @@ DEFAULTS = {
 
 
 def size(options: dict) -> tuple[dict, list[str]]:
-    """The module's result and its warnings; raises InvalidValue, or HostFactsError where the host can't be read."""
+    """Return the module's result and its warnings; raises InvalidValue, or HostFactsError if the host can't be read."""
     demand = read_demand(options)
     cpus, memory = read_resources(options)
     host = read_host(check_slice(options["slice"]), cpus=cpus, memory=memory)
@@ -41,17 +45,17 @@ def size(options: dict) -> tuple[dict, list[str]]:
 
 
 def _find_limits(options: dict) -> Limits:
-    """The limits of the service; what percentages are of is read where there is a limit."""
+    """Return the limits of the service; what percentages are percentages of is read only if there are directives."""
     directives = options["service_directives"]
     if not directives:
-        return Limits()
-    # systemd takes a percentage of what it was given itself, whatever the slice is.
+        return NO_LIMITS
+    # systemd takes a percentage of the memory that it may use itself, whatever the slice is.
     memory = read_memory("-.slice").amount if options["memory"] is None else parse_size("memory", options["memory"])
     return service_limits("service_directives", directives, Whole(memory=int(memory), tasks=read_tasks()))
 
 
 def _describe(sizing: Sizing, host: Host) -> dict:
-    """The result without the warnings, which go by module.warn: Ansible returns and shows those."""
+    """Return the module's result without the warnings: given to module.warn, Ansible returns and shows them."""
     result = sizing._asdict()
     del result["warnings"]
     result["bounds"] = sizing.bounds._asdict()

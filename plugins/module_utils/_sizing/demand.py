@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an application needs: the values that users give or measure, checked."""
+"""What an application needs and the user wants, checked: the values that users give or measure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_demand(options: dict) -> Demand:
 
 
 def read_resources(options: dict) -> tuple[float | None, int | None]:
-    """Return the CPUs and the memory that are handed in instead of what the host has; None is for what is not."""
+    """Return the CPUs and the bytes of memory to use instead of the host's; None for what the options don't give."""
     cpus, memory = options["cpus"], options["memory"]
     if cpus is not None:
         check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)

@@ -2,22 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The number of workers of a service: the rule, applied to a host and an application."""
+"""How many workers and threads a service gets, and why: the rule, applied to a host and an application."""
 
 from __future__ import annotations
 
-import math
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import Host
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import rule, sentences
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import NO_LIMITS, Bounds, Connections, Limits
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import Bounds, Connections
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import NO_LIMITS, Limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import worker_classes
 
 
 class Sizing(t.NamedTuple):
-    """The answer, and why it is that."""
+    """The numbers, the bound that decided, and the sentence that explains them."""
 
     workers: int
     threads: int
@@ -32,35 +32,17 @@ class Sizing(t.NamedTuple):
 
 def size_workers(host: Host, demand: Demand, limits: Limits = NO_LIMITS) -> Sizing:
     """Size the workers of one project to its host, and to the limits of its service."""
-    cores, quota = rule.cores_for(host.cpus, limits.cpus, demand)
-    budget = rule.memory_budget(int(host.memory.amount), limits.memory, demand)
-    threads = rule.threads_of(cores, demand)
-    bounds = Bounds(
-        cpu=rule.cpu_bound(cores, threads, demand),
-        memory=max(0, math.floor(budget.for_workers / demand.memory_per_worker)),
-        tasks=rule.tasks_bound(limits.tasks, threads, demand),
-        minimum=demand.minimum,
-        maximum=demand.maximum,
-    )
-    workers, decided_by = rule.decide(bounds)
+    terms = rule.terms_of(host, demand, limits)
+    workers, decided_by = rule.decide(terms.bounds)
+    threaded = terms.threads > 1 and worker_classes.is_sync(demand.worker_class)
     return Sizing(
         workers=workers,
-        threads=threads,
-        worker_class="gthread" if threads > 1 and worker_classes.is_sync(demand.worker_class) else demand.worker_class,
-        bounds=bounds,
-        connections=rule.connections_of(workers, threads, demand),
+        threads=terms.threads,
+        worker_class="gthread" if threaded else demand.worker_class,
+        bounds=terms.bounds,
+        connections=rule.connections_of(workers, terms.threads, demand),
         decided_by=decided_by,
-        fits=rule.most_workers(bounds) >= 1,
-        reason=sentences.explain(
-            workers,
-            decided_by,
-            bounds,
-            sentences.cpu_sentence(
-                sentences.available_sentence(host.cpus, quota, demand), bounds.cpu, cores, threads, demand
-            ),
-            sentences.memory_sentence(host.memory, bounds.memory, budget, demand),
-            # Each service has some limit of tasks; it is worth a word where it matters.
-            sentences.tasks_sentence(limits.tasks, bounds.tasks, threads, demand) if decided_by == "tasks" else "",
-        ),
-        warnings=sentences.warn(bounds, budget, limits.tasks, demand),
+        fits=rule.most_workers(terms.bounds) >= 1,
+        reason=sentences.explain(workers, decided_by, terms, host, demand, limits),
+        warnings=sentences.warnings_of(terms, demand, limits),
     )

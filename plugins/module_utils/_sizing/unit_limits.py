@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The limits that a service's own unit sets, read from its directives before the unit is there.
+"""The limits that a service's own unit sets, read from its directives before the unit exists.
 
-Source: systemd.resource-control(5). systemd ignores a value that it can't read with a line in the journal, and the
-service then runs without its limit: here such a value is an error.
+Source: systemd.resource-control(5). If systemd can't read a value, it notes that in the journal, and the service runs
+without its limit. Here such a value is an error.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import re
 import typing as t
 from fractions import Fraction
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import Limit, Limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
-# Of size, powers of 1024. systemd takes neither 512MB nor 512Mi nor 512m.
+# Units of sizes are powers of 1024. systemd takes neither 512MB nor 512Mi nor 512m.
 _UNITS = {unit: 1024**power for power, unit in enumerate("BKMGTPE")}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([BKMGTPE]?)", re.ASCII)
 _PARTS = {"%": 100, "‰": 1000, "‱": 10000}
@@ -31,8 +30,26 @@ _CPU_EXPECTED = "a percentage of one CPU above 0%, such as 150% for one and a ha
 _TASKS_EXPECTED = "a whole number of at least 1, a percentage, or infinity"
 
 
+class Limit(t.NamedTuple):
+    """What the service's own unit allows, and its directive, such as MemoryMax=512M."""
+
+    amount: float
+    directive: str
+
+
+class Limits(t.NamedTuple):
+    """The limits of the service's own unit, which hold for this project alone. None is no limit."""
+
+    cpus: Limit | None = None
+    memory: Limit | None = None
+    tasks: Limit | None = None
+
+
+NO_LIMITS = Limits()
+
+
 class Whole(t.NamedTuple):
-    """What percentages are of: bytes of memory and tasks of the host."""
+    """What percentages are percentages of: the bytes of memory and the tasks of the host."""
 
     memory: int
     tasks: int
@@ -49,7 +66,7 @@ class _Amount(t.NamedTuple):
 
 
 def check_limits(variable: str, directives: dict) -> None:
-    """Raise InvalidValue for the first limit that systemd would not take; V(variable) names where it stands."""
+    """Raise InvalidValue for the first limit that systemd would not take; V(variable) is the variable that sets it."""
     for name, parse in _PARSERS.items():
         _read(variable, directives, name, parse)
 
@@ -71,7 +88,7 @@ def service_limits(variable: str, directives: dict, whole: Whole) -> Limits:
 def _read(
     variable: str, directives: dict, name: str, parse: t.Callable[[str], _Amount | None]
 ) -> tuple[_Amount | None, str]:
-    """Return what one directive means, and its text: None where it sets no limit. Of a repeated one the last counts."""
+    """Return what a directive means, None where it sets no limit, and its text. The last counts if it is repeated."""
     given = directives.get(name)
     result: tuple[_Amount | None, str] = (None, "")
     for value in given if isinstance(given, list) else [given]:
@@ -90,7 +107,7 @@ def _parse_memory(text: str) -> _Amount | None:
     part, size = _part(text), _SIZE.fullmatch(text)
     if size:
         number = Fraction(size[1]) * _UNITS[size[2] or "B"]
-        # Nobody limits a service to some bytes: a bare 512 is a forgotten unit.
+        # Nobody limits a service to a few bytes: a bare 512 lacks its unit.
         if number >= MIB:
             return _Amount(number)
     elif part:
@@ -117,7 +134,7 @@ def _parse_tasks(text: str) -> _Amount | None:
 
 
 def _part(text: str) -> Fraction | None:
-    """Return the number that a percentage stands for; None for 0%, and for what is none."""
+    """Return the number that a percentage stands for; None for 0%, and for anything else."""
     part = _PART.fullmatch(text)
     return (Fraction(part[1]) / _PARTS[part[2]] or None) if part else None
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import Limit, Limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import (
+    Limit,
+    Limits,
     Whole,
     check_limits,
     service_limits,
