@@ -21,8 +21,6 @@ description:
   - A server that an administrator took out stays out. In HAProxy it is in maintenance, and in nginx it has a C(down)
     that this module did not write.
   - Several runs may change one balancer at the same time. They wait for each other.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.full
@@ -71,6 +69,8 @@ options:
     default: 60
   health:
     description: The request that the server must answer before it is put back. If not given, no request is sent.
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
   - root on the load balancer
   - HAProxy 1.8 or newer, or nginx

@@ -16,8 +16,6 @@ description:
     C(capacity_report_host_vars) has a file for each host with a recommendation, for you to review and commit. Files of
     hosts that are not in this report stay there.
   - The playbook C(pyweb.gunicorn.capacity_report) ends with this module. Use that playbook rather than the module.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
 attributes:
@@ -58,6 +56,8 @@ options:
     type: list
     elements: dict
     required: true
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 seealso:
   - module: pyweb.gunicorn.gunicorn_service_info
   - module: pyweb.gunicorn.gunicorn_sizing_info

@@ -15,8 +15,6 @@ description:
     this, since each module that runs on a host costs it a start of Python.
   - This is the first step of the role. It changes nothing. If a value can't be used, the module fails with one error
     that names the variable, the value, and what was expected.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
@@ -126,6 +124,8 @@ options:
     default: []
   log_file:
     required: true
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
   - root on the managed host
 seealso:
@@ -215,19 +215,11 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import deployment
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
 ARGUMENTS = {
@@ -271,29 +263,6 @@ ARGUMENTS = {
 }
 
 
-def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
-    """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
-    sizing = observed = None
-    warnings: list = []
-    wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
-    manager = service_manager.choose(given["service_manager"])
-    if manager == service_manager.SUPERVISOR:
-        supervisor_directives.check(given["service_directives"])
-        programs.check_service_name(wanted.service)
-        logs = [given["log_file"], given["access_log_file"]]
-        warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
-    plan = plan_plan.make_plan(wanted, runner, manager)
-    if manager == service_manager.SYSTEMD:
-        observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
-    if "auto" in (given["workers"], given["threads"]):
-        sizing, told = answer.size(wanted.sizing)
-        warnings += told
-    venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
-    del venv["diff"]
-    lacking = plan_plan.lacking(plan, venv)
-    return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
 
@@ -303,7 +272,7 @@ def main() -> None:
     runner = Runner(module.run_command, check_rc=True)
     venv_runner = Runner(module.run_command, binary_data=True, cwd="/")
     try:
-        result, warnings = plan_deployment(module.params, runner, venv_runner)
+        result, warnings = deployment.plan_deployment(module.params, runner, venv_runner)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except (VenvError, HostFactsError, NotOurs) as error:

@@ -19,8 +19,6 @@ description:
     server's error message.
   - A web server has one change at a time; a second one waits. If a change was killed, the next one puts back what was
     there.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.full
@@ -46,9 +44,11 @@ options:
     type: list
     elements: path
     default: []
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
-  - systemd 247 or newer
   - root on the managed host
+  - systemd 247 or newer
 seealso:
   - module: pyweb.gunicorn.gunicorn_proxy_plan_info
 """

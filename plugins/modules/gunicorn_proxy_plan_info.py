@@ -14,8 +14,6 @@ description:
     returns what the site needs and the host lacks.
   - This is the first step of the role. It changes nothing. If a value can't be used, the module fails with one error
     that names the variable, the value, and what was expected.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
@@ -83,6 +81,8 @@ options:
     description: Further directives of the web server.
     type: str
     default: ""
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
   - systemd
   - root on the managed host

@@ -17,8 +17,6 @@ description:
     the module keeps what the unit or program of another service names.
   - The module refuses a service that the role neither made nor adopted. If the role adopted the service, the unit from
     before the adoption stays where it is kept, and is not started.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.full
@@ -37,6 +35,8 @@ options:
     elements: str
     choices: [venv, code, config, data, logs, user]
     default: []
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
   - systemd 247 or newer, or supervisor 4
   - root on the managed host

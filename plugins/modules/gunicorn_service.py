@@ -19,8 +19,6 @@ description:
   - Then the module puts the new files and the link of the virtual environment in place, and restarts the service while
     the stand-in serves. It sends the health request to every address, and compares the running master's command line,
     version and number of workers with what you ask for. If something does not match, it puts everything back.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.full
@@ -51,6 +49,8 @@ options:
       - What M(pyweb.gunicorn.gunicorn_plan_info) returned as RV(pyweb.gunicorn.gunicorn_plan_info#module:observed).
       - In check mode, the controller compares with this value, and connects to the host only if it must show a diff.
     type: dict
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
   - systemd 247 or newer
   - root on the managed host

@@ -21,8 +21,6 @@ description:
     the machine has.
   - The module reads processes, logs and files of the service's user. That user can make them say anything, so do not
     rely on the result as proof.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
@@ -45,6 +43,8 @@ notes:
   - Gunicorn's configuration file is not run. Settings in it count if they are assigned as literals. Computed settings
     are not known.
   - Values of environment variables on a command line (C(--env)) are not returned.
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 seealso:
   - module: pyweb.gunicorn.gunicorn_sizing_info
     description: Takes RV(services[].measured) and computes how many workers fit.

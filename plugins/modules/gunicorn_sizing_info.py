@@ -19,8 +19,6 @@ description:
     application. The memory bound is how many workers fit into the memory beside O(memory_reserve) and the Gunicorn
     master. The smaller of the two counts, kept between O(minimum) and O(maximum).
   - Limits of the service's own unit count if they are given in O(service_directives).
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
@@ -117,6 +115,8 @@ notes:
   - With both O(cpus) and O(memory), and without O(service_directives), the module reads nothing of the host.
   - Units are powers of 1024. V(512M), V(512MB), V(512Mi) and V(512MiB) are the same.
   - The rule, its sources and a table of its results are in C(docs/sizing.md) of this collection.
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 seealso:
   - name: Gunicorn, design
     description: Gunicorn's own advice on the number of workers and threads, and on the worker class.

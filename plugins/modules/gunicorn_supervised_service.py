@@ -19,8 +19,6 @@ description:
     service. The module sends the health request to every address, and compares the running master's command line,
     version and number of workers with what you ask for. If something does not match, it puts everything back.
   - Nothing holds the sockets while the service restarts, so connections are refused for that moment.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.full
@@ -79,6 +77,8 @@ options:
         time-out.
     type: int
     default: 40
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 requirements:
   - supervisor 4 from the distribution
   - Python 3.9 or newer as C(/usr/bin/python3)

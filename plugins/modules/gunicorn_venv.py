@@ -23,8 +23,6 @@ description:
     classes.
   - Unlike M(ansible.builtin.pip), the module needs no Python package on the host beside Python itself, installs
     Gunicorn and the requirements in one resolution, and repairs a Gunicorn that an interrupted pip left incomplete.
-author:
-  - The pyweb.gunicorn authors (@pyweb)
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
 attributes:
@@ -106,6 +104,8 @@ options:
 notes:
   - Only one run at a time works on a virtual environment. Others wait for at most ten minutes.
   - To give pip an index, a CA bundle or a proxy, use the task's C(environment).
+author:
+  - The pyweb.gunicorn authors (@pyweb)
 seealso:
   - module: ansible.builtin.pip
   - name: Settings of Gunicorn

@@ -5,22 +5,9 @@
 from __future__ import annotations
 
 import pytest
+from service_samples import SOCKET_TEXT as TEXT
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
-
-TEXT = """\
-[Unit]
-Description=shop
-
-[Socket]
-ListenStream=127.0.0.1:8000
-ListenStream=[::1]:8000
-FreeBind=yes
-Service=shop.service
-
-[Install]
-WantedBy=sockets.target
-"""
 
 
 def test_the_addresses_of_a_unit_are_found() -> None:

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a deployment asks of a host before it changes anything: plan, number of workers, venv and service."""
+
+from __future__ import annotations
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
+
+
+def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
+    """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
+    sizing = observed = None
+    warnings: list = []
+    wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
+    manager = service_manager.choose(given["service_manager"])
+    if manager == service_manager.SUPERVISOR:
+        supervisor_directives.check(given["service_directives"])
+        programs.check_service_name(wanted.service)
+        logs = [given["log_file"], given["access_log_file"]]
+        warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
+    plan = plan_plan.make_plan(wanted, runner, manager)
+    if manager == service_manager.SYSTEMD:
+        observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
+    if "auto" in (given["workers"], given["threads"]):
+        sizing, told = answer.size(wanted.sizing)
+        warnings += told
+    venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
+    del venv["diff"]
+    lacking = plan_plan.lacking(plan, venv)
+    return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
