@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from venvs import Host, build_wheel, want
+from venvs import Host, build_wheel, site_packages, want
 
 
 @pytest.fixture(scope="session")
@@ -32,17 +32,34 @@ def made(index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     return path, host.ensure(want(path)), host.commands
 
 
+@pytest.fixture(scope="session")
+def shared_pip(made: tuple, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with nothing but the pip of that venv."""
+    folder = tmp_path_factory.mktemp("pip")
+    for source in site_packages(made[0]).glob("pip*"):
+        shutil.copytree(source, folder / source.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_venv(index: Path, shared_pip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A venv of the same content that is quickly copied."""
+    path = tmp_path_factory.mktemp("small") / "venv"
+    Host(index, shared_pip).ensure(want(path))
+    return path
+
+
 @pytest.fixture
-def host(index: Path, made: tuple) -> Host:
+def host(index: Path, shared_pip: Path) -> Host:
     """A host with nothing done yet."""
-    return Host(index, pip_of=made[0])
+    return Host(index, shared_pip)
 
 
 @pytest.fixture
-def venv(made: tuple, tmp_path: Path) -> Path:
-    """A copy of it that a test may break."""
+def venv(small_venv: Path, tmp_path: Path) -> Path:
+    """A venv that a test may break."""
     path = tmp_path / "venv"
-    shutil.copytree(made[0], path, symlinks=True)
+    shutil.copytree(small_venv, path, symlinks=True)
     return path
 
 

@@ -391,6 +391,7 @@ class TestKilled:
                 host.environment.update(
                     PYTHONPATH=str(tmp_path / "killer"), KILL_BEFORE_STEP=str(step), KILL_BELOW=wanted.path
                 )
+                del host.environment["PIP_NO_COMPILE"]  # pip writes bytecode as on a real host
                 try:
                     ensure.ensure(wanted, Runner(run), check_mode=False)
                     os._exit(0)

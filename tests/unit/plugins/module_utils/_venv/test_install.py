@@ -170,9 +170,8 @@ class TestUv:
             Host(index).ensure(wanted._replace(requirements=["nonsense"]))
         assert not Path(wanted.path).exists()
 
-    def test_pip_takes_over(self, index: Path, wanted: VenvSpec) -> None:
+    def test_pip_takes_over(self, host: Host, wanted: VenvSpec) -> None:
         """What uv made can be changed by pip."""
-        host = Host(index)
         host.ensure(wanted)
         changed = host.ensure(wanted._replace(installer="pip", requirements=["notes>=2"], pip_extra_args=[]))
         assert "notes==2.0\n" in changed["diff"]["after"]
