@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual environments for unit tests: a host that makes them, what to ask it for, and what is in them."""
+"""Virtual environments for unit tests: a host that makes them, what may be wanted, and what they have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OLDEST = "23.0.0"
 class Host:
     """Runs commands as the module does, but with a folder of wheels as the only index, and remembers them.
 
-    With the folder of a pip, new venvs share it through a .pth file: ensurepip takes seconds, and writes 1,000 files.
+    New venvs share the pip in a folder, if there is one, through a .pth file: ensurepip takes seconds.
     """
 
     def __init__(self, wheels: Path, shared_pip: Path | None = None) -> None:
@@ -48,7 +48,7 @@ class Host:
         return done.returncode, done.stdout, done.stderr
 
     def ensure(self, wanted: VenvSpec, check_mode: bool = False) -> dict:
-        """Bring a venv to what is wanted; the commands are those of this one run."""
+        """Bring a venv to what is wanted, and remember the commands of this run alone."""
         self.commands = []
         return ensure.ensure(wanted, Runner(self.run), check_mode)
 
@@ -59,7 +59,7 @@ class Host:
 
 
 def want(path: Path, **changes: object) -> VenvSpec:
-    """What the role's defaults want, but for these."""
+    """What the role's defaults want, with these changes."""
     wanted = VenvSpec(
         str(path),
         sys.executable,
@@ -90,7 +90,7 @@ def build_wheel(folder: Path, name: str, version: str) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Every file below a folder and a hash of its contents, but for bytecode."""
+    """Every path below a folder, with a hash of each file, except for bytecode."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         for path in sorted(folder.rglob("*"))
@@ -99,7 +99,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def gunicorn_answers(venv: Path) -> str:
-    """What the Gunicorn of a venv says that it is."""
+    """What the Gunicorn of a venv says of its version."""
     command = [str(venv / "bin/python"), "-m", "gunicorn", "--version"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 

@@ -26,7 +26,7 @@ def index(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made(index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, list[list[str]]]:
-    """A venv that was made from nothing, what was returned, and by which commands it was made."""
+    """The path of a venv that was made from nothing, what the module returned, and the commands that it ran."""
     path = tmp_path_factory.mktemp("made") / "opt" / "venv"
     host = Host(index)
     return path, host.ensure(want(path)), host.commands
@@ -34,7 +34,7 @@ def made(index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
 
 @pytest.fixture(scope="session")
 def shared_pip(made: tuple, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing but the pip of that venv."""
+    """A folder with the pip of that venv, and nothing else."""
     folder = tmp_path_factory.mktemp("pip")
     for source in site_packages(made[0]).glob("pip*"):
         shutil.copytree(source, folder / source.name)
@@ -43,7 +43,7 @@ def shared_pip(made: tuple, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_venv(index: Path, shared_pip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A venv of the same content that is quickly copied."""
+    """A venv like it, without a pip of its own, that is quickly copied."""
     path = tmp_path_factory.mktemp("small") / "venv"
     Host(index, shared_pip).ensure(want(path))
     return path
@@ -51,7 +51,7 @@ def small_venv(index: Path, shared_pip: Path, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def host(index: Path, shared_pip: Path) -> Host:
-    """A host with nothing done yet."""
+    """A host that has run no command yet."""
     return Host(index, shared_pip)
 
 
@@ -65,7 +65,7 @@ def venv(small_venv: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def outlived(venv: Path) -> Path:
-    """A venv whose interpreter went away with an upgrade of the host."""
+    """A venv that lost its interpreter with an upgrade of the host."""
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to("/usr/bin/python3.99")
     return venv
