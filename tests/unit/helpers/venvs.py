@@ -2,13 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual environments for unit tests: a host that makes them, what to ask it for, and what is in them."""
+"""Virtual environments for unit tests: a host that makes them, what may be wanted, and what they have."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -22,13 +21,13 @@ OLDEST = "23.0.0"
 
 
 class Host:
-    """Runs commands as the module does, but with one folder of wheels for the only index, and remembers them.
+    """Runs commands as the module does, but with a folder of wheels as the only index, and remembers them.
 
-    Where there is a venv to take it from, a new one gets its pip by copy: ensurepip takes seconds.
+    New venvs share the pip in a folder, if there is one, through a .pth file: ensurepip takes seconds.
     """
 
-    def __init__(self, wheels: Path, pip_of: Path | None = None) -> None:
-        self.pip_of = pip_of
+    def __init__(self, wheels: Path, shared_pip: Path | None = None) -> None:
+        self.shared_pip = shared_pip
         self.commands: list[list[str]] = []
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
         self.environment = {
@@ -36,22 +35,20 @@ class Host:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(wheels),
-            "PIP_NO_COMPILE": "1",
+            "PIP_NO_COMPILE": "0",  # pip takes the value for that of the option "compile"
         }
 
     def run(self, command: list, data: str) -> tuple[int, str, str]:
         """Run one command to its end."""
         self.commands.append([str(word) for word in command])
-        if self.pip_of is not None and "ensurepip" in command:
-            (site,) = self.pip_of.glob("lib/python3*/site-packages")
-            for folder in site.glob("pip*"):
-                shutil.copytree(folder, Path(command[0]).parents[1] / site.relative_to(self.pip_of) / folder.name)
+        if self.shared_pip is not None and "ensurepip" in command:
+            (site_packages(Path(command[0]).parents[1]) / "pip.pth").write_text(f"{self.shared_pip}\n")
             return 0, "", ""
         done = subprocess.run(command, input=data, env=self.environment, check=False, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
     def ensure(self, wanted: VenvSpec, check_mode: bool = False) -> dict:
-        """Bring a venv to what is wanted; the commands are those of this one run."""
+        """Bring a venv to what is wanted, and remember the commands of this run alone."""
         self.commands = []
         return ensure.ensure(wanted, Runner(self.run), check_mode)
 
@@ -62,7 +59,7 @@ class Host:
 
 
 def want(path: Path, **changes: object) -> VenvSpec:
-    """What the role's defaults want, but for these."""
+    """What the role's defaults want, with these changes."""
     wanted = VenvSpec(
         str(path),
         sys.executable,
@@ -93,7 +90,7 @@ def build_wheel(folder: Path, name: str, version: str) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Every file below a folder and a hash of its contents, but for bytecode."""
+    """Every path below a folder, with a hash of each file, except for bytecode."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         for path in sorted(folder.rglob("*"))
@@ -102,12 +99,17 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def gunicorn_answers(venv: Path) -> str:
-    """What the Gunicorn of a venv says that it is."""
+    """What the Gunicorn of a venv says of its version."""
     command = [str(venv / "bin/python"), "-m", "gunicorn", "--version"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def site_packages(venv: Path) -> Path:
+    """The folder that pip installs into."""
+    (path,) = venv.glob("lib/python3*/site-packages")
+    return path
+
+
 def package(venv: Path) -> Path:
     """The folder of the package gunicorn in a venv."""
-    (path,) = venv.glob("lib/python3*/site-packages/gunicorn")
-    return path
+    return site_packages(venv) / "gunicorn"

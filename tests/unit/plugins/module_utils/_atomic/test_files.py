@@ -19,7 +19,7 @@ class TestDiffers:
         [("old", 0o640, False), ("new", 0o640, True), ("old", 0o644, True), (None, 0o640, True)],
     )
     def test_content_and_mode_count(self, etc: Path, content: str | None, mode: int, differs: bool) -> None:
-        """A file is compared by what it holds and by who may read it."""
+        """A file is compared by its content and its mode."""
         assert atomic_files.differs(wanted(etc / "changed", content, mode)) is differs
 
     def test_what_must_not_be_there(self, etc: Path) -> None:

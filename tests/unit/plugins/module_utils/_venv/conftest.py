@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from venvs import Host, build_wheel, want
+from venvs import Host, build_wheel, site_packages, want
 
 
 @pytest.fixture(scope="session")
@@ -26,29 +26,46 @@ def index(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def made(index: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict, list[list[str]]]:
-    """A venv that was made from nothing, what was returned, and by which commands it was made."""
+    """The path of a venv that was made from nothing, what the module returned, and the commands that it ran."""
     path = tmp_path_factory.mktemp("made") / "opt" / "venv"
     host = Host(index)
     return path, host.ensure(want(path)), host.commands
 
 
-@pytest.fixture
-def host(index: Path, made: tuple) -> Host:
-    """A host with nothing done yet."""
-    return Host(index, pip_of=made[0])
+@pytest.fixture(scope="session")
+def shared_pip(made: tuple, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pip of that venv, and nothing else."""
+    folder = tmp_path_factory.mktemp("pip")
+    for source in site_packages(made[0]).glob("pip*"):
+        shutil.copytree(source, folder / source.name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_venv(index: Path, shared_pip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A venv like it, without a pip of its own, that is quickly copied."""
+    path = tmp_path_factory.mktemp("small") / "venv"
+    Host(index, shared_pip).ensure(want(path))
+    return path
 
 
 @pytest.fixture
-def venv(made: tuple, tmp_path: Path) -> Path:
-    """A copy of it that a test may break."""
+def host(index: Path, shared_pip: Path) -> Host:
+    """A host that has run no command yet."""
+    return Host(index, shared_pip)
+
+
+@pytest.fixture
+def venv(small_venv: Path, tmp_path: Path) -> Path:
+    """A venv that a test may break."""
     path = tmp_path / "venv"
-    shutil.copytree(made[0], path, symlinks=True)
+    shutil.copytree(small_venv, path, symlinks=True)
     return path
 
 
 @pytest.fixture
 def outlived(venv: Path) -> Path:
-    """A venv whose interpreter went away with an upgrade of the host."""
+    """A venv that lost its interpreter with an upgrade of the host."""
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to("/usr/bin/python3.99")
     return venv

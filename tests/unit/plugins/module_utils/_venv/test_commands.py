@@ -12,7 +12,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import
 
 
 def test_the_output_of_one_that_succeeds() -> None:
-    """Whatever it writes to stderr, which may be warnings; it gets what it is to read."""
+    """What it writes to stderr does not matter, and `data` is its input."""
     runner = Runner(lambda command, data: (0, f"{command[0]} {data}", "WARNING: old\n"))
     assert commands.run(runner, ["pip"], "it failed", data="x") == "pip x"
     assert commands.run(runner, ["pip"], "it failed") == "pip "

@@ -51,7 +51,7 @@ class TestDecide:
 
     @pytest.mark.parametrize("before", [GOOD, None])
     def test_rebuild(self, before: VenvState | None) -> None:
-        """It comes first, also where nothing is missing or a run was killed."""
+        """It comes first, also if nothing is missing or a run was killed."""
         wanted = want(Path("/v"), requirements=["notes"], rebuild=True)
         for interrupted in (False, True):
             assert ensure.decide(wanted, before, rebuild=True, interrupted=interrupted) is Task.REBUILD
@@ -63,14 +63,14 @@ class TestDecide:
 
     @pytest.mark.parametrize(("lines", "task"), [([], Task.CHANGE_IN_PLACE), (["notes"], Task.BUILD)])
     def test_interrupted(self, lines: list[str], task: Task) -> None:
-        """What a killed pip left may look whole, and is not relied on."""
+        """A venv that a killed pip left may look whole, and is not relied on."""
         wanted = want(Path("/v"), requirements=lines)
         assert ensure.decide(wanted, self.GOOD, rebuild=False, interrupted=True) is task
 
 
 class TestFresh:
     def test_it_is_made(self, made: tuple, newest: str) -> None:
-        """From nothing, folders above included, with the newest Gunicorn, which works."""
+        """The folders above it are made, too, and the newest Gunicorn works in it."""
         path, result, commands = made
         assert result["changed"]
         assert result["gunicorn_version"] == newest
@@ -82,7 +82,7 @@ class TestFresh:
         assert len([command for command in commands if "install" in command]) == 1
 
     def test_the_second_run_has_nothing_to_do(self, made: tuple, host: Host) -> None:
-        """It asks the venv once, calls no pip, and returns the same but for changed."""
+        """It asks the venv once, calls no pip, and returns the same except for `changed`."""
         path, first, _commands = made
         before = snapshot(path)
         second = host.ensure(want(path))
@@ -93,7 +93,7 @@ class TestFresh:
         assert snapshot(path) == before
 
     def test_check_mode_makes_nothing(self, tmp_path: Path, host: Host) -> None:
-        """It says that there would be a change, and no more can be known."""
+        """It says that there would be a change, and nothing else is known."""
         result = host.ensure(want(tmp_path / "venv", settings={"nosuch": 1}), check_mode=True)
         assert result["changed"]
         assert (result["gunicorn_version"], result["python_version"], result["fingerprint"]) == (None, None, "")
@@ -101,7 +101,7 @@ class TestFresh:
         assert host.commands == []
 
     def test_what_can_not_be_made_leaves_nothing(self, tmp_path: Path, host: Host) -> None:
-        """The next run finds no half a venv."""
+        """The next run does not find half of a venv."""
         broken = tmp_path / "python"
         broken.write_text('#!/bin/sh\nmkdir -p "$3/bin"; echo one; echo "no ensurepip" >&2; exit 1\n')
         broken.chmod(0o755)
@@ -124,7 +124,7 @@ class TestVersion:
         assert down["fingerprint"] != up["fingerprint"]
 
     def test_upgrade(self, venv: Path, host: Host, newest: str) -> None:
-        """It asks pip each time, and is a change only if a version is another one."""
+        """It asks pip each time, and it is a change only if a version differs."""
         host.ensure(want(venv, version=OLDEST))
         upgraded = host.ensure(want(venv, upgrade=True))
         assert (upgraded["changed"], upgraded["gunicorn_version"]) == (True, newest)
@@ -157,17 +157,17 @@ class TestRequirements:
         assert not host.ensure(want(venv))["changed"], "nothing is taken out"
 
     def test_check_mode_changes_nothing(self, venv: Path, host: Host) -> None:
-        """A changed line would be a change."""
+        """It says that a changed line would be a change."""
         before = snapshot(venv)
         assert host.ensure(want(venv, requirements=["notes"]), check_mode=True)["changed"]
         assert snapshot(venv) == before
 
 
 class TestBuiltBeside:
-    """What the role owns, with requirements: never changed, but built anew."""
+    """With requirements, the venv is the role's: it is never changed, but built anew."""
 
     def test_from_nothing(self, tmp_path: Path, host: Host) -> None:
-        """A link from the start, whose scripts name the real directory; a second run finds the same."""
+        """The path is a link from the start, the scripts name the real directory, and a second run finds the same."""
         path = tmp_path / "opt" / "venv"
         first = host.ensure(want(path, requirements=["notes<2"]))
         (built,) = path.parent.glob("venv-*")
@@ -180,7 +180,7 @@ class TestBuiltBeside:
         assert (second["changed"], host.pip_runs) == (False, [])
 
     def test_instead_of_a_directory(self, venv: Path, host: Host, newest: str) -> None:
-        """The old one has what it had, and stays for what runs from it, until the next change."""
+        """The old one is not touched, and stays for processes that run from it until the next change."""
         before = snapshot(venv)
         first = host.ensure(want(venv, requirements=["notes<2"]))
         assert venv.is_symlink()
@@ -220,7 +220,7 @@ class TestBuiltBeside:
     )
     @pytest.mark.parametrize("exists", [True, False])
     def test_what_fails_leaves_nothing(self, venv: Path, host: Host, changes: dict, exists: bool) -> None:
-        """Neither beside the venv nor in it."""
+        """There is nothing new beside the venv or in it."""
         path = venv if exists else venv.parent / "fresh"
         if exists and "python" in changes:
             changes = {**changes, "rebuild": True}
@@ -230,7 +230,7 @@ class TestBuiltBeside:
         assert snapshot(venv.parent) == before
 
     def test_a_mount_point(self, monkeypatch: pytest.MonkeyPatch, venv: Path, host: Host) -> None:
-        """It can't be exchanged, and the error comes before the work."""
+        """It can't be exchanged, and the error comes before any work."""
         monkeypatch.setattr(os.path, "ismount", lambda path: path == str(venv))
         for requirements in (["notes"], []):
             with pytest.raises(InvalidValue, match="gunicorn_venv: .* no mount point"):
@@ -250,7 +250,7 @@ class TestRebuild:
         assert not host.ensure(wanted)["changed"]
 
     def test_another_interpreter_by_the_same_name(self, venv: Path, host: Host) -> None:
-        """As on Debian, where a venv names python3: it finds nothing of what was installed."""
+        """On Debian, a venv names python3; after an upgrade, that finds nothing of what was installed."""
         configuration = venv / "pyvenv.cfg"
         version = "version = " + ".".join(map(str, sys.version_info[:3]))
         assert version in configuration.read_text()
@@ -260,20 +260,20 @@ class TestRebuild:
         assert host.ensure(want(venv, requirements=["notes"], rebuild=True))["changed"]
 
     def test_a_directory_that_is_gone(self, tmp_path: Path, host: Host) -> None:
-        """A link that leads nowhere is a venv no more."""
+        """A link that leads nowhere is a venv that does not work any more."""
         (tmp_path / "venv").symlink_to("venv-1a2b3c4d")
         with pytest.raises(VenvError, match="does not work any more: .*/venv-1a2b3c4d is gone"):
             host.ensure(want(tmp_path / "venv", requirements=["notes"]))
         assert host.ensure(want(tmp_path / "venv", requirements=["notes"], rebuild=True))["changed"]
 
     def test_the_same_python(self, venv: Path, host: Host) -> None:
-        """Nothing to do, and no requirements are needed."""
+        """There is nothing to do, and no requirements are needed."""
         before = snapshot(venv)
         assert not host.ensure(want(venv, rebuild=True))["changed"]
         assert snapshot(venv) == before
 
     def test_another_python(self, venv: Path, host: Host, tmp_path: Path) -> None:
-        """One that says that it is another interpreter; without rebuild, the venv keeps its own."""
+        """Without `rebuild`, the venv keeps its own interpreter."""
         other = tmp_path / "python"
         other.write_text(f'#!/bin/sh\n[ "$1" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
         other.chmod(0o755)
@@ -293,10 +293,10 @@ class TestRebuild:
 
 
 class TestInPlace:
-    """What is the user's own, without requirements: changed in place, with a way back."""
+    """Without requirements, the venv is the user's: it is changed in place, with a way back."""
 
     def test_a_backup(self, venv: Path, host: Host, newest: str) -> None:
-        """It is what the venv was, stays until the caller decides, and can be put back."""
+        """It has what the venv had, stays until the caller decides, and can be put back."""
         before = snapshot(venv)
         wanted = want(venv, version=OLDEST, activate=False)
         first = host.ensure(wanted)
@@ -318,7 +318,7 @@ class TestInPlace:
         assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
 
     def test_activated(self, venv: Path, host: Host) -> None:
-        """No backup is left, not even one of a run before."""
+        """No backup is left, not even that of an earlier run."""
         assert host.ensure(want(venv, version=OLDEST))["backup"] == ""
         assert atomic_directories.leftovers(str(venv)) == []
         host.ensure(want(venv, version=">23", activate=False))
@@ -334,20 +334,20 @@ class TestInPlace:
         ],
     )
     def test_what_fails_is_put_back(self, venv: Path, host: Host, changes: dict) -> None:
-        """Byte for byte, and nothing is left beside it."""
+        """Each file is as it was, and nothing is left beside the venv."""
         before = snapshot(venv.parent)
         with pytest.raises((VenvError, InvalidValue)):
             host.ensure(want(venv, activate=False, **changes))
         assert snapshot(venv.parent) == before
 
     def test_an_upgrade_of_nothing(self, venv: Path, host: Host) -> None:
-        """Leaves no backup."""
+        """It leaves no backup."""
         result = host.ensure(want(venv, upgrade=True, activate=False))
         assert (result["changed"], result["backup"]) == (False, "")
         assert atomic_directories.leftovers(str(venv)) == []
 
     def test_a_first_one_that_fails(self, tmp_path: Path, host: Host) -> None:
-        """Is not there; an empty directory that was, is."""
+        """It leaves nothing, and an empty directory that was there stays."""
         (tmp_path / "empty").mkdir()
         for name in ("empty", "none"):
             with pytest.raises(InvalidValue):
@@ -355,7 +355,7 @@ class TestInPlace:
         assert snapshot(tmp_path) == {"empty": ""}
 
 
-# Imported by a Python that finds it on its path: ends the process before its n-th change below a directory.
+# A sitecustomize.py that kills its process before the n-th change below a directory.
 KILLER = """
 import os, signal, sys
 left = [int(os.environ["KILL_BEFORE_STEP"])]
@@ -371,11 +371,11 @@ sys.addaudithook(hook)
 
 
 class TestKilled:
-    """Where pip, and what called it, die while they change something."""
+    """pip and the process that called it are killed while they change something."""
 
     @pytest.fixture
     def kill(self, host: Host, tmp_path: Path) -> Callable[[VenvSpec, int], bool]:
-        """Bring a venv to what is wanted in a process that dies with its pip; whether pip came to that step."""
+        """Call ensure in a process that dies with its pip; returns whether pip came to that step."""
         (tmp_path / "killer").mkdir()
         (tmp_path / "killer/sitecustomize.py").write_text(KILLER)
 
@@ -391,6 +391,7 @@ class TestKilled:
                 host.environment.update(
                     PYTHONPATH=str(tmp_path / "killer"), KILL_BEFORE_STEP=str(step), KILL_BELOW=wanted.path
                 )
+                del host.environment["PIP_NO_COMPILE"]  # pip writes bytecode, as on a real host
                 try:
                     ensure.ensure(wanted, Runner(run), check_mode=False)
                     os._exit(0)
@@ -404,7 +405,7 @@ class TestKilled:
 
     @pytest.mark.parametrize("step", [1, 2, 5, 60, 200])
     def test_in_place(self, venv: Path, host: Host, kill: Callable, step: int, newest: str) -> None:
-        """The next run puts the backup back and does the work; check mode says so and touches nothing."""
+        """The next run puts the backup back and does the work; check mode says that it would, and touches nothing."""
         before = snapshot(venv)
         wanted = want(venv, version=OLDEST, activate=False)
         assert kill(wanted, step)
@@ -418,7 +419,7 @@ class TestKilled:
         assert not host.ensure(wanted)["changed"]
 
     def test_in_place_and_not_wanted_any_more(self, venv: Path, host: Host, kill: Callable) -> None:
-        """What was put back satisfies what is wanted; that is a change all the same."""
+        """The backup has what is wanted, and to put it back is a change all the same."""
         before = snapshot(venv)
         assert kill(want(venv, version=OLDEST), 60)
         assert host.ensure(want(venv))["changed"]
@@ -427,7 +428,7 @@ class TestKilled:
 
     @pytest.mark.parametrize("step", [3, 300])
     def test_beside(self, venv: Path, host: Host, kill: Callable, step: int) -> None:
-        """The old one works all the time, and the next run removes what was begun."""
+        """The old one is not touched, and the next run removes what was begun."""
         before = snapshot(venv)
         wanted = want(venv, requirements=["notes"])
         assert kill(wanted, step)
@@ -439,7 +440,7 @@ class TestKilled:
 
     @pytest.mark.parametrize("step", [1, 5, 300])
     def test_the_first_one(self, tmp_path: Path, host: Host, kill: Callable, step: int, newest: str) -> None:
-        """Half of one is none, for the plan as well."""
+        """Half of a venv counts as none, for the plan as well."""
         wanted = want(tmp_path / "venv")
         assert kill(wanted, step)
         assert not venv_state.is_venv(wanted.path)

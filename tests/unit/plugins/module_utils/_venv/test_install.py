@@ -26,13 +26,13 @@ class TestPip:
         assert not host.ensure(want(tmp_path / "venv"))["changed"]
 
     def test_a_version_below_the_floor(self, venv: Path, host: Host, newest: str) -> None:
-        """pip refuses it, and what was there stays."""
+        """pip refuses it, and the venv stays as it was."""
         with pytest.raises(VenvError, match="gunicorn_version, gunicorn_requirements: pip could not install"):
             host.ensure(want(venv, version="20.1.0"))
         assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
 
     def test_an_index_that_does_not_answer(self, venv: Path, host: Host, newest: str) -> None:
-        """One error of one line that says what pip said; the old version still works, and is still whole."""
+        """The error is one line with what pip said, and the old version is whole and works."""
         nowhere = ["--index-url=http://127.0.0.1:9/simple", "--retries=0", "--timeout=1"]
         host.environment.update(PIP_NO_INDEX="0", PIP_FIND_LINKS="")
         with pytest.raises(VenvError) as caught:
@@ -53,7 +53,7 @@ class TestPip:
 class TestRepair:
     @pytest.mark.parametrize("file", ["arbiter.py", "workers/sync.py", "../../../../bin/gunicorn"])
     def test_a_file_that_is_gone(self, venv: Path, host: Host, newest: str, file: str) -> None:
-        """pip alone would call it "already satisfied"."""
+        """pip alone would call Gunicorn "already satisfied"."""
         (package(venv) / file).unlink()
         result = host.ensure(want(venv))
         assert (result["changed"], result["gunicorn_version"]) == (True, newest)
@@ -61,7 +61,7 @@ class TestRepair:
         assert not host.ensure(want(venv))["changed"]
 
     def test_it_leaves_the_versions_alone(self, venv: Path, host: Host, index: Path, tmp_path: Path) -> None:
-        """Those of Gunicorn's dependencies, and its own, where newer ones are to be had."""
+        """Gunicorn and its dependencies are not upgraded, although the index has newer versions."""
         host.ensure(want(venv, version=OLDEST))
         wheels = tmp_path / "wheels"
         shutil.copytree(index, wheels)
@@ -72,7 +72,7 @@ class TestRepair:
         assert (result["changed"], result["diff"]["after"]) == (True, result["diff"]["before"])
 
     def test_what_a_killed_pip_left(self, venv: Path, host: Host, newest: str) -> None:
-        """pip had moved the old version away and not yet brought the new one; afterwards all is well."""
+        """pip had moved the old version away and not yet brought the new one; the next run repairs that."""
         (info,) = package(venv).parent.glob("gunicorn-*.dist-info")
         info.rename(info.parent / f"~{info.name[1:]}")
         package(venv).rename(package(venv).parent / "~unicorn")
@@ -85,7 +85,7 @@ class TestNewVenv:
     """What a new venv takes over from the old one."""
 
     def test_what_satisfies_keeps_its_version(self, tmp_path: Path, host: Host) -> None:
-        """Also what Gunicorn needs, and Gunicorn itself; with an upgrade, all are the newest."""
+        """This holds for Gunicorn and what it needs, too; with an upgrade, all get the newest version."""
         path = tmp_path / "venv"
         host.ensure(want(path, version=OLDEST, requirements=["notes<2"]))
         kept = host.ensure(want(path, requirements=["notes", "packaging"]))
@@ -101,7 +101,7 @@ class TestNewVenv:
     def test_a_version_that_is_not_to_be_had_any_more(
         self, venv: Path, host: Host, index: Path, tmp_path: Path
     ) -> None:
-        """Then another one that satisfies the requirements."""
+        """pip installs another version that satisfies the requirements."""
         host.ensure(want(venv, requirements=["notes<2"]))
         wheels = tmp_path / "wheels"
         shutil.copytree(index, wheels)
@@ -110,7 +110,7 @@ class TestNewVenv:
         assert "notes==2.0\n" in host.ensure(want(venv, requirements=["notes"]))["diff"]["after"]
 
     def test_it_sees_the_systems_packages_if_the_old_one_did(self, venv: Path, host: Host) -> None:
-        """As the book makes it."""
+        """The book makes its venv in this way."""
         configuration = venv / "pyvenv.cfg"
         text = configuration.read_text()
         assert "include-system-site-packages = false" in text
@@ -132,7 +132,7 @@ def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolu
 
 
 class TestUv:
-    """The same with uv in place of pip: its command line is another program's."""
+    """uv in place of pip, since it has a command line of its own."""
 
     @pytest.fixture
     def wanted(self, index: Path, tmp_path: Path) -> VenvSpec:
@@ -146,7 +146,7 @@ class TestUv:
         return want(path, installer="uv", requirements=["notes<2"], pip_extra_args=arguments)
 
     def test_it_is_made_and_then_left_alone(self, index: Path, wanted: VenvSpec) -> None:
-        """What is installed is what was asked for, compiled, and with pip; another run installs nothing."""
+        """It has what was asked for, compiled, and pip; another run installs nothing."""
         host = Host(index)
         made = host.ensure(wanted)
         assert (made["changed"], "notes==1.0\n" in made["diff"]["after"]) == (True, True)
@@ -157,7 +157,7 @@ class TestUv:
         assert host.pip_runs == []
 
     def test_another_version_keeps_the_rest(self, index: Path, wanted: VenvSpec) -> None:
-        """A new venv beside the old one, with what that had."""
+        """The new venv has the Gunicorn of the old one."""
         host = Host(index)
         host.ensure(wanted._replace(version=OLDEST))
         changed = host.ensure(wanted._replace(version=OLDEST, requirements=["notes>=2"]))
@@ -165,14 +165,13 @@ class TestUv:
         assert "notes==2.0\n" in changed["diff"]["after"]
 
     def test_what_can_not_be_installed_is_said_by_uv(self, index: Path, wanted: VenvSpec) -> None:
-        """And no venv is left behind."""
+        """The error has uv's words, and no venv is left behind."""
         with pytest.raises(VenvError, match=r"uv could not install into .*nonsense"):
             Host(index).ensure(wanted._replace(requirements=["nonsense"]))
         assert not Path(wanted.path).exists()
 
-    def test_pip_takes_over(self, index: Path, wanted: VenvSpec) -> None:
+    def test_pip_takes_over(self, host: Host, wanted: VenvSpec) -> None:
         """What uv made can be changed by pip."""
-        host = Host(index)
         host.ensure(wanted)
         changed = host.ensure(wanted._replace(installer="pip", requirements=["notes>=2"], pip_extra_args=[]))
         assert "notes==2.0\n" in changed["diff"]["after"]

@@ -57,7 +57,7 @@ def install(folder: Path, name: str, metadata: str, *files: str) -> None:
 
 class TestAnswer:
     def test_what_is_installed(self, ask: Ask, site: Path) -> None:
-        """The fields are those that the caller makes its State of."""
+        """The answer has the fields that the caller needs."""
         found = ask(requirements=("gunicorn>=23", "packaging", "nosuch", "gunicorn<1"))
         (version,) = {path.name.split("-")[1][: -len(".dist")] for path in site.glob("gunicorn-*.dist-info")}
         assert found["gunicorn_version"] == found["versions"]["gunicorn"] == version
@@ -158,7 +158,7 @@ class TestIsMet:
         assert probe.is_met(line, self.VERSIONS) is met
 
     def test_without_pip(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Plain numbers are compared all the same; what is more than that counts as unmet: pip will come and look."""
+        """Plain numbers are compared all the same; anything more counts as unmet, so that pip is called and decides."""
         monkeypatch.setitem(sys.modules, "pip._vendor.packaging.requirements", None)
         assert probe.is_met("Zope.Interface", self.VERSIONS)
         assert probe.is_met("gunicorn >= 23.0.0, <28", self.VERSIONS)
@@ -171,14 +171,14 @@ class TestIsMet:
         found=st.lists(st.integers(0, 2), min_size=1, max_size=4),
     )
     def test_plain_versions_are_compared_as_pip_does(self, sign: str, wanted: list[int], found: list[int]) -> None:
-        """PEP 440 of releases, which zeros at their end make no other."""
+        """As PEP 440 says of releases, zeros at the end do not matter."""
         specifier, version = sign + ".".join(map(str, wanted)), ".".join(map(str, found))
         assert probe.is_met(f"shop{specifier}", {"shop": version}) is SpecifierSet(specifier).contains(version)
 
 
 class TestSettings:
     def test_good_ones(self, ask: Ask) -> None:
-        """What either Gunicorn takes is no problem, in the types that YAML has."""
+        """Values that either Gunicorn accepts are no problem, in the types that YAML has."""
         good = {
             "graceful_timeout": 30,
             "timeout": "60",
@@ -206,13 +206,13 @@ class TestSettings:
         ],
     )
     def test_a_misspelt_name(self, ask: Ask, name: str, nearest: str) -> None:
-        """Gunicorn itself takes an unknown name in its file without a word; here the nearest is named."""
+        """Gunicorn itself ignores an unknown name in its file; here the problem names the nearest one."""
         assert ask({name: 1})["problems"] == [
             [name, 1, f"the name of a setting of Gunicorn; the nearest is '{nearest}'"]
         ]
 
     def test_a_name_like_no_other(self, ask: Ask) -> None:
-        """Something is always the nearest."""
+        """The problem names some setting all the same."""
         ((name, value, expected),) = ask({"ɸ": None})["problems"]
         assert (name, value) == ("ɸ", None)
         assert "the nearest is '" in expected
@@ -236,7 +236,7 @@ class TestSettings:
 
     @pytest.mark.parametrize("value", ["post_fork", 5, None, True, ["a.b"]])
     def test_a_hook_is_a_dotted_path(self, ask: Ask, value: object) -> None:
-        """YAML holds no functions; the code itself is not imported here, where the application may not be."""
+        """YAML holds no functions. The code is not imported, since the application may not be there yet."""
         ((name, named, expected),) = ask({"post_fork": value})["problems"]
         assert (name, named) == ("post_fork", value)
         assert "dotted path" in expected
@@ -245,12 +245,12 @@ class TestSettings:
 class TestWorkerClass:
     @pytest.mark.parametrize("name", ["sync", "gthread", "shop.workers.Own", "egg:shop#own", "shop.workers:Own"])
     def test_good_ones(self, ask: Ask, name: str) -> None:
-        """A dotted path is the application's own, which is not imported here."""
+        """A dotted path is a class of the application, which is not imported here."""
         assert ask(worker_class=name)["problems"] == []
 
     @pytest.mark.parametrize("name", ["gthred", "Sync", "async"])
     def test_an_unknown_one(self, ask: Ask, name: str) -> None:
-        """The problem lists those that this Gunicorn has."""
+        """The problem lists the classes that this Gunicorn has."""
         ((setting, value, expected),) = ask(worker_class=name)["problems"]
         assert (setting, value) == ("worker_class", name)
         assert "gthread" in expected
@@ -267,7 +267,7 @@ class TestWorkerClass:
         assert "\n" not in expected
 
     def test_eventlet_went_away(self, sites: dict[str, Path], newest: str, ask: Ask, site: Path) -> None:
-        """Which classes there are is for the installed Gunicorn to say: 23 has eventlet, the newest has not."""
+        """The installed Gunicorn says which classes there are: 23 has eventlet, and the newest has not."""
         ((_setting, _value, expected),) = ask(worker_class="eventlet")["problems"]
         assert ("library" in expected) is (site != sites[newest])
 
@@ -284,5 +284,5 @@ class TestWorkerClass:
     ],
 )
 def test_last_line(error: Exception, line: str) -> None:
-    """An error's last line says most, and one without words is known by its type."""
+    """The last line says most, and an error without a message is named by its type."""
     assert probe.last_line(error) == line

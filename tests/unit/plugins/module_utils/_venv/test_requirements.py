@@ -75,13 +75,13 @@ class TestRead:
         ],
     )
     def test_lines_of_a_file(self, tmp_path: Path, line: str, whole: str) -> None:
-        """Only names of files become whole paths, since pip gets the lines from elsewhere."""
+        """Only names of files become whole paths, since pip reads the lines from a file elsewhere."""
         (tmp_path / "r.txt").write_text(f"{line}\n", encoding="utf-8")
         assert venv_requirements.read_requirements(str(tmp_path / "r.txt")) == [whole.format(tmp_path)]
 
     @pytest.mark.parametrize("given", [5, True, {"a": 1}, ["a", 5], [None], [["a"]]])
     def test_what_is_neither_is_refused(self, given: object) -> None:
-        """Ansible can't tell for an option that takes both."""
+        """Ansible can't check the type of an option that takes both."""
         with pytest.raises(InvalidValue) as caught:
             venv_requirements.read_requirements(given)
         assert str(caught.value).startswith(f"gunicorn_requirements: {given!r} can't be used: expected a list")

@@ -34,11 +34,11 @@ class TestState:
 
 class TestNoVenv:
     def test_an_empty_folder_is_no_venv_yet(self, tmp_path: Path, host: Host) -> None:
-        """Someone made the folder beforehand, for its owner or as a mount."""
+        """Somebody made the folder beforehand, for its owner or as a mount."""
         assert venv_state.read(want(tmp_path), host.run) is None
 
     def test_an_empty_folder(self, tmp_path: Path, host: Host) -> None:
-        """Is no venv that was left behind."""
+        """It is no venv that a rebuild replaces, but one that is to be made."""
         assert venv_state.read(want(tmp_path, rebuild=True), host.run) is None
         assert host.ensure(want(tmp_path, rebuild=True), check_mode=True)["changed"]
 
@@ -75,7 +75,7 @@ class TestBroken:
         assert snapshot(venv) == before
 
     def test_a_python_that_does_not_start(self, tmp_path: Path, host: Host) -> None:
-        """What it said is in the message."""
+        """The message has the error that it wrote."""
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin/python").write_text("#!/bin/sh\necho libpython3.99.so: cannot open >&2; exit 127\n")
         (tmp_path / "bin/python").chmod(0o755)
@@ -84,7 +84,7 @@ class TestBroken:
             host.ensure(want(tmp_path))
 
     def test_what_a_plan_can_tell(self, outlived: Path, made: tuple) -> None:
-        """Without running anything."""
+        """It knows whether the venv stays, without running anything."""
         python = sys.executable
         assert not venv_state.stays(str(outlived), python, rebuild=True)
         assert venv_state.stays(str(made[0]), python, rebuild=True)
@@ -118,7 +118,7 @@ class TestSettings:
     def test_what_the_installed_gunicorn_does_not_take(
         self, made: tuple, host: Host, newest: str, changes: dict, message: str, check_mode: bool
     ) -> None:
-        """The role's variable is named, and the version that was asked; check mode sees it, too."""
+        """The error names the role's variable and Gunicorn's version, in check mode, too."""
         with pytest.raises(InvalidValue) as caught:
             host.ensure(want(made[0], **changes), check_mode)
         first, *others = message.split("*")
