@@ -17,8 +17,8 @@ import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import report as fleet_report
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import text as report_text
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.form import plain
 
@@ -27,7 +27,7 @@ SNIPPETS = "capacity_report_host_vars"
 
 
 class ActionModule(ActionBase):
-    """Judges the fleet and writes the report, without a connection."""
+    """Judges the fleet and writes the report on the controller."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
@@ -43,9 +43,9 @@ class ActionModule(ActionBase):
         if len({len(options[name]) for name in lists}) != 1:
             raise AnsibleActionFail(f"{', '.join(lists)}: expected lists of the same length. Nothing was written.")
         answers = zip(*(options[name] for name in lists))
-        hosts = [judgement.report_host(plain(name), info, sizing) for name, info, sizing in answers]
-        report = judgement.report(hosts, time.time(), collection_version(ROOT))
-        # The working directory is that of the user's call.
+        hosts = [fleet_report.report_host(plain(name), info, sizing) for name, info, sizing in answers]
+        report = fleet_report.make_report(hosts, time.time(), collection_version(ROOT))
+        # Relative to where the user called Ansible
         files = {Path(options["directory"] or ".").absolute() / name: text for name, text in contents(report).items()}
         if not self._task.check_mode:
             write(files)
@@ -69,7 +69,7 @@ def contents(report: dict) -> dict[str, str]:
 
 
 def write(files: dict[Path, str]) -> None:
-    """Write the files, each of them whole or not at all."""
+    """Write the files, each whole or not at all."""
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def _replace(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        # mkstemp's are for their owner alone; these are to be shown around, as far as the user's umask has it.
+        # Only the owner can read a file of mkstemp. Others may read these, as far as the user's umask allows it.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
