@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tables of the documentation that programs make."""
+"""Writes tables that programs make into the documentation."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 
 
 class DocumentError(Exception):
-    """What is wrong with a document, in words for the person who called."""
+    """A message about a document, for the person who called the program."""
 
 
 def markdown(rows: Iterable[Sequence[str]]) -> str:
-    """Return the rows of a Markdown table."""
+    """Return the lines of a Markdown table."""
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def add_write(parser: argparse.ArgumentParser) -> None:
-    """Add the option by which publish_part gets a file."""
+    """Add the option that gives publish_part its file."""
     parser.add_argument("--write", metavar="FILE", type=Path, help="put it between the file's comments instead")
 
 
@@ -34,12 +34,12 @@ def publish_part(path: Path | None, begin: str, end: str, made: str) -> None:
 
 
 def replace_part(path: Path, begin: str, end: str, made: str) -> None:
-    """Put a text between two lines of a file."""
+    """Put a text between two lines of a file; raise DocumentError if a line is missing."""
     replace_parts(path, {(begin, end): made})
 
 
 def replace_parts(path: Path, parts: Mapping[tuple[str, str], str]) -> None:
-    """Put texts between two lines of a file each; where one of the lines is not there, the file stays as it is."""
+    """Put each text between its two lines of a file; if a line is missing, raise DocumentError and change nothing."""
     text = path.read_text(encoding="utf-8")
     for (begin, end), made in parts.items():
         if begin not in text or end not in text:

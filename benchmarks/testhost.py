@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The test hosts that the benchmarks run on, as tests/hosts/testhosts.py puts them into an inventory."""
+"""The test hosts of the benchmarks, from the inventory that tests/hosts/testhosts.py writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_inventory(path: Path) -> dict[str, dict]:
 
 
 def ssh_command(variables: dict) -> tuple[str, ...]:
-    """Return the command that runs another one on a host, to be put behind it."""
+    """Return the ssh command that runs on a host whatever follows it."""
     options = [*shlex.split(variables["ansible_ssh_common_args"]), "-i", variables["ansible_ssh_private_key_file"]]
     target = f"{variables['ansible_user']}@{variables['ansible_host']}"
     return ("ssh", *options, "-p", str(variables["ansible_port"]), target)

@@ -1,4 +1,4 @@
-# What the scripts of this folder share; to be sourced by bash.
+# Functions that the scripts of this folder share; for bash to source.
 # shellcheck shell=bash
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -24,7 +24,7 @@ as_root() {
   fi
 }
 
-# install_packages PACKAGE...: install those Debian or Ubuntu packages that are missing.
+# install_packages PACKAGE...: install the Debian or Ubuntu packages that are missing.
 install_packages() {
   local package missing=()
   for package in "$@"; do
@@ -51,8 +51,8 @@ find_python() {
   return 1
 }
 
-# make_venv [NAME...]: a virtual environment with requirements-dev.txt, or only the named lines of it, first on PATH.
-# Returns at once, without asking the package index, when the environment has these lines already.
+# make_venv [NAME...]: make a virtual environment with requirements-dev.txt, or only its named lines, and put it first on
+# PATH. If the environment has these lines already, return at once without asking the package index.
 make_venv() {
   local venv=$cache/venv wanted python
   wanted=$(select_requirements "$@") || exit
@@ -66,7 +66,7 @@ make_venv() {
       python=$(find_python) || die "Python 3.11 or newer is needed"
     fi
     say "installing ${*:-requirements-dev.txt} into .cache/venv"
-    # Scripts name their interpreter by its path, so an environment that was moved is built anew.
+    # Scripts have the path of their interpreter, so an environment that was moved is made again.
     [[ -f $venv/installed.txt && $(head -n 1 "$venv/installed.txt") == "# $venv" ]] || rm -rf "$venv"
     [[ -x $venv/bin/python ]] || "$python" -m venv --clear "$venv" || die "could not make $venv"
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check --requirement <(printf '%s\n' "$wanted") ||
@@ -75,7 +75,7 @@ make_venv() {
   } 9>"$cache/venv.lock"
 }
 
-# select_requirements [NAME...]: print the lines of requirements-dev.txt, or only those of the named packages.
+# select_requirements [NAME...]: print the lines of requirements-dev.txt, or only the lines of the named packages.
 select_requirements() {
   local name file=$repository/requirements-dev.txt
   if (($# == 0)); then
@@ -87,13 +87,13 @@ select_requirements() {
   done
 }
 
-# venv_has VENV LINES: whether an environment runs and was made from these lines, perhaps among others.
+# venv_has VENV LINES: whether an environment works and was made from these lines, among others.
 venv_has() {
   [[ -f $1/installed.txt ]] || return 1
   ! grep -vxFf "$1/installed.txt" <<<"# $1"$'\n'"$2" >/dev/null && "$1/bin/python" -c 'import ansible' 2>/dev/null
 }
 
-# install_testhost_packages: install what tests/hosts/testhosts.py calls.
+# install_testhost_packages: install the packages that tests/hosts/testhosts.py needs.
 install_testhost_packages() {
   local packages
   install_packages python3
@@ -101,12 +101,12 @@ install_testhost_packages() {
   install_packages "${packages[@]}"
 }
 
-# install_browser: install what tests of pages call, see molecule/shared/browser.py.
+# install_browser: install the browser for tests of pages, see molecule/shared/browser.py.
 install_browser() {
   install_packages chromium chromium-driver
 }
 
-# link_collection: let Ansible find this checkout as the collection it is.
+# link_collection: let Ansible find this checkout as a collection.
 link_collection() {
   local parent
   parent=$cache/collections/ansible_collections/$(galaxy_value namespace)
@@ -115,18 +115,18 @@ link_collection() {
   export ANSIBLE_COLLECTIONS_PATH=$cache/collections
 }
 
-# galaxy_value KEY: print a plain value of galaxy.yml.
+# galaxy_value KEY: print a value of galaxy.yml that is plain text.
 galaxy_value() {
   sed -n "s/^$1: *//p" "$repository/galaxy.yml"
 }
 
-# use_molecule: the environment that molecule needs beside .config/molecule/config.yml.
+# use_molecule: set the environment that molecule needs beside .config/molecule/config.yml.
 use_molecule() {
-  # Said aloud, so that molecule does not ask for the scenarios to move to extensions/.
+  # Set explicitly, so that molecule does not advise to move the scenarios to extensions/.
   export MOLECULE_GLOB='molecule/*/molecule.yml'
-  # Molecule keeps its state there, by the name of the checkout's folder alone, which two checkouts may share.
+  # Molecule keeps its state there by the name of the checkout's folder, which two checkouts may share.
   export ANSIBLE_HOME=$cache/ansible
-  # Borders cut lines at 80 columns.
+  # Borders would cut lines at 80 columns.
   export MOLECULE_COMMAND_BORDERS=false
   # Tests import the plugins by their full names.
   export PYTHONPATH=$cache/collections

@@ -1,4 +1,4 @@
-"""What scripts/service-info-cost runs on the host; the folder that it is in has Ansible and the collection."""
+"""The part of scripts/service-info-cost that runs on the host, in a folder with Ansible and the collection."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ ROUNDS = 15
 
 
 def run_command(command: list[str]) -> tuple[int, str, str]:
+    """Run a command, and return its exit code, its output and its errors."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
 
 def spent() -> float:
+    """Return the milliseconds of CPU that this process and its children have used."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return 1000 * sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def main() -> None:
+    """Measure several rounds, and print their median."""
     there = sum(name.isdigit() for name in os.listdir("/proc"))
     fillers = [subprocess.Popen(["sleep", "600"]) for _number in range(max(0, PROCESSES - there))]
     try:

@@ -1,14 +1,14 @@
 #!/bin/sh
-# The work of the role by hand, as a careful person would write it down for one project: to be run as root on the host.
-# What stands before this: `workers`, and a function `write_files DIRECTORY` that writes the files which the role makes.
-# Nothing is checked here beyond what the work itself needs, and there is no way back if a change fails.
+# The work of the role by hand, as a careful person would write it for one project; it runs as root on the host.
+# The text before it sets `workers`, and a function `write_files DIRECTORY` that writes the files of the role.
+# It checks only what the work itself needs, and cannot undo a change that fails.
 
 set -eu
 venv=/opt/shop/venv
 units=/etc/systemd/system
 runtime=/run/systemd/system
 
-# live NAME: where a file of the service stands.
+# live NAME: print the path of a file of the service.
 live() {
   case $1 in
     gunicorn.conf.py) echo /etc/opt/shop/gunicorn.conf.py ;;
@@ -33,7 +33,7 @@ assert version("Django").startswith("5.2") and version("gunicorn") >= "23"' 2>/d
   fi
 }
 
-# differs: whether a file is not as it shall be, or the service does not run with it.
+# differs: whether a file differs from the wanted one, or the service does not run.
 differs() {
   for file in "$new"/*; do
     cmp --quiet "$file" "$(live "${file##*/}")" || return 0

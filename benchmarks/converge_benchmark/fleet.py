@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts: booted, made ready, read, and brought back to where they were before a deployment."""
+"""The hosts: boots them, prepares them, reads what they use, and resets them to their state before a deployment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDER = Path(__file__).resolve().parent
 REPOSITORY = FOLDER.parents[1]
 CACHE = REPOSITORY / ".cache/converge"
 WHEELS = CACHE / "wheels"
-# Their paths have to stay under 108 characters, and other runs of Ansible keep their own.
+# Their paths must stay under 108 characters, and other runs of Ansible must not share them.
 CONNECTIONS = Path(tempfile.gettempdir()) / f"converge-{os.getuid()}"
 REQUIREMENTS = ("Django~=5.2", "whitenoise", "gunicorn")
 ENVIRONMENT = {
@@ -37,11 +37,11 @@ ENVIRONMENT = {
 
 
 class FleetError(Exception):
-    """What went wrong, in words for the person who called."""
+    """A message for the person who called the program."""
 
 
 class Host(t.NamedTuple):
-    """A host, and how it is reached."""
+    """A host, and the ssh command that reaches it."""
 
     name: str
     container: str
@@ -49,14 +49,14 @@ class Host(t.NamedTuple):
 
 
 class Usage(t.NamedTuple):
-    """What hosts have used since they were started."""
+    """What hosts have used since they started."""
 
     cpu: float  # seconds
     network: int  # bytes, in and out
 
 
 def command(*argv: str, text: str = "", timeout: float | None = None) -> str:
-    """Run a command that has to succeed, and return its output."""
+    """Run a command that must succeed, and return its output."""
     done = subprocess.run(
         argv, input=text, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=timeout
     )
@@ -66,12 +66,12 @@ def command(*argv: str, text: str = "", timeout: float | None = None) -> str:
 
 
 def inventory(number: int) -> Path:
-    """The inventory of the first hosts."""
+    """Return the path of the inventory of the first hosts."""
     return CACHE / f"hosts-{number}.json"
 
 
 def boot(number: int) -> list[Host]:
-    """Have hosts running, with an inventory of them, that lack nothing but the deployment."""
+    """Boot hosts, write their inventory, and prepare them, so that only the deployment is missing."""
     names = [f"converge-{index}" for index in range(1, number + 1)]
     path = inventory(number)
     command(str(testhost.PROGRAM), "up", "--inventory", str(path), *(f"{name}=bookworm" for name in names))
@@ -83,7 +83,7 @@ def boot(number: int) -> list[Host]:
 
 
 def read_host(path: Path, name: str) -> Host:
-    """Read a host of an inventory."""
+    """Return a host of an inventory."""
     variables = testhost.read_inventory(path)[name]
     return Host(name, variables["testhost_container"], testhost.ssh_command(variables))
 
@@ -96,7 +96,7 @@ def write_inventory(hosts: Sequence[Host], largest: Path) -> None:
 
 
 def remove() -> None:
-    """Remove the hosts, whose names stand in the largest inventory."""
+    """Remove the hosts of all inventories."""
     names = {name for path in CACHE.glob("hosts-*.json") for name in testhost.read_inventory(path)}
     command(str(testhost.PROGRAM), "down", *sorted(names))
     for path in CACHE.glob("hosts-*.json"):
@@ -104,20 +104,20 @@ def remove() -> None:
 
 
 def reset(hosts: Sequence[Host]) -> None:
-    """Bring hosts back to where they were before a deployment."""
+    """Reset hosts to their state before a deployment."""
     script = (FOLDER / "reset.sh").read_text(encoding="utf-8")
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda host: command(*host.ssh, "sudo sh -s", text=script), hosts))
 
 
 def disconnect(hosts: Sequence[Host]) -> None:
-    """End the connections that Ansible keeps open, so that each run has to make its own."""
+    """End the connections that Ansible keeps open, so that each run makes its own."""
     for socket in CONNECTIONS.iterdir() if CONNECTIONS.is_dir() else ():
         subprocess.run(["ssh", "-O", "exit", "-S", str(socket), hosts[0].ssh[-1]], capture_output=True, check=False)
 
 
 def usage(hosts: Sequence[Host]) -> Usage:
-    """Read what hosts have used."""
+    """Return what hosts have used together."""
     form = "--format={{.CPUNano}} {{.NetInput}} {{.NetOutput}}"
     lines = command("podman", "stats", "--no-stream", form, *(host.container for host in hosts)).splitlines()
     values = [[int(value) for value in line.split()] for line in lines]
@@ -125,5 +125,5 @@ def usage(hosts: Sequence[Host]) -> Usage:
 
 
 def fetch(host: Host, path: str) -> str:
-    """Read a file of a host."""
+    """Return the text of a file on a host."""
     return command(*host.ssh, f"sudo cat {shlex.quote(path)}")

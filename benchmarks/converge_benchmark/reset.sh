@@ -1,5 +1,5 @@
 #!/bin/sh
-# Leaves a host as it was before the first deployment.
+# Resets a host to its state before the first deployment.
 systemctl stop shop.socket shop.service 2>/dev/null
 systemctl disable --quiet shop.socket shop.service 2>/dev/null
 rm -rf /etc/systemd/system/shop.service /etc/systemd/system/shop.socket /opt/shop/venv* /etc/opt/shop/gunicorn.conf.py \

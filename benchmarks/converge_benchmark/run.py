@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from converge_benchmark import fleet
 from converge_benchmark.fleet import Host
 
-# What the role writes, by the name under which deploy.sh knows it.
+# The files that the role writes, by their names in deploy.sh
 FILES = {
     "gunicorn.conf.py": "/etc/opt/shop/gunicorn.conf.py",
     "gunicorn-shop": "/etc/logrotate.d/gunicorn-shop",
@@ -32,7 +32,7 @@ _END = "__END_OF_FILE__"
 
 
 class Run(t.NamedTuple):
-    """What one run took."""
+    """What one run cost."""
 
     case: str
     way: str
@@ -50,7 +50,7 @@ def say(text: str) -> None:
 
 
 def measure(every: list[Host], numbers: list[int], rounds: int, forks: int) -> dict:
-    """Measure all cases on so many of the hosts, so many times."""
+    """Measure all cases on each number of hosts, so many times."""
     largest = fleet.inventory(len(every))
     for number in {1, *numbers}:
         fleet.write_inventory(every[:number], largest)
@@ -65,14 +65,14 @@ def measure(every: list[Host], numbers: list[int], rounds: int, forks: int) -> d
 
 
 def made_by_the_role(host: Host) -> dict[str, str]:
-    """Deploy with the role once, and read what it wrote."""
+    """Deploy with the role once, and return the files that it wrote."""
     fleet.reset([host])
     play([host], "site.yml", 1, WORKERS)
     return {name: fleet.fetch(host, path) for name, path in FILES.items()}
 
 
 def one_round(hosts: Sequence[Host], files: dict[str, str], forks: int) -> list[Run]:
-    """Measure each case in each way."""
+    """Measure each case in each way, once."""
     cases = (("first", WORKERS), ("nothing", WORKERS), ("workers", OTHER_WORKERS))
     ways: dict[str, Callable[[int], int]] = {
         "script": lambda workers: deploy_by_script(hosts, files, forks, workers),
@@ -100,7 +100,7 @@ def timed(case: str, way: str, hosts: Sequence[Host], act: Callable[[], int]) ->
 
 
 def children() -> float:
-    """The seconds of CPU that the processes have used which this one has started, and which have ended."""
+    """Return the CPU seconds of this process's children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -126,7 +126,7 @@ def deploy_by_script(hosts: Sequence[Host], files: dict[str, str], forks: int, w
 
 
 def script(files: dict[str, str], workers: int) -> str:
-    """The script with the files that it writes."""
+    """Return the script, with the files that it writes."""
     parts = [f"workers={workers}\n", "write_files() {\n"]
     for name, text in files.items():
         changed = re.sub(r"--workers=\d+", f"--workers={workers}", text)

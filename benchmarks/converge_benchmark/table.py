@@ -39,22 +39,22 @@ def table(results: dict) -> str:
 
 
 def joined(results: list[dict]) -> dict:
-    """The results of several runs of the benchmark as those of one."""
+    """Return the results of several runs of the benchmark as the results of one."""
     return {**results[0], "runs": [run for result in results for run in result["runs"]]}
 
 
 def of(runs: list[dict], case: str, way: str, number: int) -> list[dict]:
-    """The runs of a case in one way on so many hosts."""
+    """Return the runs of a case in one way on so many hosts."""
     return [run for run in runs if (run["case"], run["way"], run["hosts"]) == (case, way, number)]
 
 
 def median(runs: list[dict], key: str) -> float:
-    """The median of a value; nan where there is none."""
+    """Return the median of a value; nan if there are no runs."""
     return statistics.median(run[key] for run in runs) if runs else float("nan")
 
 
 def row(runs: list[dict], case: str, number: int) -> tuple[str, ...]:
-    """The times of a case, and their ratios."""
+    """Return a row with the times of a case, and their ratios."""
     floor = median(of(runs, "nothing", "floor", number), "seconds")
     script, role = (median(of(runs, case, way, number), "seconds") for way in ("script", "role"))
     times = (f"{floor:.2f} s", f"{script:.2f} s", f"{role:.2f} s")
@@ -62,7 +62,7 @@ def row(runs: list[dict], case: str, number: int) -> tuple[str, ...]:
 
 
 def costs_of(runs: list[dict], case: str, number: int, way: str) -> tuple[str, ...] | None:
-    """What a case costs beside time."""
+    """Return a row with the other costs of a case, if it was measured."""
     found = of(runs, case, way, number)
     if not found:
         return None

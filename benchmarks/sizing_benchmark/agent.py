@@ -3,10 +3,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs on the host that is measured: starts services, puts them under load, and reads what the kernel says of them.
+"""Runs on the measured host: starts services, puts them under load, and reads what the kernel says about them.
 
-It takes commands from standard input, one JSON object a line, and answers each with a line of JSON. Each service is a
-transient unit of systemd, with the role's own gunicorn.conf.py. What it started ends with it.
+It takes commands from standard input, a JSON object in each line, and answers each with a line of JSON. Each service is
+a transient unit of systemd with the role's own gunicorn.conf.py. When the agent ends, its services end.
 Needs root, Python 3.11, load.py beside it, and nothing else.
 """
 
@@ -32,13 +32,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 START_TIMEOUT = 120.0
 RELOAD_TIMEOUT = 60.0
 REQUEST_TIMEOUT = 60.0
-# Until the workers have the requests that they are to hold
+# Seconds until the workers have the requests that they must hold
 BEFORE_RELOAD = 0.3
 QUIET_SAMPLE = 0.5
 
 
 class AgentError(Exception):
-    """What went wrong, in words for the person who called."""
+    """A message for the person who called the program."""
 
 
 # Readings
@@ -64,7 +64,7 @@ def read_values(file: Path) -> dict[str, int]:
 
 
 def cpu_seconds(directory: Path) -> float:
-    """Return the CPU time of a cgroup; the directory is that of cpuacct in v1."""
+    """Return the CPU time of a cgroup; in v1, of its directory in cpuacct."""
     usage = directory / "cpuacct.usage"
     if usage.exists():
         return int(usage.read_text()) / 1e9
@@ -78,7 +78,7 @@ def throttled_seconds(directory: Path) -> float:
 
 
 def oom_kills(directory: Path) -> int:
-    """Return how many processes of a cgroup the kernel killed for want of memory."""
+    """Return how many processes of a cgroup the kernel killed because of too little memory."""
     for name in ("memory.oom_control", "memory.events"):
         if (directory / name).exists():
             return read_values(directory / name)["oom_kill"]
@@ -86,7 +86,7 @@ def oom_kills(directory: Path) -> int:
 
 
 def memory_peak(directory: Path) -> int:
-    """Return the most memory that a cgroup ever had, in bytes, the page cache included."""
+    """Return the highest memory that a cgroup ever had, in bytes, with the page cache."""
     for name in ("memory.max_usage_in_bytes", "memory.peak"):
         if (directory / name).exists():
             return int((directory / name).read_text())
@@ -100,13 +100,13 @@ def busy_seconds(root: Path = ROOT) -> float:
 
 
 def own_seconds() -> float:
-    """Return the CPU time of this host, which may be a container of the machine."""
+    """Return the CPU time of this host, which may be a container on the machine."""
     directory = cgroup_directory(1, "cpuacct")
     return cpu_seconds(directory.parent if directory.name == "init.scope" else directory)
 
 
 def proportional_memory(pid: int, root: Path = ROOT) -> int:
-    """Return the memory of a process, what it shares divided among those that share it, in bytes."""
+    """Return the proportional memory (PSS) of a process, in bytes."""
     for line in (root / f"proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
@@ -114,9 +114,9 @@ def proportional_memory(pid: int, root: Path = ROOT) -> int:
 
 
 def scheduled(pids: list[int], root: Path = ROOT) -> tuple[float, float]:
-    """Return the CPU time of all threads of processes, and how long they could run but did not; both in seconds.
+    """Return how long all threads of processes ran, and how long they could run but did not; both in seconds.
 
-    That they were stopped by a quota counts as the latter.
+    Time in which a quota stopped them counts as the latter.
     """
     running = waiting = 0
     for pid in pids:
@@ -136,14 +136,14 @@ class Service:
         self.unit = PREFIX + name
         self.workers, self.threads = workers, threads
         self.runtime = Path("/run/gunicorn", self.unit)
-        # Not TCP: the kernel's work for a connection would be half of what the load costs.
+        # Not TCP: the kernel's work for connections would be half of the load's cost.
         self._address = f"unix:{self.runtime}/socket"
         self.target = load.Target(name, *load.parse_address(self._address), path=path)
         self.holding = load.Target(name, *load.parse_address(self._address), path="/hold")
         self.pid = 0
 
     def start(self, properties: dict[str, str], environment: dict[str, str]) -> None:
-        """Start it, and wait until its workers are ready; a kill for want of memory ends the wait."""
+        """Start the service, and wait until its workers are ready; raise AgentError if the kernel kills one."""
         properties = {
             "Type": "notify",
             "User": "sizing",
@@ -192,11 +192,11 @@ class Service:
             time.sleep(0.02)
 
     def is_ready(self) -> bool:
-        """Whether all workers have said so."""
+        """Return whether all workers are ready."""
         return (self.runtime / "ready").exists()
 
     def problem(self) -> str | None:
-        """Return why the service is no good, if so."""
+        """Return the problem of the service, if it has one."""
         try:
             if oom_kills(self._memory):
                 return "OOM kill"
@@ -205,13 +205,13 @@ class Service:
         return None
 
     def worker_pids(self) -> list[int]:
-        """Return the processes of the workers."""
+        """Return the process ids of the workers."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
     def times(self) -> dict[str, float]:
         """Return counters in seconds: of the service, of this host, of the machine and of this program."""
-        # Not from the cgroup: in v1 a unit need not have one of its own for cpuacct.
+        # Not from the cgroup: in v1, a unit may have no cgroup of its own in cpuacct.
         running, delayed = scheduled([self.pid, *self.worker_pids()])
         return {
             "service": running,
@@ -224,26 +224,26 @@ class Service:
         }
 
     def memory(self) -> dict:
-        """Return what the kernel says of its memory."""
+        """Return its proportional memory, in bytes: of all processes, and of the largest worker."""
         workers = [proportional_memory(pid) for pid in self.worker_pids()]
         return {"pss_per_worker": max(workers, default=0), "pss": sum(workers) + proportional_memory(self.pid)}
 
     def peak(self) -> int | None:
-        """Return its highest memory so far."""
+        """Return its highest memory so far, in bytes; None if it has ended."""
         try:
             return memory_peak(self._memory)
         except FileNotFoundError:
             return None
 
     def reload(self) -> None:
-        """Have new workers in place of the old ones, as the role's ExecReload= does; does not wait for them."""
+        """Replace the workers, as the role's ExecReload= does, without waiting for the new ones."""
         for file in [self.runtime / "ready", *self.runtime.glob("worker-*")]:
             file.unlink(missing_ok=True)
         call("systemctl", "kill", "--kill-whom=main", "--signal=HUP", self.unit)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Have requests for the path /hold go on for so long."""
+        """Make requests for the path /hold last meanwhile."""
         held = self.runtime / "hold"
         held.touch()
         try:
@@ -252,13 +252,13 @@ class Service:
             held.unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """End it, at once."""
+        """Kill the service."""
         subprocess.run(["systemctl", "kill", "--signal=KILL", self.unit], capture_output=True, check=False)
         subprocess.run(["systemctl", "stop", self.unit], capture_output=True, check=False)
 
 
 def call(*command: str) -> str:
-    """Run a command that has to succeed; returns its output."""
+    """Run a command that must succeed, and return its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise AgentError(f"{command[0]} failed: {(done.stderr or done.stdout).strip()}")
@@ -266,7 +266,7 @@ def call(*command: str) -> str:
 
 
 def start_peer() -> subprocess.Popen[bytes]:
-    """Start the slow service, and wait until it takes connections."""
+    """Start the slow service, and wait until it accepts connections."""
     host, _, port = PEER.rpartition(":")
     address = (host, int(port))
     if is_answered(address):
@@ -280,7 +280,7 @@ def start_peer() -> subprocess.Popen[bytes]:
 
 
 def is_answered(address: tuple[str, int]) -> bool:
-    """Whether somebody takes connections there."""
+    """Return whether something accepts connections there."""
     with contextlib.suppress(OSError), socket.create_connection(address):
         return True
     return False
@@ -290,7 +290,7 @@ def is_answered(address: tuple[str, int]) -> bool:
 
 
 def per_second(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    """Return the cores that each had between two readings; foreign is what others on the machine took."""
+    """Return how many cores each used between two readings; foreign are those that others on the machine used."""
     seconds = after["clock"] - before["clock"]
     rates = {name: (after[name] - before[name]) / seconds for name in before if name != "clock"}
     rates["foreign"] = rates["busy"] - rates.pop("own")
@@ -298,7 +298,7 @@ def per_second(before: dict[str, float], after: dict[str, float]) -> dict[str, f
 
 
 async def measure(service: Service, concurrency: int, warmup: float, seconds: float, reload: bool) -> dict:
-    """Put a service under load, and after that, if asked for, reload it under the same load."""
+    """Put a service under load and, if asked for, reload it afterwards under the same load."""
     closed = load.ClosedLoop([service.target], concurrency, REQUEST_TIMEOUT)
     running = asyncio.create_task(closed.run())
     await asyncio.sleep(warmup)
@@ -334,9 +334,9 @@ async def measure(service: Service, concurrency: int, warmup: float, seconds: fl
 
 
 async def reload_in_flight(service: Service, concurrency: int) -> dict:
-    """Reload while each worker still has a request, so that the old ones stay until the new ones are there.
+    """Reload while each worker still has a request, so that the old workers stay until the new ones are ready.
 
-    That is what a reload needs at its worst, and a setting that does not outlive it is no good on a real host.
+    A reload never needs more memory than then. A setting that does not survive it is useless on a real host.
     """
     slow = load.ClosedLoop([service.holding], service.workers * service.threads, REQUEST_TIMEOUT)
     with service.hold():
@@ -360,14 +360,14 @@ async def reload_in_flight(service: Service, concurrency: int) -> dict:
 
 
 class Agent:
-    """Takes commands, and knows the services that it started."""
+    """Runs commands, and knows the services that it started."""
 
     def __init__(self) -> None:
         self._services: dict[str, Service] = {}
         self._peer = start_peer()
 
     def obey(self, command: str, options: dict) -> dict:
-        """Run a command; a problem of a service is an answer, too."""
+        """Run a command, and return its answer, which may be a problem of a service."""
         try:
             return getattr(self, f"do_{command}")(**options)
         except AgentError as error:
@@ -387,7 +387,7 @@ class Agent:
         return {}
 
     def do_quiet(self, cores: float, seconds: float) -> dict:
-        """Wait until others take fewer cores of the machine, but not for ever."""
+        """Wait until others use at most so many cores of the machine, but no longer than so many seconds."""
         deadline = time.monotonic() + seconds
         while True:
             before = busy_seconds() - own_seconds()
@@ -407,13 +407,13 @@ class Agent:
         }
 
     def close(self) -> None:
-        """End what was started."""
+        """End all services."""
         self.do_stop(list(self._services))
         self._peer.terminate()
 
 
 def main() -> None:
-    """Answer commands until there are no more."""
+    """Answer commands until the input ends."""
     load.allow_many_connections()
     agent = Agent()
     try:

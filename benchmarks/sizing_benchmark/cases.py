@@ -19,7 +19,7 @@ class Setting(t.NamedTuple):
 
     @property
     def worker_class(self) -> str:
-        """The class that Gunicorn uses: it takes threads for a wish for gthread."""
+        """The worker class that Gunicorn uses: gthread if there are threads."""
         return "gthread" if self.threads > 1 else "sync"
 
     def __str__(self) -> str:
@@ -27,7 +27,7 @@ class Setting(t.NamedTuple):
 
 
 class Application(t.NamedTuple):
-    """A path of the benchmark's project. Passenger's rule asks whether an application waits."""
+    """A path of the benchmark's project. Passenger's rule depends on whether it waits."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Application(t.NamedTuple):
 
 
 class Limit(t.NamedTuple):
-    """The directives of the service's unit that limit it."""
+    """Directives that limit the service."""
 
     name: str
     directives: t.Mapping[str, str] = {}

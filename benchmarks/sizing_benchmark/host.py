@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host that is measured: deployment by Ansible, and the agent that runs there, over SSH."""
+"""The measured host: deployment by Ansible, and the agent that runs there, over SSH."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ AGENT = "/usr/local/lib/sizing/agent.py"
 
 
 class HostError(Exception):
-    """What went wrong, in words for the person who called."""
+    """A message for the person who called the program."""
 
 
 def boot(inventory: Path, host: str) -> None:
-    """Have a test host running."""
+    """Boot a test host unless it is running."""
     run(str(testhost.PROGRAM), "up", "--inventory", str(inventory), f"{host}=bookworm")
 
 
 def deploy(inventory: Path) -> None:
-    """Put the benchmark's project on the host with the role."""
+    """Deploy the benchmark's project with the role."""
     run("ansible-playbook", "--inventory", str(inventory), str(FOLDER / "deploy.yml"))
 
 
@@ -51,7 +51,7 @@ def call_module(inventory: Path, module: str, arguments: dict) -> dict:
 
 
 def run(*command: str) -> str:
-    """Run a command that has to succeed, and return its output."""
+    """Run a command that must succeed, and return its output."""
     variables = {**os.environ, "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORCE_COLOR": "false"}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -60,14 +60,14 @@ def run(*command: str) -> str:
 
 
 class Agent:
-    """The program that measures on the host."""
+    """A connection to the program that measures on the host."""
 
     def __init__(self, inventory: Path, host: str) -> None:
         command = [*testhost.ssh_command(testhost.read_inventory(inventory)[host]), f"sudo -n python3 -u {AGENT}"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, command: str, **options: object) -> dict:
-        """Give the agent a command and return its answer."""
+        """Give the agent a command, and return its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -81,7 +81,7 @@ class Agent:
         return answer
 
     def close(self) -> None:
-        """Let the agent end what it started."""
+        """Let the agent end, and its services with it."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was measured, as it is kept in a file, and what the rules make of it."""
+"""The results of the measurements, as a file keeps them."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ class Record:
 
     @property
     def admissible(self) -> bool:
-        """Whether it outlives load and a reload without an OOM kill and without an error."""
+        """Whether it survives load and a reload without an OOM kill and without an error."""
         return self.problem is None
 
     @property
     def median(self) -> float | None:
-        """Requests a second, the median of the rounds."""
+        """The median of the rounds' requests per second."""
         return self.middle("throughput")
 
     def middle(self, name: str) -> float | None:
-        """Return the median over the rounds of one of their values; those that others disturbed only if all were."""
+        """Return the median of a value over the undisturbed rounds, or over all if all were disturbed."""
         rounds = [one for one in self.rounds if not one["disturbed"]] or self.rounds
         values = [one[name] for one in rounds if one[name] is not None]
         return round(statistics.median(values), 4) if values else None
@@ -61,7 +61,7 @@ class Record:
         return sum(not one["disturbed"] for one in self.rounds)
 
     def note(self, answer: dict) -> None:
-        """Take from the agent's answer what is not of a single round."""
+        """Take from the agent's answer what belongs to all rounds together."""
         memory = answer["memory"] or {}
         for name, value in {**memory, "memory_peak": answer["memory_peak"]}.items():
             setattr(self, name, max(getattr(self, name) or 0, value or 0) or None)
@@ -70,7 +70,7 @@ class Record:
         self.failures = (self.failures + answer["failures"])[:5]
 
     def trouble(self, answer: dict) -> str | None:
-        """Return why the setting is not admissible after this answer of the agent, if so."""
+        """Return why the setting is not admissible after this answer of the agent; None if it is."""
         if answer["problem"]:
             return str(answer["problem"])
         if self.failures:
@@ -80,7 +80,7 @@ class Record:
         return None
 
     def judge(self, problem: str | None) -> None:
-        """Note the first problem that there was."""
+        """Note a problem, unless there was an earlier one."""
         self.problem = self.problem or problem
         self.oom = self.problem == "OOM kill"
 
@@ -109,28 +109,28 @@ class Record:
 
     @classmethod
     def from_dict(cls, values: dict) -> Record:
-        """Read what as_dict wrote; what it computed is computed anew."""
+        """Read what as_dict wrote, without the values that are computed."""
         names = (*cls.__dataclass_fields__,)
         return cls(values["app"], **{name: values[name] for name in names if name in values})
 
 
 def is_disturbed(cores: dict[str, float], nproc: int) -> bool:
-    """Whether others took CPU time that the service could have used: more than noise, and there was none left."""
+    """Return whether others used CPU time that the service lacked: more than noise, and none was left."""
     return cores["foreign"] > FOREIGN and cores["busy"] > nproc - IDLE
 
 
 class Results:
-    """The records of a run, with what the rules look at."""
+    """The records of a run, and the facts for the rules."""
 
     def __init__(self, host: dict, records: list[Record] | None = None, measured: dict | None = None) -> None:
         self.host = host
         self.records = records or []
-        # Applications and limits of which all was measured
+        # Applications and limits that are completely measured
         self.finished: list[tuple[str, str]] = []
         self._measured: dict[tuple[str, str], rules.Measured] = measured or {}
 
     def add(self, record: Record) -> None:
-        """Add a record, in place of an earlier one of the same setting."""
+        """Add a record; it replaces an earlier one of the same setting."""
         earlier = self._find(record.application, record.limit, record.setting)
         if earlier:
             self.records.remove(earlier)
@@ -141,7 +141,7 @@ class Results:
         return self._find(application.name, limit.name, setting)
 
     def throughputs(self, application: Application, limit: Limit) -> dict[Setting, float | None]:
-        """Return the throughput of all settings that were measured; None for those that are not admissible."""
+        """Return the throughput of all measured settings; None for settings that are not admissible."""
         return {record.setting: record.median if record.admissible else None for record in self.of(application, limit)}
 
     def of(self, application: Application, limit: Limit) -> list[Record]:
@@ -149,11 +149,11 @@ class Results:
         return [one for one in self.records if (one.application, one.limit) == (application.name, limit.name)]
 
     def set_measured(self, application: Application, limit: Limit, measured: rules.Measured) -> None:
-        """Keep what was measured of an application for the rules that ask for it."""
+        """Keep the measurement of an application, for the rules that use it."""
         self._measured[application.name, limit.name] = measured
 
     def facts(self, application: Application, limit: Limit) -> rules.Facts:
-        """Return what the rules may look at."""
+        """Return the facts for the rules."""
         names = ("nproc", "cpus", "memory")
         measured = self._measured.get((application.name, limit.name))
         return rules.Facts(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules for the number of workers: pure functions of what each of them looks at."""
+"""The rules for the number of workers, as pure functions of facts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from sizing_benchmark.cases import MIB, Application, Limit, Setting
 class Measured(t.NamedTuple):
     """What gunicorn_service_info measured of an application under one limit.
 
-    The wait for each second of computing (none if it could not be told), the bytes of one worker at its peak, and those
-    that it hands to gunicorn_sizing_info.
+    The wait for each second of computing (None if unknown), the bytes of one worker at its peak, and the bytes that
+    gunicorn_sizing_info should count for a worker.
     """
 
     wait_ratio: float | None
@@ -30,7 +30,7 @@ class Measured(t.NamedTuple):
 
 
 class Facts(t.NamedTuple):
-    """What a rule may look at. The CPUs are those that nproc says: a quota does not change them."""
+    """What a rule may use. `nproc` is the command's number: a quota does not change it."""
 
     nproc: int
     cpus: float
@@ -46,17 +46,17 @@ def gunicorn(facts: Facts) -> Setting:
 
 
 def heroku(facts: Facts) -> Setting:
-    """Heroku's: the same, as far as each worker has 256 MB."""
+    """Heroku's: the same, if the memory has 256 MB for each worker."""
     return Setting(max(1, min(2 * facts.nproc + 1, _memory(facts) // (256 * MIB))))
 
 
 def tiangolo(facts: Facts) -> Setting:
-    """The images of tiangolo: a worker for each core, and at least two."""
+    """tiangolo's images: a worker for each core, and at least two."""
     return Setting(max(2, facts.nproc))
 
 
 def passenger(facts: Facts) -> Setting | None:
-    """Passenger's: as many processes as fit into three quarters of the memory; one for each core if they don't wait."""
+    """Passenger's: as many as fit into three quarters of the memory; at most one for each core if they don't wait."""
     if facts.measured is None:
         return None
     fitting = max(1, math.floor(0.75 * _memory(facts) / facts.measured.worker_memory))
@@ -64,12 +64,12 @@ def passenger(facts: Facts) -> Setting | None:
 
 
 def ours_unmeasured(facts: Facts) -> Setting:
-    """gunicorn_sizing_info of this collection, with nothing but the limits of the service."""
+    """gunicorn_sizing_info of this collection, with only the limits of the service."""
     return _ours(facts, Demand())
 
 
 def ours_measured(facts: Facts) -> Setting | None:
-    """gunicorn_sizing_info of this collection, with what was measured of the running service."""
+    """gunicorn_sizing_info of this collection, with the measurement of the running service."""
     if facts.measured is None:
         return None
     wait_ratio, _worker, memory = facts.measured
@@ -99,6 +99,6 @@ def _ours(facts: Facts, demand: Demand) -> Setting:
 
 
 def _memory(facts: Facts) -> int:
-    """Return what a person takes for the memory: that of the host, or the limit that was set for the service."""
+    """Return the memory as a person counts it: the host's, or the limit of the service."""
     limits = service_limits("limits", dict(facts.limit.directives), Whole(memory=facts.memory, tasks=0))
     return int(min(facts.memory, limits.memory.amount if limits.memory else math.inf))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run: what is measured when, and where its results go."""
+"""The run: measures settings in order, and saves the results."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sizing_benchmark.cases import MIB, Application, Limit, Setting
 from sizing_benchmark.results import FOREIGN, Record, Results, is_disturbed
 
 CONCURRENCY = 64
-# Enough for the slowest to answer the requests that gunicorn_service_info wants to see
+# In this time, even the slowest answers the requests that gunicorn_service_info needs.
 MEASURED_SECONDS = 7.0
-# Of the units that the agent starts
+# Begins the names of the units that the agent starts
 UNIT_PREFIX = "sizing-"
-# Settings that come so near to the best are measured again, at most so many.
+# Settings that reach this share of the best are measured again, at most so many.
 FINAL_SHARE, FINALISTS = 0.9, 8
-# So many of these are measured anew beside settings that were left out.
+# So many of them are measured again beside settings that were left out.
 COMPARED = 3
 
 
@@ -33,7 +33,7 @@ CallModule = t.Callable[[str, dict], dict]
 
 
 class Options(t.NamedTuple):
-    """How long and how often is measured, and how long is waited for others on the machine; in seconds."""
+    """What, how often and how long to measure, and how long to wait for others on the machine, in seconds."""
 
     ladders: plan.Ladders = plan.FULL
     rounds: int = 3
@@ -43,7 +43,7 @@ class Options(t.NamedTuple):
 
 
 class Run:
-    """A run on a host, with the results so far in a file."""
+    """A run on a host; a file has the results so far."""
 
     def __init__(self, agent: host.Agent, call: CallModule, results: Results, output: Path, options: Options) -> None:
         self._agent, self._call, self._results, self._output, self._options = agent, call, results, output, options
@@ -69,7 +69,7 @@ class Run:
             self._stop(list(self._running))
 
     def measure_settings(self, application: Application, limit: Limit, settings: Iterable[Setting]) -> None:
-        """Measure some settings, and the best of the earlier ones anew: the machine may be another now."""
+        """Measure some settings, and the best of the earlier ones again: the machine may differ now."""
         say(f"{application.name}, {limit.name}")
         best = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, COMPARED)
         chosen = {*settings, *best}
@@ -93,11 +93,11 @@ class Run:
             self._keep_only(application, limit)
 
     def _first_round(self, application: Application, limit: Limit, setting: Setting) -> Record:
-        """Start a setting, measure it, and where that may be too much for the memory, reload it under load."""
+        """Start a setting and measure it; if its memory is limited, reload it under load."""
         record = Record(application.name, limit.name, setting.workers, setting.threads)
         problem = self._start(application, limit, setting)
         if problem is None:
-            # Without a limit of the memory a reload is only tried with those that are measured again.
+            # Without a memory limit, only settings that are measured again are reloaded.
             problem = self._measure(record, reload="MemoryMax" in limit.directives)
         record.judge(problem)
         if problem:
@@ -108,28 +108,28 @@ class Run:
         return record
 
     def _keep_only(self, application: Application, limit: Limit) -> None:
-        """Stop what can't be among the finalists any more."""
+        """Stop settings that can't be among the finalists any more."""
         wanted = {setting for setting in rules.named(self._results.facts(application, limit)).values() if setting}
         near = plan.finalists(self._results.throughputs(application, limit), FINAL_SHARE, FINALISTS)
         self._stop([setting for setting in self._running if setting not in {*near, *wanted}])
 
     def _further_rounds(self, application: Application, limit: Limit, settings: set[Setting]) -> None:
-        """Measure settings in turn, so that what changes on the machine changes it for all."""
+        """Measure settings in turn, so that a change of the machine affects all of them."""
         chosen = [one for setting in sorted(settings) if (one := self._results.find(application, limit, setting))]
         for record in chosen:
             if record.admissible and record.setting not in self._running:
                 record.judge(self._start(application, limit, record.setting))
-        # More rounds than wanted, if others disturbed some
+        # Up to twice as many rounds, if others disturb some
         for _ in range(2 * self._options.rounds):
             for record in chosen:
                 unreloaded = record.reload_seconds is None
                 if record.admissible and (unreloaded or record.quiet < self._options.rounds):
-                    # Where memory is short, whether a reload fits depends on the moment, too.
+                    # If memory is short, it also depends on the moment whether a reload fits.
                     record.judge(self._measure(record, unreloaded or "MemoryMax" in limit.directives))
                     self._save()
 
     def _measure_application(self, application: Application, limit: Limit) -> None:
-        """Measure wait ratio and memory of a worker with the setting that a host has before anybody measured."""
+        """Measure wait ratio and memory of a worker, with the setting that a host has before any measurement."""
         setting = rules.ours_unmeasured(self._results.facts(application, limit))
         if self._results.find(application, limit, setting) is None:
             self._first_round(application, limit, setting)
@@ -161,7 +161,7 @@ class Run:
         return problem
 
     def _measure(self, record: Record, reload: bool) -> str | None:
-        """Add a round to a record. If others disturb it, wait for them, but not for ever, and try once more."""
+        """Add a round to a record. If others disturb it, wait for them for some time, and try once more."""
         trouble = self._measure_once(record, reload)
         if trouble is None and record.rounds[-1]["disturbed"] and self._options.patience:
             self._agent.ask("quiet", cores=FOREIGN, seconds=self._options.patience)
@@ -202,7 +202,7 @@ class Run:
 def measure_service(
     agent: host.Agent, call: CallModule, name: str, setting: Setting, seconds: float
 ) -> rules.Measured | None:
-    """Return what gunicorn_service_info says of a service that was under about half of the load that it can take."""
+    """Return what gunicorn_service_info measures of a service under about half of the load that it can bear."""
     concurrency = max(1, setting.workers * setting.threads // 2)
     agent.ask("measure", name=name, concurrency=concurrency, warmup=0.0, seconds=seconds, reload=False)
     service = call("gunicorn_service_info", {"name": UNIT_PREFIX + name})["services"][0]
@@ -214,5 +214,5 @@ def measure_service(
 
 
 def say(text: str) -> None:
-    """Report progress, away from what a caller may read on standard output."""
+    """Report progress on standard error, as a caller may read standard output."""
     print(text, file=sys.stderr, flush=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table: what each rule reaches of the best that the sweep found."""
+"""The table: how much each rule reaches of the best that the sweep found."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def missing(results: Results) -> dict[tuple[str, str], list[Setting]]:
 
 
 def measured_cases(results: Results) -> list[tuple[str, str]]:
-    """Return the applications and limits of which there are records."""
+    """Return the applications and limits that have records."""
     there = {(record.application, record.limit) for record in results.records}
     return [(application, limit) for limit in LIMITS for application in APPLICATIONS if (application, limit) in there]
 
 
 class Row(t.NamedTuple):
-    """An application under a limit: the best of the sweep, and what each rule names, if it was measured."""
+    """An application under a limit: the best of the sweep, and each rule's setting with its record, if measured."""
 
     application: str
     limit: str
@@ -65,7 +65,7 @@ def rows_of(results: Results) -> list[Row]:
 
 
 def table(results: Results) -> str:
-    """Return the tables in Markdown: what each rule reaches, what it takes, and how far that repeats."""
+    """Return the tables in Markdown: what each rule reaches, what it needs, and how much the rounds differ."""
     rows = rows_of(results)
     shares = table_of_rules(rows, best_throughput, share)
     costs = table_of_rules(rows, best_figures, lambda row, setting, record: figures(record))
@@ -92,17 +92,17 @@ def table_of_rules(rows: list[Row], top: Callable[[Row], str], cell: Callable[..
 
 
 def best_throughput(row: Row) -> str:
-    """Return the setting that answers most, and how much."""
+    """Return the best setting and its throughput."""
     return f"{row.top.setting}: {row.top.median:.0f}/s" if row.top else "none"
 
 
 def best_figures(row: Row) -> str:
-    """Return what the setting takes that answers most."""
+    """Return the memory and the 99th percentile of the best setting."""
     return figures(row.top) if row.top else ""
 
 
 def lacking(setting: Setting | None) -> str:
-    """Say that a setting was not measured, and why if it never is."""
+    """Return that a setting was not measured, and why if it never is."""
     if setting is None:
         return "not measured"
     reason = "" if plan.is_measurable(setting) else f", more than {plan.MOST_WORKERS}"
@@ -116,14 +116,14 @@ def share(row: Row, setting: Setting, record: Record) -> str:
 
 
 def reached(row: Row, record: Record | None) -> float | None:
-    """Return the share of the best; None for what did not last."""
+    """Return the share of the best; None if the setting did not last."""
     if not (row.top and row.top.median and record and record.admissible and record.median):
         return None
     return record.median / row.top.median
 
 
 def least(rows: list[Row], column: int) -> str:
-    """Return the least that a rule reaches of what was measured, and how often its setting did not last."""
+    """Return the smallest share that a rule reaches, and how often its setting did not last."""
     records = [row.cells[column][1] for row in rows]
     shares = [reached(row, record) for row, record in zip(rows, records) if record]
     failed = shares.count(None)
@@ -140,7 +140,7 @@ def figures(record: Record) -> str:
 
 
 def repeatability(results: Results) -> str:
-    """Say how far the rounds of one setting differ, and what was measured."""
+    """Return a sentence on what was measured, and on how much the rounds of one setting differ."""
     spreads = sorted(
         (max(values) - min(values)) / statistics.median(values)
         for record in results.records

@@ -13,13 +13,13 @@ DRIVER = "/usr/bin/chromedriver"
 
 
 class Browser:
-    """Chromium without a screen, in which scripts of the tests run even where the page allows none."""
+    """Chromium without a screen. Scripts of the tests run in it, even if the page forbids scripts."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self._driver = driver
 
     def show(self, page: Path, width: int, scheme: str = "light", media: str = "screen") -> None:
-        """Load a file into a window of that width, in the light or dark scheme, or as it is printed."""
+        """Load a file into a window of some width, in the light or the dark scheme, or as it is printed."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
@@ -35,12 +35,12 @@ class Browser:
         return self._driver.execute_script(f"return {expression}")
 
     def messages(self) -> list[str]:
-        """Return what the page put on the console, such as what its policy refused to load."""
+        """Return the messages on the console, such as what the page's policy refused to load."""
         return [entry["message"] for entry in self._driver.get_log("browser")]
 
     def screenshot(self, target: Path, most: int = 12000) -> None:
-        """Save the page as PNG, in its full height up to that many pixels."""
-        # Chromium would leave out what is not on the screen.
+        """Save the whole page as PNG, up to so many pixels of its height."""
+        # Otherwise Chromium leaves out what is not on the screen.
         self._driver.execute_script(
             "for (const e of document.querySelectorAll('.host')) e.style.contentVisibility = 'visible'"
         )
@@ -54,10 +54,10 @@ class Browser:
 
 @contextlib.contextmanager
 def chromium(*more: str) -> Iterator[Browser]:
-    """Start Chromium, perhaps with more arguments, and end it."""
+    """Start Chromium, with more arguments if given, and end it afterwards."""
     options = webdriver.ChromeOptions()
     options.binary_location = "/usr/bin/chromium"
-    # Chromium has no sandbox for root, as whom tests may run; the pages are our own.
+    # Tests may run as root, for whom Chromium has no sandbox. The pages are our own.
     for argument in ("--headless=new", "--no-sandbox", "--hide-scrollbars", "--disable-dev-shm-usage", *more):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

@@ -15,7 +15,7 @@ def write(host, path: str, text: str) -> None:
 
 @contextlib.contextmanager
 def damaged(host, path: str, line: str):
-    """Have one more line at the end of a file, for a time."""
+    """Add a line to the end of a file meanwhile."""
     host.check_output("cp --archive %s /root/whole && echo %s >> %s", path, line, path)
     try:
         yield
@@ -25,12 +25,12 @@ def damaged(host, path: str, line: str):
 
 def listing_command(directories: str) -> str:
     """Return the shell command that lists every file in some directories, with owner, mode, size and time."""
-    # A directory's time tells only that something else was there for a while: a virtual environment, or its backup.
+    # Without the time of directories: it changes if a virtual environment or its backup was there for a while.
     formats = r"-type d -printf '%p %m %u %g\n' -o -printf '%p %y %m %u %g %s %T@\n'"
     return f"find {directories} -xdev {formats} | sort"
 
 
 def open_files(host, pattern: str) -> list[str]:
-    """Return the files with such a path that processes have open, each once."""
+    """Return the paths of open files that match a pattern, each once."""
     found = f"find /proc/[0-9]*/fd -lname {shlex.quote(pattern)} -printf '%l\\n' | sort | uniq"
     return host.check_output(found).splitlines()

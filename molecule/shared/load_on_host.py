@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from waiting import wait_for
 
-# A unit that was told to stop may be there a moment longer, so each has a name of its own.
+# A unit that was told to stop may exist a moment longer, so each one has its own name.
 _numbers = itertools.count(1)
 
 
@@ -30,24 +30,24 @@ class Load:
 
     @contextlib.contextmanager
     def phase(self, name: str):
-        """Count what happens meanwhile under a name; yields a dictionary, which holds the results afterwards."""
+        """Count what happens meanwhile under a name. Yield a dictionary, which has the results afterwards."""
         results = {}
         self._tell("phase", name)
         try:
             yield results
-            # What a change leaves behind shows itself a moment later.
+            # Some effects of a change show a moment later.
             time.sleep(1)
         finally:
             results.update(self._tell("phase", f"after {name}"))
 
     def stop(self) -> dict:
-        """Stop it, and return all results."""
+        """Stop the load, and return all results."""
         if self.results is None:
             self.results = self._tell("stop")
         return self.results
 
     def abandon(self) -> None:
-        """Stop it without its results, if the host can be reached at all."""
+        """Stop the load without its results, if the host can be reached."""
         with contextlib.suppress(RuntimeError):
             self._host.run(f"systemctl stop {self._unit}")
 

@@ -1,4 +1,4 @@
-"""What tests need that call ansible-playbook themselves; pytest finds this folder by pyproject.toml."""
+"""For tests that call ansible-playbook themselves; pytest finds this folder by pyproject.toml."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ JSON_LINES = {
 
 
 class PlaybookRun:
-    """One run of ansible-playbook, as its JSON output tells it."""
+    """One run of ansible-playbook, and what its JSON output says about it."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class PlaybookRun:
         return [result["task"] for result in self.results if result["changed"]]
 
     def warnings(self) -> list[str]:
-        """Return what the modules warned of."""
+        """Return the warnings of the modules."""
         return [warning for result in self.results for warning in result["warnings"]]
 
     def errors_by_host(self) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What systemd and the kernel say of a service on a test host; pytest finds this folder by pyproject.toml."""
+"""What systemd and the kernel say about a service on a test host; pytest finds this folder by pyproject.toml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that a test host asks of itself, by curl; pytest finds this folder by pyproject.toml."""
+"""Requests that a test host sends to itself with curl; pytest finds this folder by pyproject.toml."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import json
 
 
 def get(host, url: str, *options: str) -> str:
-    """Return a page; a test fails without one."""
+    """Return a page; fail if there is none."""
     command = "curl --silent --show-error --fail --globoff --max-time 20"
     return host.check_output(" ".join([command, *options, "%s"]), url)
 
 
 def get_json(host, url: str, *options: str):
-    """Return what a page has in JSON."""
+    """Return the value of a page in JSON."""
     return json.loads(get(host, url, *options))
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import normal
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation, systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import ARGUMENTS, wanted_from
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd, systemd_state
 
 
 class ActionModule(normal.ActionModule):
@@ -18,7 +17,7 @@ class ActionModule(normal.ActionModule):
     def run(self, tmp: str | None = None, task_vars: dict | None = None) -> dict:
         """Return the module's result."""
         if self._task.check_mode and self._task.args.get("observed"):
-            _validated, given = self.validate_argument_spec(ARGUMENTS)
+            _validated, given = self.validate_argument_spec(systemd.ARGUMENTS)
             reasons = compare(given)
             if not (reasons and self._task.diff):
                 return {"changed": bool(reasons), "name": given["name"], "reasons": reasons}
@@ -28,7 +27,7 @@ class ActionModule(normal.ActionModule):
 
 def compare(given: dict) -> list[str]:
     """Return how what the plan has observed differs from what the arguments ask for."""
-    found = observation.from_dict(given["observed"])
-    # Whether the secrets are as wanted was for the host to tell.
-    wanted = wanted_from(given, found.group, [], "")
-    return systemd.decide(wanted, observation.compare(wanted, found)).reasons
+    state = systemd_state.from_dict(given["observed"])
+    # The host has said already whether the secrets are as wanted.
+    wanted = systemd.spec_from(given, state.group, [], "")
+    return systemd.decide(wanted, state).reasons

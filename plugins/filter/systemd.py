@@ -11,7 +11,7 @@ from typing import Any, Callable
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import RESERVED_ENVIRONMENT
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.environment import RESERVED_ENVIRONMENT
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
 
 

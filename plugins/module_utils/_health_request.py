@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The health request from outside: what a visitor would get on one listening address."""
+"""The health request from outside: what a visitor gets on one listening address."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
-# A server that listens on every address is asked on the loopback one.
-_REACHED_AT = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-# The option of the modules that ask
+# The option of the modules that send the request
 ARGUMENT = {
     "type": "dict",
     "required": True,
@@ -31,7 +28,7 @@ ARGUMENT = {
 
 
 class HealthRequest(NamedTuple):
-    """What is asked, how, and which answers will do; no statuses stand for all below 500."""
+    """What is asked, how, and which statuses are accepted; without statuses, each below 500."""
 
     path: str
     host: str
@@ -45,7 +42,7 @@ def request_from(given: dict) -> HealthRequest:
 
 
 def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
-    """Ask once on this address; returns what is wrong with the answer, or an empty string."""
+    """Ask once on this address, for up to `timeout` seconds; return what is wrong, or an empty string."""
     try:
         status = _ask(bind, request, timeout)
     except (OSError, http.client.HTTPException) as error:
@@ -59,13 +56,13 @@ def _ask(bind: Address, request: HealthRequest, timeout: float) -> int | None:
     connection = socket.socket(bind.family, socket.SOCK_STREAM)
     with connection:
         connection.settimeout(timeout)
-        connection.connect(bind.path or (_REACHED_AT.get(bind.host or "", bind.host), bind.port))
+        connection.connect(bind.path or (bind.reached_at, bind.port))
         if request.scheme == "tcp":
             return None
         if request.scheme == "https":
             connection = _without_verification().wrap_socket(connection)
         with connection:
-            # This class writes and parses; the connection is ours.
+            # http.client writes and parses; it has no way to connect to a unix socket.
             client = http.client.HTTPConnection(request.host, timeout=timeout)
             client.sock = connection
             client.request("GET", request.path, headers={"User-Agent": "gunicorn-health", "Connection": "close"})
@@ -75,7 +72,7 @@ def _ask(bind: Address, request: HealthRequest, timeout: float) -> int | None:
 
 
 def _without_verification() -> ssl.SSLContext:
-    """It is our own service on this host, whose certificate has another name."""
+    """A context for our own service on this host, whose certificate has another name."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

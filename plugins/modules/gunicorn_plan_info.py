@@ -221,14 +221,14 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parame
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
 ARGUMENTS = {
     "project": {"type": "str", "required": True},
@@ -271,6 +271,29 @@ ARGUMENTS = {
 }
 
 
+def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
+    """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
+    sizing = observed = None
+    warnings: list = []
+    wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
+    manager = service_manager.choose(given["service_manager"])
+    if manager == service_manager.SUPERVISOR:
+        supervisor_directives.check(given["service_directives"])
+        programs.check_service_name(wanted.service)
+        logs = [given["log_file"], given["access_log_file"]]
+        warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
+    plan = plan_plan.make_plan(wanted, runner, manager)
+    if manager == service_manager.SYSTEMD:
+        observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
+    if "auto" in (given["workers"], given["threads"]):
+        sizing, told = answer.size(wanted.sizing)
+        warnings += told
+    venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
+    del venv["diff"]
+    lacking = plan_plan.lacking(plan, venv)
+    return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
 
@@ -279,33 +302,15 @@ def main() -> None:
 
     runner = Runner(module.run_command, check_rc=True)
     venv_runner = Runner(module.run_command, binary_data=True, cwd="/")
-    given = module.params
-    sizing = observed = None
-    warnings: list = []
     try:
-        wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
-        manager = service_manager.choose(given["service_manager"])
-        if manager == service_manager.SUPERVISOR:
-            supervisor_directives.check(given["service_directives"])
-            programs.check_service_name(wanted.service)
-            logs = [given["log_file"], given["access_log_file"]]
-            warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
-        plan = plan_plan.make_plan(wanted, runner, manager)
-        if manager == service_manager.SYSTEMD:
-            observed = observation.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
-        if "auto" in (given["workers"], given["threads"]):
-            sizing, told = answer.size(wanted.sizing)
-            warnings += told
-        venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
+        result, warnings = plan_deployment(module.params, runner, venv_runner)
     except InvalidValue as error:
         module.fail_json(msg=f"{error}. Nothing was changed.")
     except (VenvError, HostFactsError, NotOurs) as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
-    del venv["diff"]
-    lacking = plan_plan.lacking(plan, venv)
-    module.exit_json(changed=False, plan=plan, sizing=sizing, venv=venv, lacking=lacking, observed=observed)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

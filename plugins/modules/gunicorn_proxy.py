@@ -76,10 +76,8 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import servers
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import site as proxy_site
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.site import SiteError, SiteSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import change, site
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.change import SiteError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 ARGUMENTS = {
@@ -94,38 +92,17 @@ ARGUMENTS = {
 }
 
 
-def wanted_from(given: dict) -> SiteSpec:
-    """What the module's arguments ask for."""
-    server, site = servers.SERVERS[given["server"]], given["site"]
-    path, link = server.site_file(site), server.site_link(site)
-    present = given["state"] == "present"
-    links: dict = {}
-    if present:
-        links.update(servers.module_links(server.folder, given["modules"]))
-        if not given["default_site"]:
-            links[server.default_link] = None
-    links[link] = os.path.join("..", os.path.relpath(path, server.folder)) if present else None
-    return SiteSpec(
-        server=server,
-        site=site,
-        file=WantedFile(path, given["configuration"] if present else None),
-        links=links,
-        server_names=tuple(given["server_names"]),
-        read_by_server=tuple(given["read_by_server"]) if present else (),
-    )
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     os.umask(0o022)
     runner = Runner(module.run_command)
-    wanted = wanted_from(module.params)
+    wanted = site.spec_from(module.params)
     diff = files.differences([wanted.file])
     try:
         if module.check_mode:
-            decision = proxy_site.decide(wanted, proxy_site.observe(wanted, runner))
+            decision = site.decide(wanted, site.observe(wanted, runner))
         else:
-            decision = proxy_site.apply(wanted, runner)
+            decision = change.apply(wanted, runner)
     except SiteError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)

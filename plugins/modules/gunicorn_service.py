@@ -105,24 +105,23 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import observation, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import ARGUMENTS, wanted_from
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd as service_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=service_systemd.ARGUMENTS, supports_check_mode=True)
     given = {**module.params, "venv_directory": os.path.realpath(module.params["venv_directory"])}
     os.umask(0o022)
     runner = Runner(module.run_command)
     try:
         secrets = service_secrets.secret_files(given["secrets"], given["credentials"], given["config_directory"])
-        wanted = wanted_from(given, accounts.group_id(given["group"]), *secrets)
+        wanted = service_systemd.spec_from(given, accounts.group_id(given["group"]), *secrets)
         diff = files.differences(wanted.all_files)
         if module.check_mode:
-            decision = systemd.decide(wanted, observation.observe(wanted, runner))
+            decision = service_systemd.decide(wanted, service_systemd.observe(wanted, runner))
         else:
             decision = change_systemd.deploy(wanted, runner, module.warn)
     except (DeployError, NotOurs) as error:

@@ -122,93 +122,32 @@ reasons:
   sample: ["the number of workers is 3, not 5"]
 """
 
-import base64
-import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, secrets, supervisor
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.arguments import COMMON
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
-
-ARGUMENTS = {
-    **COMMON,
-    "description": {"type": "str", "default": ""},
-    "directory": {"type": "path", "required": True},
-    "environment": {"type": "dict", "default": {}},
-    "service_directives": {"type": "dict", "default": {}},
-    "launcher": {"type": "str", "required": True},
-    "socket_directives": {"type": "dict", "default": {}},
-    "trial_command": {"type": "list", "elements": "str", "required": True},
-    "stop_timeout": {"type": "int", "default": 40},
-}
-
-
-def wanted_from(given: dict) -> SupervisorSpec:
-    """What the module's arguments ask for; raises ValueError for what can't be said to supervisor."""
-    name, folder = given["name"], given["config_directory"]
-    binds = addresses.parse_binds(given["binds"], given["user"], given["group"])
-    secret_files, secrets_hash = secrets.secret_files(given["secrets"], given["credentials"], folder)
-    credentials = sorted(json.loads(base64.b64decode(given["credentials"])))
-    sockets = launcher.describe_sockets(binds, given["socket_directives"])
-    live = launcher.describe(name, given, sockets, credentials)
-    description = json.dumps(live, indent=2, sort_keys=True) + "\n"
-    options = (name, folder, given["enabled"], given["stop_timeout"])
-    texts = (given["launcher"], given["configuration"], given["venv_fingerprint"], description)
-    configuration_hash = comparison.digest(*texts, json.dumps(launcher.program_options(*options, "")))
-    program = programs.program_text(name, given["description"], launcher.program_options(*options, configuration_hash))
-    group = accounts.group_id(given["group"])
-    return SupervisorSpec(
-        name=name,
-        started=given["state"] == "started",
-        user=given["user"],
-        group=given["group"],
-        log_file=given["log_file"],
-        configuration=WantedFile(os.path.join(folder, "gunicorn.conf.py"), given["configuration"], 0o640, group),
-        launcher=WantedFile(os.path.join(folder, launcher.LAUNCHER), given["launcher"]),
-        description=WantedFile(os.path.join(folder, launcher.DESCRIPTION), description, 0o640, group),
-        program=WantedFile(os.path.join(programs.PROGRAMS, f"{name}.conf"), program),
-        logrotate=WantedFile(f"/etc/logrotate.d/gunicorn-{name}", given["logrotate"] or None),
-        secret_files=tuple(secret_files),
-        trial=json.dumps(launcher.describe_trial(name, live, given["trial_command"])),
-        binds=tuple(binds),
-        argv=tuple(given["command"]),
-        workers=given["workers"],
-        venv=given["venv"],
-        venv_directory=os.path.realpath(given["venv_directory"]),
-        venv_backup=given["venv_backup"],
-        gunicorn_version=given["gunicorn_version"],
-        configuration_hash=configuration_hash,
-        secrets_hash=secrets_hash,
-        stop_timeout=given["stop_timeout"],
-        health=_health_request.request_from(given["health"]),
-        health_timeout=given["health"]["timeout"],
-    )
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=service_supervisor.ARGUMENTS, supports_check_mode=True)
+    given = {**module.params, "venv_directory": os.path.realpath(module.params["venv_directory"])}
     os.umask(0o022)
-    runner = Runner(module.run_command)
     try:
-        wanted = wanted_from(module.params)
+        wanted = service_supervisor.spec_from(given)
         diff = files.differences(wanted.all_files)
         if module.check_mode:
-            decision = supervisor.decide(wanted, supervisor.observe(wanted, client.this_supervisor()))
+            observed = service_supervisor.observe(wanted, client.this_supervisor())
+            decision = service_supervisor.decide(wanted, observed)
         else:
-            decision = change_supervisor.deploy(wanted, runner)
+            decision = change_supervisor.deploy(wanted, Runner(module.run_command))
     except (DeployError, NotOurs, SupervisorError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)

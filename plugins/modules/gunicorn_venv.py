@@ -166,7 +166,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import dire
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvError, VenvSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
@@ -185,11 +186,10 @@ ARGUMENTS = {
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    os.umask(0o022)  # root's may be stricter, and the service's user has to read what is installed
+    os.umask(0o022)  # root's may be stricter, and the service's user must be able to read what is installed
     path = os.path.abspath(module.params["path"])
     locks = []
-    # Not where the connection happens to be: python -m looks for modules there.
-    # A pip that outlives this process holds the lock until it ends.
+    # In /, since python -m looks for modules in the current directory. A pip that outlives this process holds the lock.
     runner = Runner(module.run_command, binary_data=True, cwd="/", pass_fds=locks)
     try:
         given = dict(
@@ -201,7 +201,7 @@ def main() -> None:
     except (InvalidValue, VenvError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:  # a full disk, for example
-        module.fail_json(msg=f"gunicorn_venv: {path} could not be brought to what is wanted: {error}")
+        module.fail_json(msg=f"gunicorn_venv: {path} could not be changed as wanted: {error}")
     module.exit_json(**result)
 
 

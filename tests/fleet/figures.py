@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the figures of the capacity report's page back, and looks them up in its JSON."""
+"""Reads the figures from the capacity report's page, and looks them up in its JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 <<
 
 
 class Figure(NamedTuple):
-    """A figure as the page has it: where it stands, what it is of, its exact value, and its text."""
+    """A figure of the page: its host, its service, its key, its exact value, and its text."""
 
     host: str | None
     service: str | None
@@ -37,7 +37,7 @@ class _Reader(html.parser.HTMLParser):
             self.stack.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag: str) -> None:
-        # An end also ends those inside that have none of their own, such as dd.
+        # An end tag also ends the elements inside that have none, such as dd.
         while self.stack and self.stack.pop()[0] != tag:
             pass
 
@@ -64,14 +64,14 @@ def read(page: str) -> list[Figure]:
 
 
 def text(page: str) -> str:
-    """Return what a person reads of a page."""
+    """Return the text that a person reads on a page."""
     reader = _Reader()
     reader.feed(page)
     return " ".join(" ".join(reader.texts).split())
 
 
 def expected(report: dict, figure: Figure, shown: object = str) -> float:
-    """Return what the JSON has for a figure; names are compared as `shown` makes them."""
+    """Return the JSON's value of a figure; names are compared after `shown` has changed them as the page does."""
     if figure.host is None:
         return report[figure.path]
     host = next(host for host in report["hosts"] if shown(host["name"]) == figure.host)
@@ -80,7 +80,7 @@ def expected(report: dict, figure: Figure, shown: object = str) -> float:
     if figure.path == "other":
         return max(0, (host["host"]["memory"]["used"] or 0) - _sum(host, "private") - _sum(host, "shared"))
     part = host["host"]
-    # The row of a service in the fleet's table has figures of its host, too.
+    # The row of a service in the fleet's table also has figures of its host.
     if figure.service is not None:
         service = next(service for service in host["services"] if shown(service["name"]) == figure.service)
         part = host["host"] if figure.path in ("cpu.id", "load.per_core.five") else service

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts for tests of the capacity report: what the modules would answer, made from one reading."""
+"""Hosts for tests of the capacity report, made from one real result of the modules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIB = 1 << 20
 BOUNDS = {"cpu": 9, "memory": 40, "tasks": None, "minimum": 1, "maximum": None}
 NO_PYTHON = "The module interpreter '/usr/bin/python3' was not found."
 GENERATED = 1763812345
-# What a host, or who names it, could try on the page, the terminal, the files and the snippets.
+# Texts with which a host could attack the page, the terminal, the files and the snippets
 HOSTILE = (
     "<script>document.title='owned'</script>",
     "\"><img src=x onerror=document.title='owned'>",
@@ -42,19 +42,19 @@ HOSTILE = (
 
 
 def info(name: str = "service_info.json") -> dict:
-    """Return what gunicorn_service_info answers on a host with one service, a healthy one unless told."""
+    """Return a result of gunicorn_service_info on a host with one service, by default a healthy one."""
     return json.loads((FIXTURES / name).read_text(encoding="utf-8"))
 
 
 def sized(info: dict, sizing: dict | None = None, **changes: object) -> dict:
-    """Return what the loop over gunicorn_sizing_info answers for the services of a host."""
+    """Return the result of the loop over gunicorn_sizing_info for the services of a host."""
     result = {**json.loads((FIXTURES / "sizing.json").read_text(encoding="utf-8")), **changes}
     demands = report_demands.demands(info["services"], sizing or {})
     return {"changed": False, "results": [{**copy.deepcopy(result), "item": demand} for demand in demands]}
 
 
 def host(name: str = "web1", **changes: object) -> dict:
-    """Return a host of the report, with other values for what is named by its path, such as service.state."""
+    """Return a host of the report, with other values at some paths, such as service.state."""
     read = info()
     if "recommended.workers" in changes:
         decided = str(changes.get("recommended.decided_by", "cpu"))
@@ -82,7 +82,7 @@ def report(*hosts: dict) -> dict:
 
 
 def of_every_kind() -> dict:
-    """Return a report with a host of each kind that the page has to show."""
+    """Return a report with a host of each kind that the page can show."""
     return report(
         host("web1"),
         host("web2", **{"service.threads": 4, "service.worker_class": "gthread", "recommended.threads": 4,
@@ -103,12 +103,12 @@ def of_every_kind() -> dict:
 
 
 def hostile() -> dict:
-    """Return a report on hosts that answer with, and are named by, whatever is hostile, each text in every place."""
+    """Return a report on hostile hosts: each has one of the texts as its name and in every answer."""
     return report(*(saying(text) for text in HOSTILE))
 
 
 def saying(text: str) -> dict:
-    """Return a host that is called so, and that says the same wherever it can say something."""
+    """Return a host with this name, and with the same text in every place of its answers."""
     read = info()
     read["services"][0] = _with_texts(read["services"][0], text)
     read["services"][0]["state"] = "active"
@@ -127,7 +127,7 @@ def _with_texts(value: object, text: str) -> object:
 
 
 def two_services(name: str) -> dict:
-    """Return a host with two services, the second of which was never measured."""
+    """Return a host with two services; the second one was never measured."""
     read = info()
     read["services"].append({**copy.deepcopy(read["services"][0]), "name": "blog", "unit": "blog.service",
                              "requests": None, "measured": None})  # fmt: skip
@@ -135,7 +135,7 @@ def two_services(name: str) -> dict:
 
 
 def without_service(name: str) -> dict:
-    """Return a host that has no Gunicorn."""
+    """Return a host without Gunicorn."""
     return fleet_report.report_host(name, {**info(), "services": []}, {})
 
 

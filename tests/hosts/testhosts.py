@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Throw-away Debian hosts for the tests and the demo.
 
-Each host is a podman container that boots systemd, or sysvinit where its suite says so, and is reached over SSH, so
-that Ansible, systemd's sandboxing and a reboot behave as on a real machine. Images come straight from the Debian
-archive: no container registry takes part. Needs Python 3.10, podman, mmdebstrap and the OpenSSH client.
+Each host is a podman container that boots systemd, or sysvinit if its suite says so, and is reached over SSH. Ansible,
+systemd's sandboxing and a reboot behave as on a real machine. Images are made from the Debian archive, without a
+container registry. Needs Python 3.10, podman, mmdebstrap and the OpenSSH client.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# Two checkouts on one machine must not fight over a name.
+# Two checkouts on one machine must not use the same names.
 CHECKOUT = hashlib.sha256(str(REPOSITORY).encode()).hexdigest()[:6]
 NETWORK = "pyweb-gunicorn"
 IMAGE = "localhost/pyweb-testhost"
@@ -36,24 +36,24 @@ OWNER_LABEL = "pyweb.gunicorn=testhost"
 CHECKOUT_LABEL = f"pyweb.gunicorn.checkout={CHECKOUT}"
 RECIPE_LABEL = "pyweb.gunicorn.recipe"
 
-# A release of Debian, or one with another init than systemd.
+# Releases of Debian, and a release with another init than systemd
 SYSVINIT = "-sysvinit"
 SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}")
-# Neither python3-venv nor logrotate nor supervisor: installing them is the role's work.
-# python3-apt: without it the apt module installs it first, and in check mode fails.
+# Without python3-venv, logrotate and supervisor, which the role installs.
+# python3-apt: without it, the apt module installs it first, and fails in check mode.
 PACKAGES = ("ca-certificates", "curl", "iproute2", "openssh-server", "procps", "python3", "python3-apt", "sudo")
 SYSTEMD_PACKAGES = ("dbus", "libpam-systemd", "systemd", "systemd-sysv")
 SYSVINIT_PACKAGES = ("initscripts", "insserv", "sysv-rc", "sysvinit-core")
-# apt-daily would take the dpkg lock from under a play; the others have nothing to do here.
+# apt-daily would lock dpkg during a play; the others have nothing to do here.
 MASKED_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer")
 EXTRA_AUTHORITIES = Path("/usr/local/share/ca-certificates")
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 AUTHORIZED_KEYS = "/etc/ssh/testhost_authorized_keys"
 
-# SYS_ADMIN: without it systemd skips ProtectSystem=, PrivateTmp= and their kin, and says so only in its log.
+# SYS_ADMIN: without it, systemd skips ProtectSystem=, PrivateTmp= and similar directives, and says so only in its log.
 # NET_ADMIN: PrivateNetwork= and IPAddressDeny=. SYS_NICE: a negative Nice=.
-# SYS_PTRACE: ProtectProc= next to PrivateUsers= (systemd has to see the process that it sets up).
-# Not --privileged, which would hand over the machine's devices as well.
+# SYS_PTRACE: ProtectProc= together with PrivateUsers= (systemd must see the process that it sets up).
+# Not --privileged: it gives access to the machine's devices as well.
 CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SYS_NICE", "SYS_PTRACE")
 CAP_SYS_RESOURCE = 24
 CGROUP = Path("/sys/fs/cgroup")
@@ -62,7 +62,7 @@ INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_PER_HOST = 8
 INOTIFY_OTHERS = 40
 
-# The kernel's boot_id is the same for every container and outlives their reboots; when PID 1 started is a host's own.
+# The kernel's boot_id is the same for all containers and survives their reboots; the start of PID 1 is a host's own.
 BOOT_TIME_COMMAND = "cut -d ' ' -f 22 /proc/1/stat"
 SSH_OPTIONS = (
     "UserKnownHostsFile=/dev/null",
@@ -76,12 +76,12 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 
 
 class HostError(Exception):
-    """What went wrong, in words for the person who called."""
+    """A message for the person who called the program."""
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host by its inventory name, and the Debian release that it runs."""
+    """A host: its name in the inventory, and its Debian release."""
 
     name: str
     suite: str
@@ -93,14 +93,14 @@ class Host:
 
 @dataclass(frozen=True)
 class Container:
-    """What podman says of a container of ours."""
+    """What podman says about one of our containers."""
 
     running: bool
     recipe: str
 
 
 def container_name(host: str) -> str:
-    """The container's name of an inventory name."""
+    """Return the container's name of a host."""
     return f"pyweb-{CHECKOUT}-{host}"
 
 
@@ -113,7 +113,7 @@ def parse_host(text: str) -> Host:
 
 
 def parse_name(text: str) -> str:
-    """Read a host's name; what follows a `=` is left out."""
+    """Read a host's name, without a `=` and what follows it."""
     name = text.partition("=")[0]
     if not NAME.fullmatch(name):
         raise HostError(f"'{name}' is not a host name: lower-case letters, digits and inner hyphens, at most 42")
@@ -121,12 +121,12 @@ def parse_name(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Report progress, away from what a caller may read on standard output."""
+    """Report progress on standard error, as a caller may read standard output."""
     print(f"testhosts: {text}", file=sys.stderr, flush=True)
 
 
 def attempt(*argv: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command and let the caller judge the outcome."""
+    """Run a command, and return its result whether it succeeded or not."""
     try:
         return subprocess.run(
             argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=timeout
@@ -139,7 +139,7 @@ def attempt(*argv: str, timeout: float | None = None) -> subprocess.CompletedPro
 
 
 def run(*argv: str, log: Path | None = None) -> str:
-    """Run a command that has to succeed; returns its output. A failure's whole output goes to the log, if any."""
+    """Run a command that must succeed, and return its output. If it fails, its output is written to the log, if any."""
     result = attempt(*argv)
     if result.returncode:
         reason = last_line(result.stderr or result.stdout)
@@ -151,14 +151,14 @@ def run(*argv: str, log: Path | None = None) -> str:
 
 
 def last_line(text: str) -> str:
-    """The line of a command's output that says why it failed."""
+    """Return the last line of a command's output, which says why it failed."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it said nothing"
 
 
 @contextlib.contextmanager
 def locked(state: Path, name: str) -> Iterator[None]:
-    """Hold a lock that other processes and threads respect."""
+    """Hold a lock against other processes and threads."""
     state.mkdir(parents=True, exist_ok=True)
     with open(state / f"{name}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -173,12 +173,12 @@ def is_root() -> bool:
 
 
 def has_unified_cgroups() -> bool:
-    """Cgroup v2 alone, not v1 and not the hybrid of both."""
+    """Return whether the machine has cgroup v2 alone, not v1 and not the hybrid of both."""
     return (CGROUP / "cgroup.controllers").exists()
 
 
 def has_capability(number: int) -> bool:
-    """Whether this process has a Linux capability."""
+    """Return whether this process has a Linux capability."""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return bool(found and int(found[1], 16) >> number & 1)
@@ -190,7 +190,7 @@ def has_apparmor() -> bool:
 
 
 def required_packages() -> list[str]:
-    """The Debian and Ubuntu packages that this program calls."""
+    """Return the Debian and Ubuntu packages that this program needs."""
     packages = [
         "aardvark-dns",
         "debian-archive-keyring",
@@ -202,20 +202,20 @@ def required_packages() -> list[str]:
     ]
     packages.append("crun" if has_unified_cgroups() else "runc")
     if not is_root():
-        # Debian only recommends them to podman: the network's program is one in Debian 12, the other in 13.
+        # podman only recommends them. Its network uses slirp4netns in Debian 12 and passt in Debian 13.
         packages += ["dbus-user-session", "passt", "slirp4netns", "uidmap"]
     return sorted(packages)
 
 
 def podman(*argv: str) -> tuple[str, ...]:
-    """A podman command line with the runtime that boots systemd on this machine's cgroups."""
+    """Return a podman command line with the runtime that can boot systemd on this machine's cgroups."""
     # crun refuses to start on a hybrid of cgroup v1 and v2.
     runtime = () if has_unified_cgroups() else ("--runtime=runc",)
     return ("podman", *runtime, *argv)
 
 
 def ensure_user_bus() -> None:
-    """Start the user's D-Bus, which podman asks for cgroups: if it came with podman, this login is without it."""
+    """Start the user's D-Bus, which podman needs for cgroups; a login older than its installation has none."""
     if is_root() or not has_unified_cgroups():
         return
     started = attempt("systemctl", "--user", "start", "dbus.socket")
@@ -224,7 +224,7 @@ def ensure_user_bus() -> None:
 
 
 def limit_options() -> list[str]:
-    """Limits that this process may hand on; podman alone would ask for more and be refused."""
+    """Return limits that this process may pass on; podman would ask for higher ones and be refused."""
     if not is_root() or has_capability(CAP_SYS_RESOURCE):
         return []
     pid_max = int(Path("/proc/sys/kernel/pid_max").read_text(encoding="utf-8"))
@@ -236,7 +236,7 @@ def limit_options() -> list[str]:
 
 
 def cgroup_options() -> list[str]:
-    """Writable v1 controllers, which podman mounts read-only: MemoryMax= and CPUQuota= would do nothing."""
+    """Return options for writable v1 controllers: podman's are read-only, and MemoryMax= would have no effect."""
     if has_unified_cgroups():
         return []
     mounts = sorted({(CGROUP / name).resolve() for name in CGROUP_V1_CONTROLLERS if (CGROUP / name).is_dir()})
@@ -244,29 +244,29 @@ def cgroup_options() -> list[str]:
 
 
 def security_options() -> list[str]:
-    """What a host needs to set up sandboxes of its own."""
+    """Return the options with which a host can set up sandboxes."""
     options = [f"--cap-add={name}" for name in CAPABILITIES]
     options.append("--security-opt=label=disable")
     if is_root() and has_apparmor():
-        # The default profile forbids mount, of which systemd's sandboxes are made.
+        # The default profile forbids mount, which systemd's sandboxes need.
         options.append("--security-opt=apparmor=unconfined")
     if not is_root():
-        # In a user namespace the kernel mounts a new /proc (ProtectProc=) only where none of it is masked.
+        # In a user namespace, the kernel mounts a new /proc (ProtectProc=) only if no part of it is masked.
         options.append("--security-opt=unmask=ALL")
     return options
 
 
 def network_options() -> list[str]:
-    """A port for SSH, and ::1 where the machine knows IPv6 at all."""
+    """Return options for a port for SSH, and for ::1 if the machine has IPv6."""
     options = [f"--network={NETWORK}", "--publish=127.0.0.1::22"]
     if Path("/proc/sys/net/ipv6").is_dir():
-        # Debian names ::1 in /etc/hosts, podman does not.
+        # Debian has ::1 in /etc/hosts, podman does not.
         options += ["--sysctl=net.ipv6.conf.lo.disable_ipv6=0", "--add-host=localhost:::1"]
     return options
 
 
 def ensure_inotify(hosts: int) -> None:
-    """Make room for the inotify instances of so many systemds: too few, and hosts stop booting."""
+    """Raise the limit of inotify instances for so many hosts: below it, they do not boot."""
     limit = int(INOTIFY_LIMIT.read_text(encoding="utf-8"))
     needed = hosts * INOTIFY_PER_HOST + INOTIFY_OTHERS
     if limit >= needed:
@@ -282,7 +282,7 @@ def ensure_inotify(hosts: int) -> None:
 # The image
 
 
-# Like a real machine's: LoadCredential= and mount propagation fail on the private mount that an engine gives.
+# As on a real machine: LoadCredential= and mount propagation fail on a container engine's private root mount.
 SHARED_ROOT_UNIT = """\
 [Unit]
 Description=Share the root mount
@@ -298,7 +298,7 @@ ExecStart=/bin/mount --make-rshared /
 [Install]
 WantedBy=sysinit.target
 """
-# The image has no host key, so that every host makes its own.
+# The image has no host key: every host makes its own.
 SSH_DROP_IN = """\
 [Service]
 ExecStartPre=
@@ -310,7 +310,7 @@ HostKey /etc/ssh/ssh_host_ed25519_key
 AuthorizedKeysFile .ssh/authorized_keys {AUTHORIZED_KEYS}
 PasswordAuthentication no
 """
-# A container has its file systems and its network already, and keeps them over a reboot.
+# A container has its file systems and its network before it boots, and keeps them over a reboot.
 INITTAB = """\
 id:2:initdefault:
 si::sysinit:/etc/init.d/testhost-boot
@@ -334,12 +334,12 @@ SUDOERS = "ansible ALL=(ALL:ALL) NOPASSWD: ALL\n"
 
 
 def has_systemd(suite: str) -> bool:
-    """Whether hosts of the suite boot systemd."""
+    """Return whether hosts of the suite boot systemd."""
     return not suite.endswith(SYSVINIT)
 
 
 def image_files(suite: str) -> dict[str, tuple[int, str]]:
-    """The files that make a plain Debian a test host, with their modes."""
+    """Return the files, with modes and texts, that make a plain Debian a test host."""
     boot = {
         "etc/systemd/system/testhost-shared-root.service": (0o644, SHARED_ROOT_UNIT),
         "etc/systemd/system/ssh.service.d/testhost.conf": (0o644, SSH_DROP_IN),
@@ -358,17 +358,17 @@ def image_files(suite: str) -> dict[str, tuple[int, str]]:
 
 
 def authority_files() -> dict[str, tuple[int, str]]:
-    """Certificate authorities which this machine trusts beyond Debian's, as behind a company's proxy."""
+    """Return the certificate authorities that this machine trusts beyond Debian's, as behind a company's proxy."""
     found = sorted(EXTRA_AUTHORITIES.glob("**/*.crt"))
     if not found:
         return {}
     files = {str(path).lstrip("/"): (0o644, path.read_text(encoding="utf-8")) for path in found}
-    # pip brings its own list of authorities and has to be told.
+    # pip has its own list of authorities, and must be told to use the host's.
     return files | {"etc/pip.conf": (0o644, f"[global]\ncert = {CA_BUNDLE}\n")}
 
 
 def image_command(suite: str, files: str, output: str) -> list[str]:
-    """The mmdebstrap call that makes a root file system."""
+    """Return the mmdebstrap command that makes a root file system."""
     in_root = 'chroot "$1"'
     units = [
         f"{in_root} systemctl --quiet enable testhost-shared-root.service",
@@ -380,7 +380,7 @@ def image_command(suite: str, files: str, output: str) -> list[str]:
         f"{in_root} useradd --create-home --shell /bin/bash ansible",
         *(units if has_systemd(suite) else []),
         f"{in_root} update-ca-certificates >/dev/null",
-        # An empty machine-id is filled at the first boot; the builder's name and resolver stay at home.
+        # An empty machine-id is filled at the first boot. The builder's name and resolver are not for the hosts.
         'rm -f "$1"/etc/ssh/ssh_host_* "$1"/var/lib/dbus/machine-id "$1"/etc/hostname "$1"/etc/resolv.conf',
         ': > "$1"/etc/machine-id',
     ]
@@ -391,7 +391,7 @@ def image_command(suite: str, files: str, output: str) -> list[str]:
         f"--include={','.join(packages)}",
         *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "locale", "man")),
         '--aptopt=Acquire::Languages "none"',
-        # The lists stay: the apt module takes an emptied folder for a fresh one, and finds no package.
+        # The lists stay: the apt module takes an empty directory for up to date, and would find no package.
         '--aptopt=Acquire::GzipIndexes "true"',
         "--skip=cleanup/apt/lists",
         *(f"--customize-hook={hook}" for hook in hooks),
@@ -401,7 +401,7 @@ def image_command(suite: str, files: str, output: str) -> list[str]:
 
 
 def image_tag(suite: str) -> str:
-    """The image's name, which changes with anything that goes into it."""
+    """Return the image's name, which changes with everything that the image is made from."""
     recipe = json.dumps([image_command(suite, "files.tar", "root.tar"), image_files(suite)])
     return f"{IMAGE}:{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
@@ -417,10 +417,10 @@ def pack(files: dict[str, tuple[int, str]], archive: Path) -> None:
 
 
 def advise_on_storage() -> None:
-    """Warn of podman's slowest storage, which Debian 12 gives to ordinary users."""
+    """Warn about podman's slowest storage, which is the default of ordinary users in Debian 12."""
     if attempt(*podman("info", "--format={{.Store.GraphDriverName}}")).stdout.strip() == "vfs":
         say('slow storage; put driver = "overlay" under [storage] in ~/.config/containers/storage.conf, and then')
-        # Podman noted its choice at its first call, and holds on to it.
+        # Podman keeps the storage of its first call.
         say("run 'podman system reset', which removes all containers and images of yours")
 
 
@@ -432,7 +432,7 @@ def build_image(suite: str, tag: str, state: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="image-", dir=state) as folder:
         files, root = Path(folder, "files.tar"), Path(folder, "root.tar")
         pack(image_files(suite), files)
-        # Rootless mmdebstrap works under another uid, which has to get in here.
+        # Rootless mmdebstrap works under another uid, which needs access to this directory.
         os.chmod(folder, 0o755)
         run(*image_command(suite, str(files), str(root)), log=state / f"image-{suite}.log")
         changes = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3", f"LABEL {OWNER_LABEL}")
@@ -441,7 +441,7 @@ def build_image(suite: str, tag: str, state: Path) -> None:
 
 
 def ensure_image(suite: str, state: Path) -> str:
-    """Return the image's name, building it unless it is there."""
+    """Return the image's name; build the image if it is missing."""
     tag = image_tag(suite)
     with locked(state, f"image-{suite}"):
         if attempt(*podman("image", "exists", tag)).returncode:
@@ -453,7 +453,7 @@ def ensure_image(suite: str, state: Path) -> str:
 
 
 def ensure_key(state: Path) -> Path:
-    """Return the SSH key that opens the hosts, making it unless it is there."""
+    """Return the SSH key for the hosts; make it if it is missing."""
     key = state.resolve() / "id_ed25519"
     with locked(state, "key"):
         if not key.exists():
@@ -462,17 +462,17 @@ def ensure_key(state: Path) -> Path:
 
 
 def ensure_network(state: Path) -> None:
-    """Make the network that the hosts share, unless it is there."""
+    """Make the network that the hosts share, if it is missing."""
     with locked(state, "network"):
         if attempt(*podman("network", "exists", NETWORK)).returncode:
             created = attempt(*podman("network", "create", "--label", OWNER_LABEL, NETWORK))
-            # Another checkout may have been quicker.
+            # Another checkout may have made it meanwhile.
             if created.returncode and attempt(*podman("network", "exists", NETWORK)).returncode:
                 raise HostError(f"no network {NETWORK}: {last_line(created.stderr)}")
 
 
 def existing() -> dict[str, Container]:
-    """The containers of this checkout, by name."""
+    """Return the containers of this checkout, by name."""
     filters = (f"--filter=label={label}" for label in (OWNER_LABEL, CHECKOUT_LABEL))
     listed = json.loads(run(*podman("ps", "--all", "--format=json", *filters)) or "[]")
     return {
@@ -482,17 +482,17 @@ def existing() -> dict[str, Container]:
 
 
 def run_options(key: Path, suite: str) -> list[str]:
-    """The options of `podman run` that all hosts share."""
+    """Return the options of `podman run` that all hosts of a suite share."""
     return [
         "--systemd=always",
-        # A reboot ends PID 1, and the engine starts it again: the same file system, the same port.
+        # A reboot ends PID 1, and podman starts the container again, with the same files and the same port.
         "--restart=always",
         f"--volume={key}.pub:{AUTHORIZED_KEYS}:ro",
         f"--label={OWNER_LABEL}",
         f"--label={CHECKOUT_LABEL}",
         *network_options(),
         *security_options(),
-        # systemd leaves at a reboot, sysvinit tells the kernel.
+        # At a reboot, systemd just exits, and sysvinit calls the kernel.
         *([] if has_systemd(suite) else ["--cap-add=SYS_BOOT"]),
         *limit_options(),
         *cgroup_options(),
@@ -500,12 +500,12 @@ def run_options(key: Path, suite: str) -> list[str]:
 
 
 def recipe_of(tag: str, options: Sequence[str]) -> str:
-    """What a host was made from, to tell whether it is still the one asked for."""
+    """Return a hash of what a host is made from; if it differs, the host is made again."""
     return hashlib.sha256(json.dumps([tag, *options]).encode()).hexdigest()[:12]
 
 
 def start(host: Host, tag: str, key: Path) -> str:
-    """Start a host, unless it runs already; returns what was done."""
+    """Start a host unless it is running, and return what was done."""
     known = existing().get(host.container)
     options = run_options(key, host.suite)
     recipe = recipe_of(tag, options)
@@ -520,10 +520,10 @@ def start(host: Host, tag: str, key: Path) -> str:
 
 
 def wait_for_boot(host: Host) -> None:
-    """Wait until systemd calls the host running."""
+    """Wait until systemd says that the host is running."""
     deadline = time.monotonic() + BOOT_TIMEOUT
     while True:
-        # Early on there is no bus to answer, and --wait returns at once.
+        # Early in the boot there is no bus, and --wait returns at once.
         asked = attempt(
             *podman("exec", host.container, "systemctl", "is-system-running", "--wait"), timeout=BOOT_TIMEOUT
         )
@@ -538,13 +538,13 @@ def wait_for_boot(host: Host) -> None:
 
 
 def failed_units(host: Host) -> str:
-    """The names of the units that failed."""
+    """Return the names of the units that failed."""
     listed = attempt(*podman("exec", host.container, "systemctl", "list-units", "--failed", "--plain", "--no-legend"))
     return ", ".join(line.split()[0] for line in listed.stdout.splitlines() if line) or "unknown"
 
 
 def wait_for_ssh(host: Host, key: Path, port: int) -> None:
-    """Wait until Ansible's way in is open, sudo included."""
+    """Wait until Ansible can log in and use sudo."""
     options = [part for option in SSH_OPTIONS for part in ("-o", option)]
     command = ("ssh", *options, "-o", "ConnectTimeout=5", "-o", "BatchMode=yes", "-i", str(key), "-p", str(port))
     deadline = time.monotonic() + BOOT_TIMEOUT
@@ -555,7 +555,7 @@ def wait_for_ssh(host: Host, key: Path, port: int) -> None:
 
 
 def bring_up(host: Host, tag: str, key: Path, state: Path) -> dict[str, object]:
-    """Have a host running; returns its inventory variables."""
+    """Start a host unless it is running, and return its variables for the inventory."""
     began = time.monotonic()
     with locked(state, f"host-{host.name}"):
         outcome = start(host, tag, key)
@@ -563,7 +563,7 @@ def bring_up(host: Host, tag: str, key: Path, state: Path) -> dict[str, object]:
             wait_for_boot(host)
         details = json.loads(run(*podman("container", "inspect", host.container)))[0]["NetworkSettings"]
         port = int(details["Ports"]["22/tcp"][0]["HostPort"])
-        # A host left running may be in the middle of anything, failed units included, as long as it lets us in.
+        # A host that was running may be in any state, even with failed units, as long as SSH works.
         wait_for_ssh(host, key, port)
     say(f"{host.name} ({host.suite}) {outcome}, 127.0.0.1:{port}, {time.monotonic() - began:.1f} s")
     return {
@@ -580,14 +580,14 @@ def bring_up(host: Host, tag: str, key: Path, state: Path) -> dict[str, object]:
 
 
 def write_inventory(path: Path, hosts: dict[str, dict[str, object]]) -> None:
-    """Write an inventory whole or not at all."""
+    """Write an inventory, as a whole or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.write_text(json.dumps({"all": {"hosts": hosts}}, indent=2) + "\n", encoding="utf-8")
     draft.replace(path)
 
 
 def remove(containers: Sequence[str]) -> None:
-    """Remove containers; those that are not there are no error."""
+    """Remove containers; missing ones are no error."""
     if containers:
         run(*podman("rm", "--force", "--ignore", "--volumes", "--time=0", *containers))
 
@@ -619,7 +619,7 @@ def down(arguments: argparse.Namespace) -> None:
     """Remove hosts of this checkout and their inventory."""
     ours = existing()
     names = list(ours) if arguments.all else [container_name(parse_name(text)) for text in arguments.names]
-    # What has the name without our labels is not ours to remove.
+    # A container with such a name but without our labels is not ours.
     remove([name for name in names if name in ours])
     if arguments.inventory:
         arguments.inventory.unlink(missing_ok=True)
@@ -640,7 +640,7 @@ def packages(_arguments: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument(
         "--state",

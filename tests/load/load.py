@@ -3,20 +3,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ask web servers at a constant rate, and count what is lost.
+"""Send requests to web servers at a constant rate, and count those that are lost.
 
-The requests are sent at fixed instants, whether the earlier ones were answered or not, and the time of each is taken
-from its instant to the last byte of the answer: a server that stalls is seen to stall. They go to the targets in turn.
-A phase is a span of time with results of its own; a request belongs to the phase of its instant.
+The requests are sent at fixed instants, whether the earlier ones were answered or not. The time of each lasts from its
+instant to the last byte of the answer, so that a stall of the server shows. The targets get them in turn. A phase is a
+span of time with its own results; a request belongs to the phase of its instant.
 
-With --concurrency there is no rate: so many requests are under way at any time, and each is followed by the next. That
-finds out how much a server can do, and hides how it stalls.
+With --concurrency there is no rate: so many requests are under way at any time, and each is followed by the next. This
+shows how much a server can do, and hides its stalls.
 
     load.py run --control /run/load.sock --output load.json v4=127.0.0.1:8000 unix=unix:/run/shop.sock,keepalive=4
     load.py tell /run/load.sock phase "workers changed"     prints the results of the phase before
     load.py tell /run/load.sock stop                        prints all results
 
-It stops at SIGTERM, too, and after --seconds. Needs Python 3.11, and nothing else.
+It also stops at SIGTERM, and after --seconds. Needs Python 3.11, and nothing else.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ KINDS = ("refused", "reset", "closed", "timeout", "status", "other")
 TIMEOUT = 10.0
 DETAILS = 5
 FIRST_PHASE = "start"
-# A server that refuses is not asked as fast as it can refuse.
+# Otherwise a server that refuses would get requests as fast as it can refuse them.
 PAUSE_AFTER_FAILURE = 0.05
 CHUNK_SIZE = re.compile(rb"\A([0-9A-Fa-f]+)[^\r\n]*\r\n")
 
 
 class LoadError(Exception):
-    """What went wrong, in words for the person who called."""
+    """A message for the person who called the program."""
 
 
 class Failure(Exception):
-    """A request that was lost: the kind, one of KINDS, and what was seen."""
+    """A lost request: the kind, one of KINDS, and a detail."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -64,7 +64,7 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Where requests go. With `keepalive`, so many connections are kept open and used in turn."""
+    """An address that gets requests. With `keepalive`, so many connections stay open and are used in turn."""
 
     name: str
     family: socket.AddressFamily
@@ -116,19 +116,19 @@ def whole_number(text: str, where: str) -> int:
 
 
 class Answer:
-    """An HTTP answer that comes in pieces."""
+    """An HTTP answer that arrives in pieces."""
 
     def __init__(self) -> None:
         self.status = 0
         self.complete = False
         self.reusable = False
         self._data = bytearray()
-        # What reads the next piece; it returns whether it had enough to go on.
+        # Reads the next part, and returns whether the one after it can be read as well.
         self._read: Callable[[], bool] = self._read_head
         self._left = 0
 
     def feed(self, data: bytes) -> None:
-        """Take a piece of the answer; no bytes at all are the connection's end."""
+        """Take a piece of the answer; no bytes mean the connection's end."""
         if not data:
             self._end()
             return
@@ -182,7 +182,7 @@ class Answer:
             return False
         size = int(found[1], 16)
         del self._data[: found.end()]
-        # A chunk ends with a newline of its own; the last one, which is empty, with the trailers and an empty line.
+        # A chunk ends with a newline. The last chunk is empty, and ends with the trailers and an empty line.
         self._left = size + 2
         self._read = self._read_chunk if size else self._read_trailers
         return True
@@ -203,7 +203,7 @@ class Answer:
         return True
 
     def _skip(self) -> None:
-        """Drop what is here of the bytes that are left to come."""
+        """Drop the bytes of the body that have arrived."""
         here = min(self._left, len(self._data))
         del self._data[:here]
         self._left -= here
@@ -219,7 +219,7 @@ def whole_length(text: str) -> int:
 
 
 class Client:
-    """Asks one target, and keeps its connections."""
+    """Sends requests to one target, and keeps its connections."""
 
     def __init__(self, target: Target, timeout: float) -> None:
         self.target = target
@@ -231,7 +231,7 @@ class Client:
         self._open = 0
 
     async def ask(self) -> None:
-        """Send a request and read the whole answer; raises Failure if it is lost."""
+        """Send a request and read the whole answer; raise Failure if it is lost."""
         try:
             async with asyncio.timeout(self._timeout):
                 await self._ask()
@@ -245,7 +245,7 @@ class Client:
             raise Failure("other", f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the connections that are kept open."""
         while self._idle:
             self._idle.pop().close()
 
@@ -277,12 +277,12 @@ class Client:
         return answer
 
     def _reuse(self) -> socket.socket | None:
-        """Take the connection that was idle longest, once there are as many as wanted."""
+        """Return the connection that was idle longest; None as long as there are fewer than wanted."""
         while len(self._idle) + self._open >= self.target.keepalive and self._idle:
             connection = self._idle.popleft()
             if is_open(connection):
                 return connection
-            # As every client does: nothing was written, so nothing can be lost.
+            # Every client does so: nothing was written, so nothing can be lost.
             connection.close()
             self.reopened += 1
         return None
@@ -304,7 +304,7 @@ class Client:
 
 
 def connect_unix(connection: socket.socket, path: str) -> None:
-    """Connect at once or not at all: asyncio would take a full queue for a connection."""
+    """Connect at once, or raise ConnectionRefusedError: asyncio would take a full queue for a connection."""
     try:
         connection.connect(path)
     except FileNotFoundError as error:
@@ -314,14 +314,14 @@ def connect_unix(connection: socket.socket, path: str) -> None:
 
 
 def is_open(connection: socket.socket) -> bool:
-    """Whether a connection on which no answer is due was left open by the server."""
+    """Return whether the server has left an idle connection open."""
     try:
         connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return True
     except OSError:
         return False
-    # Either its end or bytes that nobody asked for.
+    # Either its end, or bytes that nobody requested
     return False
 
 
@@ -330,7 +330,7 @@ def is_open(connection: socket.socket) -> bool:
 
 @dataclass
 class Tally:
-    """What came of the requests to one target in one phase."""
+    """The results of the requests to one target in one phase."""
 
     target: str
     requests: int = 0
@@ -344,7 +344,7 @@ class Tally:
 
 @dataclass
 class Phase:
-    """A span of time with results of its own."""
+    """A span of time with its own results."""
 
     name: str
     begun: float
@@ -355,7 +355,7 @@ class Phase:
     done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def close(self, now: float) -> None:
-        """End the phase; it is done when its last request has ended."""
+        """End the phase. It is done when its last request has ended."""
         self.ended = now
         self._check()
 
@@ -415,7 +415,7 @@ class Load:
         self.phases = [self._phase(FIRST_PHASE)]
 
     def begin(self, name: str) -> Phase:
-        """Begin a phase and return the one that it ended."""
+        """Begin a phase, and return the previous one, which ends."""
         ended = self.phases[-1]
         self.phases.append(self._phase(name))
         ended.close(self.phases[-1].begun)
@@ -446,7 +446,7 @@ class Load:
             client.close()
 
     def results(self) -> dict:
-        """Return the results of all phases, and what the load itself cost."""
+        """Return the results of all phases, and the CPU time of the load itself."""
         seconds = self.phases[-1].ended - self.phases[0].begun
         return {
             "rate": self.rate,
@@ -472,14 +472,14 @@ class Load:
     def _send(self, index: int, instant: float) -> None:
         phase = self.phases[-1]
         phase.pending += 1
-        # Late means that this program was held up; the same delay is in the time of the answer.
+        # A late request means that this program was held up; its time includes the delay.
         phase.lag = max(phase.lag, asyncio.get_running_loop().time() - instant)
         task = asyncio.create_task(self._ask(self._clients[index], phase, phase.tallies[index], instant))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _ask(self, client: Client, phase: Phase, tally: Tally, instant: float) -> bool:
-        """Ask, and count what came of it; returns whether there was an answer."""
+        """Send a request, count its result, and return whether it was answered."""
         loop = asyncio.get_running_loop()
         tally.requests += 1
         try:
@@ -531,7 +531,7 @@ class Control:
 
     @contextlib.asynccontextmanager
     async def listen(self, path: Path) -> AsyncIterator[None]:
-        """Take commands, and answer those that were taken; a socket that an earlier run left is replaced."""
+        """Take commands meanwhile, and answer the last ones. The socket of an earlier run is replaced."""
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._serve, path)
         try:
@@ -587,7 +587,7 @@ def allow_many_connections() -> None:
 
 
 def write(text: str, output: Path | None) -> None:
-    """Write to a file, which is there as a whole or not at all, or to standard output."""
+    """Write to a file, as a whole or not at all, or to standard output."""
     if output is None:
         print(text, end="")
         return
@@ -597,7 +597,7 @@ def write(text: str, output: Path | None) -> None:
 
 
 def tell(options: argparse.Namespace) -> None:
-    """Send a command to a run, and print its answer."""
+    """Send a command to a running load, and print its answer."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(options.control))
         connection.sendall(" ".join(options.words).encode() + b"\n")
@@ -631,7 +631,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run a command; returns the exit status."""
+    """Run a command, and return the exit status."""
     options = parse_arguments(sys.argv[1:])
     try:
         options.function(options)

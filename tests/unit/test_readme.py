@@ -2,9 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""README.md, the roles' READMEs, and the script that makes their tables."""
+
 from __future__ import annotations
 
+import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,46 +18,75 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "variables-table"
 MADE = runpy.run_path(str(SCRIPT))
-ROLES = tuple(MADE["TABLES"])
+ROLES, BEGIN, END = (MADE[name] for name in ("ROLES", "BEGIN", "END"))
+PAGES = (*ROOT.glob("*.md"), *(role / "README.md" for role in ROLES), *ROOT.glob("docs/*.md"))
+each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_the_table_of_the_readme_is_up_to_date(role: str) -> None:
-    """README.md says of each variable what the role's specification says."""
-    update = "update it by: scripts/variables-table --write README.md"
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    begin, end = MADE["comments"](role)
-    assert readme.count(begin) == readme.count(end) == 1, f"README.md lacks {begin.strip()} and {end}; then {update}"
-    assert readme.partition(begin)[2].partition(end)[0] == MADE["table"](role), update
+def test_the_readme_is_short() -> None:
+    """A newcomer reads it whole; what is longer is in the docs."""
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1500
 
 
-def test_every_role_has_a_table() -> None:
-    """None is left out, and the script prints all of them."""
-    assert sorted(ROLES) == sorted(path.name for path in (ROOT / "roles").iterdir())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file of the collection, and where they name a heading, to one of its headings."""
+    broken = []
+    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_role
+def test_the_tables_of_a_role_are_up_to_date(role: Path) -> None:
+    """README.md says of each variable what the role's specification says, once."""
+    update = "update it by: scripts/variables-table --write"
+    readme = (role / "README.md").read_text(encoding="utf-8")
+    assert readme.count(BEGIN) == readme.count(END) == 1, f"README.md lacks {BEGIN.strip()} and {END}; then {update}"
+    assert readme.partition(BEGIN)[2].partition(END)[0] == MADE["tables"](role), update
+
+
+@each_role
+def test_a_role_is_in_the_readme(role: Path) -> None:
+    """None is left out, and the script prints the tables of all of them."""
+    assert f"](roles/{role.name}/README.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
     printed = subprocess.run([sys.executable, SCRIPT], check=True, capture_output=True, text=True).stdout
-    assert printed == "\n".join(MADE["table"](role) for role in ROLES)
+    assert MADE["tables"](role) in printed
 
 
 def test_each_variable_has_a_row() -> None:
     """The keys of a variable have theirs, and every row has three cells."""
-    table = MADE["table"]("gunicorn")
-    lines = table.splitlines()
-    assert lines[:3] == [
+    tables = MADE["tables"](ROOT / "roles" / "gunicorn")
+    lines = tables.splitlines()
+    assert lines[:5] == [
+        "### The project",
+        "",
         "| variable | default | meaning |",
         "| --- | --- | --- |",
-        "| `gunicorn_project` | required | The project's name, a Python package's name that is also fit to name a user and a "
-        "unit - a lower-case letter, then up to 30 lower-case letters, digits and underscores. |",
+        "| `gunicorn_project` | required | The project's name - a lower-case letter, then up to 30 lower-case letters, digits and "
+        "underscores, so that it can also name a Python package, a user and a unit.<br>Example: `gunicorn_project: mysite` |",
     ]
-    assert all(line.replace("\\|", "").count("|") == 4 for line in lines)
+    rows = [line for line in lines if line and not line.startswith("#")]
+    assert all(row.replace("\\|", "").count("|") == 4 for row in rows)
     assert (
-        "| `gunicorn_user` | `{{ gunicorn_project }}` | The system user that the service runs as. Never root. |"
-        in lines
+        "| `gunicorn_user` | `{{ gunicorn_project }}` | The system user that the service runs as. Never root."
+        "<br>Example: `gunicorn_user: www-mysite` |" in lines
     )
-    assert '| `gunicorn_access_log_file` | `""` |' in table
-    assert "| `gunicorn_bind` | `[]` |" in table
-    assert "| `gunicorn_manage_user` | `true` |" in table
-    assert "| `gunicorn_sizing.share` |  |" in table
-    assert "One of `started`, `stopped`. |" in table
+    assert '| `gunicorn_access_log_file` | `""` |' in tables
+    assert "| `gunicorn_bind` | `[]` |" in tables
+    assert "| `gunicorn_manage_user` | `true` |" in tables
+    assert "| `gunicorn_sizing.share` |  |" in tables
+    assert "<br>Example: `share: 0.5` |" in tables
+    assert "One of `started`, `stopped`.<br>Example: `gunicorn_service_state: stopped` |" in tables
 
 
 @pytest.mark.parametrize(
@@ -79,25 +112,41 @@ def test_a_bar_does_not_end_a_cell() -> None:
     assert MADE["escaped"]("`x | y`") == "`x \\| y`"
 
 
-def test_write_replaces_the_tables_alone(tmp_path: Path) -> None:
-    """What stands around them stays, and a second time changes nothing."""
-    readme = tmp_path / "README.md"
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what the script reads, with READMEs that have old tables."""
+    for name in ("scripts", "benchmarks", "roles"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for role in ROLES:
+        (tmp_path / "roles" / role.name / "README.md").write_text(text("old\n"), encoding="utf-8")
+    return tmp_path
 
-    def text(tables: dict[str, str]) -> str:
-        parts = ["{}{}{}".format(MADE["comments"](role)[0], tables[role], MADE["comments"](role)[1]) for role in ROLES]
-        return "# Title\n\n" + "\nbetween\n".join(parts) + "\nrest é\n"
 
-    readme.write_text(text(dict.fromkeys(ROLES, "old\n")), encoding="utf-8")
+def text(table: str) -> str:
+    """A README with this table."""
+    return f"# Title\n\n{BEGIN}{table}{END}\nrest é\n"
+
+
+def write(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """Have the script of a copy write the tables."""
+    command = [sys.executable, checkout / "scripts" / SCRIPT.name, "--write"]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+def test_write_replaces_the_tables_alone(checkout: Path) -> None:
+    """What is around them stays, and a second time changes nothing."""
     for _time in range(2):
-        subprocess.run([sys.executable, SCRIPT, "--write", readme], check=True)
-        assert readme.read_text(encoding="utf-8") == text({role: MADE["table"](role) for role in ROLES})
+        assert write(checkout).returncode == 0
+        for role in ROLES:
+            written = (checkout / "roles" / role.name / "README.md").read_text(encoding="utf-8")
+            assert written == text(MADE["tables"](role))
 
 
-def test_write_says_where_it_would_write(tmp_path: Path) -> None:
+def test_write_says_where_it_would_write(checkout: Path) -> None:
     """A file without the comments stays as it is."""
-    (tmp_path / "README.md").write_text("# Title\n")
-    command = [sys.executable, SCRIPT, "--write", tmp_path / "README.md"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    readme = checkout / "roles" / "gunicorn" / "README.md"
+    readme.write_text("# Title\n")
+    done = write(checkout)
     assert done.returncode == 1
     assert "<!-- variables: begin -->" in done.stderr
-    assert (tmp_path / "README.md").read_text() == "# Title\n"
+    assert readme.read_text() == "# Title\n"

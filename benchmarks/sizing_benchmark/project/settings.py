@@ -4,7 +4,7 @@ SECRET_KEY = "not secret: nobody logs in here"
 ALLOWED_HOSTS = ["localhost"]
 ROOT_URLCONF = "sizing.urls"
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "sizing"]
-# Those of a new project, as most have them
+# As in a new project
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

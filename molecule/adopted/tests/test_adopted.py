@@ -1,4 +1,4 @@
-"""Services that were made by hand are taken over without a lost request; what the role made for one can go again.
+"""The role takes over services that were made by hand and loses no request; it can also remove them again.
 
 The tests build on each other: each one finds the hosts as the one before left them.
 """
@@ -25,16 +25,16 @@ TARGETS = (
     "kept=unix:/run/notes/notes.sock,keepalive=4",
 )
 DROP_IN = "/etc/systemd/system/shop.service.d/by-hand.conf"
-# What a project has beside its units
+# The files of a project, without its units
 OWN = "find /opt/{0} /var/opt/{0} /var/log/{0} /etc/opt/{0} -not -path '*/__pycache__*' -printf '%p %u %m\\n'"
-# Ends what Ansible runs on the host, as soon as two servers share the addresses
+# Kills what Ansible runs on the host as soon as two servers share the addresses
 KILL = """systemd-run --quiet --collect sh -c '
 until systemctl --quiet is-active shop-standin; do sleep 0.05; done; pkill -KILL --exact --full /usr/bin/python3'"""
 
 
 @pytest.fixture(scope="module")
 def hosts():
-    """Both hosts, systemd 252 and 257; what is done to one of them is done to the other at the same time."""
+    """Both hosts, with systemd 252 and 257. Each run is on both at the same time."""
     return [connect(name) for name in NAMES]
 
 
@@ -47,7 +47,7 @@ def remove(project, *options, **variables):
 
 
 def failures(run):
-    """The errors of a run that failed on each host."""
+    """The errors of a run that failed on every host."""
     messages = run.errors()
     assert len(messages) == len(NAMES), run.output
     return messages
@@ -58,13 +58,13 @@ def on_each(hosts, command):
 
 
 def under_load(hosts):
-    """Two hundred requests a second, none of which may fail; how long one waits does not matter here."""
+    """Two hundred requests a second, none of which may fail. How long one takes does not matter here."""
     return load_on_host.under_load(hosts, TARGETS, f"--rate={200 / len(hosts):g}", "--timeout=60")
 
 
 @contextlib.contextmanager
 def everywhere(hosts, command, back):
-    """Have both hosts changed by a command, for a time, and then changed back by another."""
+    """Run a command on both hosts, and another one at the end, which undoes it."""
     on_each(hosts, command)
     try:
         yield
@@ -73,23 +73,23 @@ def everywhere(hosts, command, back):
 
 
 def processes(host):
-    """The ids of what serves the projects."""
+    """The ids of the processes that serve the projects."""
     return set(host.check_output("pgrep --full /venv/bin/gunicorn").split())
 
 
 def as_made_by_hand(host):
-    """What must not change as long as nothing is adopted: units, files, processes, and how the sockets are set up."""
+    """What must stay the same until the role adopts it: units, files, processes, and the settings of the sockets."""
     places = "/etc/systemd /run/systemd/system /run/notes /etc/opt/shop/*"
     files = f"find {places} '(' -name '*shop*' -o -name '*notes*' ')' -printf '%p %l %m %u %g\\n' | sort"
-    # With the owner of a socket; not with the number of connections that wait
+    # With the owner of a socket, without the number of waiting connections
     sockets = "ss --tcp --listening --numeric --extended --no-header sport = 8000 | sed 's/^LISTEN *[0-9]*//'"
     units = "systemctl list-units --all --plain --no-legend 'shop*' 'notes*'"
     pids = "systemctl show --property=MainPID shop notes"
     return [line for command in (files, sockets, units, pids) for line in host.check_output(command).splitlines()]
 
 
-def test_what_was_made_by_hand_is_not_removed(hosts):
-    """The role neither made nor adopted it."""
+def test_service_made_by_hand_is_not_removed(hosts):
+    """The role removes only what it made or adopted."""
     before = [as_made_by_hand(host) for host in hosts]
     for message in failures(remove("shop", gunicorn_absent_remove=["code", "data"])):
         assert "gunicorn_service_name: 'shop'" in message
@@ -98,16 +98,16 @@ def test_what_was_made_by_hand_is_not_removed(hosts):
         assert as_made_by_hand(host) == lines
 
 
-def test_drop_in_that_says_how_it_starts_is_told(hosts):
-    """The role would not win against it."""
+def test_drop_in_with_its_own_start_command_is_refused(hosts):
+    """It would override the role's unit."""
     write = f"mkdir {Path(DROP_IN).parent}; printf '[Service]\\nExecStart=\\nExecStart=/bin/true\\n' > {DROP_IN}"
     with everywhere(hosts, write, f"rm -r {Path(DROP_IN).parent}"):
         for message in failures(deploy()):
             assert f"no ExecStart= in its drop-ins ({DROP_IN})" in message
 
 
-def test_adoption_that_fails_leaves_it_alone(hosts):
-    """Broken code lies there, and the old process serves on: the same one, on the same sockets, with its own unit."""
+def test_failed_adoption_changes_nothing(hosts):
+    """The new code is broken: the old process serves on, on the same sockets and with its own unit."""
     break_it = "echo 'raise RuntimeError(\"no shop today\")' >> /opt/shop/shop/wsgi.py"
     before = [as_made_by_hand(host) for host in hosts]
     with under_load(hosts), everywhere(hosts, break_it, "sed --in-place '$d' /opt/shop/shop/wsgi.py"):
@@ -119,7 +119,7 @@ def test_adoption_that_fails_leaves_it_alone(hosts):
 
 
 def test_adoption_loses_nothing(hosts):
-    """Not even where the first run is killed while two servers share the addresses."""
+    """Not even if the first run is killed while two servers share the addresses."""
     before = [processes(host) for host in hosts]
     unit = on_each(hosts, "sha256sum /etc/systemd/system/shop.service /etc/systemd/system/notes.service")
     with under_load(hosts):
@@ -139,7 +139,7 @@ def test_adoption_loses_nothing(hosts):
 
 
 def test_adopted_service_is_like_any_other(hosts):
-    """One listener on each address, which systemd has, and nothing left of how it came there."""
+    """systemd has one listener on each address, and nothing is left of the adoption."""
     for host in hosts:
         for table in ("tcp", "tcp6"):
             assert host.check_output(f"grep -c ':1F40 [0-9:A-F]* 0A ' /proc/net/{table}") == "1"
@@ -153,8 +153,8 @@ def test_adopted_service_is_like_any_other(hosts):
         assert host.run("systemctl is-enabled shop.service shop.socket notes.service notes.socket").rc == 0
 
 
-def test_it_comes_up_as_at_a_boot(hosts):
-    """From its files alone."""
+def test_adopted_service_starts_from_its_files_alone(hosts):
+    """As it does at boot."""
     for host in hosts:
         host.check_output("systemctl stop shop.socket notes.socket shop.service notes.service")
         host.check_output("rm -r /run/notes && systemctl daemon-reload && systemctl start shop.socket notes.socket")
@@ -167,8 +167,8 @@ def test_it_comes_up_as_at_a_boot(hosts):
     assert deploy().changed() == []
 
 
-def test_what_the_role_made_goes(hosts):
-    """And nothing else: not the code, data, logs and settings, nor the other project."""
+def test_removal_takes_only_what_the_role_made(hosts):
+    """The code, data, logs and settings stay, and so does the other project."""
     own = on_each(hosts, OWN.format("notes"))
     before = [main_pid(host, "shop") for host in hosts]
     asked = remove("notes", "--check", "--diff")
@@ -193,8 +193,8 @@ def test_what_the_role_made_goes(hosts):
     assert remove("notes").changed() == []
 
 
-def test_what_is_named_goes_too(hosts):
-    """Also where half of it is gone already; what another project's unit names stays."""
+def test_removal_takes_what_is_named_too(hosts):
+    """Even if half of it is gone already. A directory that another project's unit names stays."""
     named = ["venv", "code", "config", "data", "logs", "user"]
     # As if both had the same data
     on_each(hosts, "rm /etc/systemd/system/shop.socket /etc/opt/shop/gunicorn.conf.py")

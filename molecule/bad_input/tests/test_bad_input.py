@@ -1,4 +1,4 @@
-"""A value that can't be used is one clear error and changes nothing; a legal one arrives as it is, however it looks."""
+"""A bad value is one clear error and changes nothing; a legal value arrives unchanged, however hostile it looks."""
 
 import json
 import subprocess
@@ -16,12 +16,12 @@ WATCHED = (
     "/etc /opt /srv /usr/bin /usr/lib/systemd /usr/lib/python3 /var/opt /var/lib/systemd /var/log/notes "
     "/run/systemd/system"
 )
-# Where the values that are commands would leave a trace.
+# The file that values which are commands would make
 TRACE = "/tmp/pwned"
 
 
 def modules(row):
-    """Which modules get the row on the host; the unit tests feed those which need none."""
+    """The modules that get the row on the host. Unit tests feed the modules that need no host."""
     named = row.get("modules", ["gunicorn_plan_info"])
     return named if row.get("host") or named != ["gunicorn_plan_info"] else []
 
@@ -33,7 +33,7 @@ CASES = [
     for fed in ("role", *modules(row))
 ]
 ROLE = {"gunicorn_project": "notes", "gunicorn_app": "notes:create_app()", "gunicorn_requirements": ["Flask"]}
-# As the role would call them for this project.
+# The modules' options, as the role gives them for this project
 OPTIONS = {
     "gunicorn_plan_info": {
         "project": "notes",
@@ -60,7 +60,7 @@ LEGAL = {
 
 
 class Told:
-    """What one ansible-playbook said about each of its hosts, and what is different on the real one since then."""
+    """The output and errors of one run, and what it changed on the host."""
 
     def __init__(self, run, changes):
         self.output = run.output
@@ -69,7 +69,7 @@ class Told:
 
 
 def snapshot(host):
-    """A line for every file that a value could have touched, for each account, and for what runs."""
+    """A line for each file that a value could have touched, each account, and what runs and listens."""
     seen = host.check_output(
         f"{listing_command(WATCHED)}; cat /etc/passwd /etc/group; "
         "systemctl show --property=MainPID,NRestarts notes.service; ss --listening --numeric --no-header --tcp; "
@@ -83,7 +83,7 @@ def name_of(section, number, fed):
 
 
 def variables(row, fed):
-    """What the host of the inventory gets that stands for a row."""
+    """The variables of the inventory's host for a row."""
     given = {row["variable"]: row["value"], **row.get("also", {})}
     if fed == "role":
         return {"fed": fed, **ROLE, **given}
@@ -105,7 +105,7 @@ def connection(host):
 
 @pytest.fixture(scope="module")
 def feed(host, connection, tmp_path_factory):
-    """Feed a section of the table, once: a call of ansible-playbook for each row would take minutes."""
+    """Feed a section of the table in one call, once: a call of ansible-playbook for each row would take minutes."""
     told = {}
 
     def feed_section(section):
@@ -126,7 +126,7 @@ def feed(host, connection, tmp_path_factory):
 
 
 def test_the_table_is_long():
-    """It has not been emptied by accident."""
+    """Nobody has emptied it by accident."""
     assert len(CASES) > 200
 
 
@@ -145,19 +145,19 @@ def test_bad_value_is_one_clear_error(feed, section, number, fed):
 
 @pytest.mark.parametrize("section", TABLE)
 def test_nothing_has_changed(feed, section):
-    """The files are those from before, down to their times, and so is what runs; no value was run as a command."""
+    """The files and their times are the same, the same processes run, and no value was run as a command."""
     assert feed(section).changes == []
 
 
 @pytest.mark.parametrize("section", TABLE)
-def test_there_is_no_traceback_and_no_secret(feed, section):
-    """Who made a mistake is told what it was, and others are not told a secret."""
+def test_output_has_no_traceback_and_no_secret(feed, section):
+    """The person who made a mistake learns what it was, and nobody learns a secret."""
     assert "Traceback" not in feed(section).output
     assert "canary" not in feed(section).output
 
 
 def test_what_is_legal_arrives_unchanged(host):
-    """Values that look hostile are handed on as they are: they add no directive, and are not run."""
+    """Values that look hostile are passed on as they are: they add no directive, and are not run."""
     given = {
         "extra": LEGAL,
         "gunicorn_description": LEGAL["newline"],

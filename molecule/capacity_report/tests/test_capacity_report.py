@@ -1,4 +1,4 @@
-"""The report on real hosts, read back from its files and from the page in a real browser."""
+"""The report on real hosts, read from its files and from its page in a real browser."""
 
 import json
 import os
@@ -34,7 +34,7 @@ WINDOWS = [(width, scheme) for width in (360, 768, 1440) for scheme in ("light",
 
 
 class Run:
-    """One run of the playbook, called as users do, and what it left in the directory in which it was called."""
+    """One run of the playbook, called as users call it, and the files that it left in its directory."""
 
     def __init__(self, directory, *arguments):
         (directory / "gone").write_text(UNREACHABLE)
@@ -56,7 +56,7 @@ class Run:
 
 @pytest.fixture(scope="module")
 def served():
-    """The host that serves, after it answered some requests."""
+    """The host with a service, after it has answered some requests."""
     host = connect(WEB)
     assert host.run("python3 -c %s", LOAD).rc == 0
     return host
@@ -75,7 +75,7 @@ def browser():
 
 
 def test_the_report_is_written_where_it_was_called(run):
-    """A page, its figures, and a snippet for the host with a service; the exit code says that another is missing."""
+    """A page, its figures, and a snippet for the host with a service; the exit code says that a host is missing."""
     assert run.files == {"capacity_report.html", "capacity_report.json", f"capacity_report_host_vars/{WEB}.yml"}, (
         run.output
     )
@@ -87,7 +87,7 @@ def test_the_report_is_written_where_it_was_called(run):
 
 
 def test_each_host_is_in_it(run):
-    """The one that serves, the one without Gunicorn, and the one that does not answer, in the inventory's order."""
+    """The one with a service, the one without Gunicorn, and the one that does not answer, in the inventory's order."""
     told = {
         host["name"]: (host["reachable"], [service["name"] for service in host["services"]])
         for host in run.report["hosts"]
@@ -107,7 +107,7 @@ def test_the_figures_are_those_of_the_host(run, served):
 
 
 def test_the_snippet_gives_what_the_report_recommends(run):
-    """Handed to the sizing as the role would, it is the same number; the host's own sizing is in it."""
+    """The sizing comes to the same number with it; and it has the host's own settings of the sizing."""
     document = yaml.safe_load(run.snippet.read_text(encoding="utf-8"))
     assert set(document) == {"gunicorn_sizing"}
     assert document["gunicorn_sizing"]["memory_reserve"] == "1G"
@@ -119,22 +119,22 @@ def test_the_snippet_gives_what_the_report_recommends(run):
     assert (sized["workers"], sized["threads"]) == (recommended["workers"], recommended["threads"])
 
 
-def test_the_terminal_has_the_table(run):
-    """Each host is in it, in lines of at most 100 columns."""
+def test_the_terminal_shows_a_table(run):
+    """With each host, in lines of at most 100 columns."""
     table = run.output.partition("TASK [Show the fleet]")[2].partition("TASK [")[0]
     assert all(name in table for name in (WEB, CACHE, GONE))
     assert max(map(len, table.splitlines()[1:])) <= 100
 
 
 def test_check_mode_writes_nothing(served, tmp_path):
-    """The table is shown, and the directory stays as it was."""
+    """It shows the table, and leaves the directory as it was."""
     run = Run(tmp_path, "--check", "--become")
     assert run.files == set()
     assert WEB in run.output.partition("TASK [Show the fleet]")[2]
 
 
 def test_a_user_without_privileges_gets_what_it_may_see(served, tmp_path):
-    """The report is there, says what could not be seen, and nothing failed; --limit leaves out the missing host."""
+    """The report says what could not be seen, and nothing fails; --limit leaves out the missing host."""
     run = Run(tmp_path, f"--limit={WEB}")
     assert run.code == 0, run.output
     unseen = run.host(WEB)["services"][0]["unseen"]
@@ -143,8 +143,8 @@ def test_a_user_without_privileges_gets_what_it_may_see(served, tmp_path):
 
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
-def test_the_page_in_a_browser(run, browser, width, scheme):
-    """Every figure that it shows is the JSON's, can be seen, and needs no scrolling to the side."""
+def test_the_page_shows_the_figures_in_a_browser(run, browser, width, scheme):
+    """Every figure is the JSON's, is visible, and needs no scrolling to the side."""
     browser.show(run.page, width, scheme)
     check(browser, run.report, width)
     browser.screenshot(SCREENSHOTS / f"hosts-{width}-{scheme}.png")
@@ -152,8 +152,8 @@ def test_the_page_in_a_browser(run, browser, width, scheme):
 
 @pytest.mark.parametrize(("width", "scheme"), WINDOWS)
 @pytest.mark.parametrize("kind", ["of_every_kind", "hostile"])
-def test_a_page_with_all_that_can_be_on_it(browser, tmp_path, kind, width, scheme):
-    """Hosts of every kind, and with names and answers of every hostile kind."""
+def test_any_page_shows_the_figures_in_a_browser(browser, tmp_path, kind, width, scheme):
+    """With hosts of every kind, and with hostile names and answers of every kind."""
     report = getattr(fleet, kind)()
     page = tmp_path / "capacity_report.html"
     page.write_text(report_page.page(report), encoding="utf-8")
@@ -162,8 +162,8 @@ def test_a_page_with_all_that_can_be_on_it(browser, tmp_path, kind, width, schem
     browser.screenshot(SCREENSHOTS / f"{kind}-{width}-{scheme}.png")
 
 
-def test_it_prints(browser, tmp_path):
-    """On paper, A4 at 96 dots an inch, everything is there as well."""
+def test_printed_page_shows_the_figures(browser, tmp_path):
+    """On A4 at 96 dots an inch."""
     report = fleet.of_every_kind()
     page = tmp_path / "capacity_report.html"
     page.write_text(report_page.page(report), encoding="utf-8")
@@ -173,7 +173,7 @@ def test_it_prints(browser, tmp_path):
 
 
 def check(browser, report, width):
-    """Assert that the page shows the report's figures, fits the window, asked for nothing and ran nothing."""
+    """Assert that the page shows the report's figures, fits the window, loads nothing and runs nothing."""
     found = figures.read(browser.evaluate("document.documentElement.outerHTML"))
     assert len(found) > 30 * sum(host["host"] is not None for host in report["hosts"])
     for figure in found:
@@ -192,7 +192,7 @@ def check(browser, report, width):
     assert browser.messages() == []
 
 
-# Texts that stand out of the window, or that a box cuts off.
+# Elements that are partly outside of the window, and figures that are not visible
 OUTSIDE = """[...document.querySelectorAll('main *, header *')].filter(e => {
   const box = e.getBoundingClientRect();
   return !e.closest('thead, details') && box.width > 1 && (box.right > innerWidth + 0.5 || box.left < -0.5);

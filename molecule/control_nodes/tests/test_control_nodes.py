@@ -1,4 +1,4 @@
-"""What one control node has deployed, every other takes over: it finds nothing to do, and can change it."""
+"""Every control node can go on with what another one has deployed: it finds nothing to do, and can change it."""
 
 import os
 import re
@@ -58,19 +58,19 @@ def node(request):
 
 @pytest.fixture
 def managed():
-    """The host that all of them manage."""
+    """The host that all control nodes manage."""
     return connect("managed-bookworm")
 
 
 def recap(output):
-    """What the run says of the host: tasks that were done, changed, and that went wrong."""
+    """What the recap says of the host: the numbers of tasks that are ok, changed, unreachable and failed."""
     found = RECAP.search(output)
     assert found, output
     return tuple(int(number) for number in found.groups())
 
 
-def test_it_is_the_version_that_it_should_be(node):
-    """The newest one is newer than that of this machine, and runs on a newer Python."""
+def test_node_has_its_version(node):
+    """The newest ansible-core is newer than the one of this machine, and runs on a newer Python."""
     said = node.run("ansible", "--version")
     found = re.search(r"core (\d+)\.(\d+)\..*python version = (\d+)\.(\d+)", said, re.DOTALL)
     core, python = (int(found[1]), int(found[2])), (int(found[3]), int(found[4]))
@@ -81,13 +81,13 @@ def test_it_is_the_version_that_it_should_be(node):
         assert said.startswith(f"ansible [core {node.version}.")
 
 
-def test_it_finds_nothing_to_do(node):
-    """What another version has written is, to the letter, what this one would write."""
+def test_node_finds_nothing_to_do(node):
+    """It would write the same files, to the letter, as another version wrote."""
     assert recap(node.play("converge.yml"))[1:] == (0, 0, 0)
 
 
-def test_it_changes_what_runs(node, managed):
-    """There and back, with a check before that promises the change and does nothing."""
+def test_node_changes_what_runs(node, managed):
+    """There and back; check mode announces the change and does nothing."""
     before = main_pid(managed, "notes")
     other = "--extra-vars=gunicorn_workers=3"
     assert recap(node.play("converge.yml", other, "--check", "--diff"))[1] > 0
@@ -98,8 +98,8 @@ def test_it_changes_what_runs(node, managed):
         assert get(managed, "http://127.0.0.1:8000/")
 
 
-def test_a_bad_value_is_one_clear_error(node):
-    """The message is the role's own, not that of a template."""
+def test_bad_value_is_one_clear_error(node):
+    """The message is the role's own, not the message of a template."""
     with pytest.raises(AssertionError) as failure:
         node.play("converge.yml", "--extra-vars=gunicorn_port=70000")
     said = " ".join(str(failure.value).split())
@@ -109,8 +109,8 @@ def test_a_bad_value_is_one_clear_error(node):
     assert "Traceback" not in said
 
 
-def test_it_writes_the_report(node, tmp_path):
-    """The page and its figures, where it is called."""
+def test_node_writes_the_report(node, tmp_path):
+    """The page is in the directory in which the playbook was called."""
     node.play(REPORT, "--become", folder=tmp_path)
     if isinstance(node, There):
         page = node.host.check_output("cat /home/ansible/capacity_report.html")

@@ -34,7 +34,7 @@ threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
 for thread in threads: thread.start()
 for rotation in range(5):
     begun, limit = len(tokens), time.monotonic() + 60
-    # The next rotation compresses the file of this one, which is a day later in life.
+    # The next rotation compresses the file of this one; in life it comes a day later.
     while (len(tokens) < begun + 50 or rotated_file_is_open()) and not failures:
         done.wait(0.01)
         if time.monotonic() > limit: failures.append("a process did not leave the old file")
@@ -44,7 +44,7 @@ for thread in threads: thread.join()
 print(len(tokens), len(failures))
 """
 
-# All who have a socket share its flags: those of systemd are those of the service.
+# All processes that have a socket share its flags: systemd's are the service's.
 RESTART_AND_WATCH_THE_SOCKETS = """
 import glob, os, subprocess
 def flags():
@@ -82,32 +82,32 @@ def workers(host):
 
 @pytest.mark.parametrize("url", URLS)
 def test_page_answers(host, url):
-    """The project's page comes over IPv4 and over IPv6."""
+    """The project's page is served over IPv4 and over IPv6."""
     assert "<h1>Hello from shop</h1>" in get(host, f"{url}/")
 
 
 def test_admin_answers_with_its_stylesheet(host):
-    """Django's admin works, with the files that belong to it."""
+    """Django's admin works, with its static files."""
     page = get(host, f"{URLS[0]}/admin/login/?next=/admin/")
     stylesheet = re.search(r'href="(/static/admin/css/base[^"]*\.css)"', page).group(1)
     assert "font-family" in get(host, URLS[0] + stylesheet)
 
 
 def test_listens_where_it_should_and_nowhere_else(host):
-    """Both loopback addresses, and no address that other machines reach."""
+    """On both loopback addresses, and on no address that other machines can reach."""
     listening = {line for line in host.socket.get_listening_sockets() if line.endswith(":8000")}
     assert listening == {"tcp://127.0.0.1:8000", "tcp://::1:8000"}
 
 
 def test_workers_are_sized_to_the_host(host):
-    """Two workers a core and one, as the module says for a host with enough memory; and that many run."""
+    """Two workers for each core and one more, as the module says for a host with enough memory."""
     cores = int(host.check_output("nproc"))
     assert f"--workers={2 * cores + 1} " in shown(host, "shop.service", "ExecStart")
     assert len(workers(host)) == 2 * cores + 1
 
 
 def test_runs_as_the_project_from_its_venv(host):
-    """Master and workers belong to the project's user, and run what is installed in its virtual environment."""
+    """Master and workers belong to the project's user, and run from its virtual environment."""
     owners = {host.process.get(pid=pid).user for pid in workers(host) | {main_pid(host)}}
     assert owners == {"shop"}
     told = about(host)
@@ -117,20 +117,20 @@ def test_runs_as_the_project_from_its_venv(host):
 
 
 def test_system_python_is_untouched(host):
-    """Neither Gunicorn nor Django came to the host's own Python."""
+    """The host's own Python has neither Gunicorn nor Django."""
     for package in ("gunicorn", "django"):
         assert host.run("/usr/bin/python3 -c 'import %s'", package).rc == 1
 
 
 def test_user_is_a_system_user(host):
-    """The user has the book's home, and nobody logs in as it."""
+    """It has the book's home directory, and nobody can log in as it."""
     user = host.user("shop")
     assert user.uid < 1000
     assert (user.home, user.shell, user.group) == ("/var/opt/shop", "/usr/sbin/nologin", "shop")
 
 
 def test_enabled_and_running_after_the_reboot(host):
-    """The host was rebooted before these tests: the service is up again by itself."""
+    """The host was rebooted before these tests, and the service came up by itself."""
     assert was_rebooted(host)
     assert host.service("shop").is_enabled
     assert host.service("shop").is_running
@@ -138,7 +138,7 @@ def test_enabled_and_running_after_the_reboot(host):
 
 
 def test_commands_of_the_book(host):
-    """systemctl and service stop, start, restart and tell the status."""
+    """systemctl and service stop, start and restart it, and show its status."""
     before = main_pid(host)
     assert host.run("systemctl restart shop").rc == 0
     restarted = main_pid(host)
@@ -151,8 +151,8 @@ def test_commands_of_the_book(host):
     assert "Hello from shop" in get(host, URLS[0])
 
 
-def test_stopping_the_socket_stops_all(host):
-    """While the socket is open, the next request starts a stopped service; without it nothing answers."""
+def test_stopping_the_socket_stops_the_service_too(host):
+    """While the socket is open, the next request starts a stopped service."""
     assert host.run("systemctl stop shop.socket").rc == 0
     assert host.run("curl --silent --max-time 5 %s", URLS[0]).rc == 7
     assert not host.service("shop").is_running
@@ -160,8 +160,8 @@ def test_stopping_the_socket_stops_all(host):
     assert "Hello from shop" in get(host, URLS[0])
 
 
-def test_disabling_is_for_the_socket_too(host):
-    """Else the first request after a reboot would start a disabled service."""
+def test_disabling_the_service_disables_the_socket_too(host):
+    """Otherwise the first request after a reboot would start a disabled service."""
     assert host.run("systemctl disable shop").rc == 0
     assert not host.service("shop.socket").is_enabled
     assert host.run("systemctl enable shop").rc == 0
@@ -169,7 +169,7 @@ def test_disabling_is_for_the_socket_too(host):
 
 
 def test_reload_replaces_the_workers_and_keeps_the_master(host):
-    """reload brings new code to life: new workers, the same master; it comes back when a new worker works."""
+    """reload returns when a new worker works."""
     master, before = main_pid(host), workers(host)
     assert host.run("systemctl reload shop").rc == 0
     assert about(host)["worker"] not in before
@@ -177,7 +177,7 @@ def test_reload_replaces_the_workers_and_keeps_the_master(host):
 
 
 def test_reload_of_broken_code_fails_and_harms_nothing(host):
-    """A reload that can't succeed is refused, and the service goes on with the code that it has."""
+    """The service goes on with the code that it has."""
     before = workers(host)
     with damaged(host, "/opt/shop/shop/wsgi.py", "import no_such_module"):
         assert host.run("systemctl reload shop").rc != 0
@@ -186,7 +186,7 @@ def test_reload_of_broken_code_fails_and_harms_nothing(host):
 
 
 def test_reload_of_an_application_that_loads_but_fails_is_refused(host):
-    """A URLconf that does not import shows at the first request only: reload asks one before it touches the service."""
+    """A broken URLconf fails only at the first request: reload tries one before it touches the service."""
     master, before = main_pid(host), workers(host)
     with damaged(host, "/opt/shop/shop/urls.py", "import no_such_module"):
         assert host.run("systemctl reload shop").rc != 0
@@ -195,8 +195,8 @@ def test_reload_of_an_application_that_loads_but_fails_is_refused(host):
         assert "Hello from shop" in get(host, URLS[0])
 
 
-def test_sockets_never_block_those_at_work(host):
-    """A start leaves O_NONBLOCK alone: else who loses the race for a connection waits for the next one in accept()."""
+def test_sockets_stay_non_blocking_during_a_start(host):
+    """Otherwise a worker that loses the race for a connection waits for the next one in accept()."""
     sockets, seen, blocking = map(int, host.check_output("python3 -c %s", RESTART_AND_WATCH_THE_SOCKETS).split())
     assert sockets == 2
     assert seen > 50
@@ -219,7 +219,7 @@ def test_killed_master_comes_back(host):
 
 
 def test_logs_are_written_for_the_project_only(host):
-    """The book's log file has Gunicorn's lines, and other users can't read it."""
+    """The book's log file has Gunicorn's messages, and other users can't read it."""
     log = host.file("/var/log/shop/gunicorn.log")
     assert "Listening at: http://127.0.0.1:8000" in log.content_string
     assert (log.user, log.group, log.mode) == ("shop", "shop", 0o640)
@@ -228,7 +228,7 @@ def test_logs_are_written_for_the_project_only(host):
 
 
 def test_rotation_loses_no_line(host):
-    """Logs are rotated five times under load: each answered request has its line."""
+    """Logs are rotated five times under load, and each answered request has its line."""
     before = main_pid(host)
     host.run("find /var/log/shop-access -name 'access.log.*' -delete")
     run = str(time.time_ns())
@@ -241,7 +241,7 @@ def test_rotation_loses_no_line(host):
 
 
 def test_rotation_during_a_start_is_not_missed(host):
-    """Logs rotated while the workers still load the application: no process goes on writing to the old file."""
+    """Logs are rotated while the workers load the application, and no process goes on writing to the old file."""
     state = host.check_output(
         "old=$(cat /run/gunicorn/shop/running.json); kill -KILL %s;"
         ' until new=$(cat /run/gunicorn/shop/running.json 2>/dev/null) && [ "$new" != "$old" ]; do sleep 0.02; done;'
@@ -263,5 +263,5 @@ def test_sandbox_is_real(host):
 
 
 def test_exposure_is_low(host):
-    """systemd's own rating of the sandbox; the book's plain unit has 9.2."""
+    """systemd's own rating; the book's plain unit has 9.2."""
     assert exposure(host, "shop.service") <= 1.1

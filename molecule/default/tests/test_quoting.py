@@ -1,4 +1,4 @@
-"""systemd gives back each value that the filters wrote into a unit, in the process's environment and arguments."""
+"""systemd passes on each value that the filters wrote into a unit, as environment and as arguments."""
 
 import json
 import random
@@ -20,14 +20,14 @@ PROBE = "import json, os, sys; json.dump([dict(os.environ), sys.argv[1:]], open(
 
 
 def values():
-    """The awkward ones, and random ones; the seed makes them the same in every run."""
+    """Awkward values and random ones, which the seed makes the same in every run."""
     randomness = random.Random(20)
     lengths = [randomness.randrange(1, 40) for _number in range(300)]
     return AWKWARD + ["".join(randomness.choices(ALPHABET, k=length)) for length in lengths]
 
 
-def test_systemd_gives_back_what_was_written(host):
-    """Every value arrives unchanged, and none of them has added a directive."""
+def test_systemd_passes_on_what_was_written(host):
+    """Every value arrives unchanged, and none adds a directive."""
     wanted = values()
     environment = [quoting.environment_assignment(f"V{number}", value) for number, value in enumerate(wanted)]
     command = [quoting.command_argument(item) for item in ["/usr/bin/python3", "-I", "-c", PROBE, *wanted]]

@@ -1,4 +1,4 @@
-"""gunicorn_service_info says of a real host what systemctl, ps, ss and free say of it."""
+"""gunicorn_service_info says the same about a real host as systemctl, ps, ss and free."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +9,7 @@ from waiting import wait_for
 
 MODULE = "pyweb.gunicorn.gunicorn_service_info"
 MIB = 1 << 20
-# Waits twenty times as long as it computes, or for ever.
+# /wait waits twenty times as long as it computes, and /hang waits for ever.
 APPLICATION = """
 import time
 def application(environ, start_response):
@@ -21,7 +21,7 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Length", "2")])
     return [b"ok"]
 """
-# The book's, by hand: no runtime directory, and an access log that tells how long requests took.
+# As the book's, without a runtime directory, and with an access log that has the times of the requests
 BY_HAND = """
 [Unit]
 Description=made by hand
@@ -54,7 +54,7 @@ def by_name(result):
 
 @pytest.fixture(scope="module", autouse=True)
 def _services(host):
-    """A service made by hand, one worker of which was killed and one of which hung; and one that is stopped."""
+    """A service made by hand, with one worker that was killed and one that hung, and a stopped service."""
     write(host, "/srv/byhand/byhand.py", APPLICATION)
     write(host, "/etc/systemd/system/byhand.service", BY_HAND)
     write(host, "/etc/systemd/system/stopped.service", STOPPED)
@@ -70,7 +70,7 @@ def _services(host):
 
 
 def measure(host):
-    """Call the module as root, with a longer sample on a machine that answers too few requests within a short one."""
+    """Call the module as root, with a longer sample if too few requests are answered within a short one."""
     for sample in (3, 10, 30):
         result = host.ansible(MODULE, f"sample={sample}", check=False, become=True)
         if "host" not in result or (by_name(result)["byhand"]["requests"] or {}).get("wait_ratio") is not None:
@@ -80,7 +80,7 @@ def measure(host):
 
 @pytest.fixture(scope="module")
 def told(host, _services):
-    """What the module tells root, an ordinary user, and who misspells a name; all at the same time."""
+    """The results for root, for an ordinary user and for a misspelt name, all at the same time."""
     load = "curl --silent --parallel --parallel-max 4 --output /dev/null 'http://127.0.0.1:8020/wait?[1-100000]'"
     assert host.run("systemd-run --quiet --collect --unit=load sh -c %s", load).rc == 0
     try:
@@ -97,27 +97,27 @@ def told(host, _services):
 
 @pytest.fixture(scope="module")
 def result(told):
-    """What root is told while requests come in."""
+    """The result for root while requests come in."""
     assert "host" in told["root"], told["root"]
     return told["root"]
 
 
 @pytest.fixture(scope="module")
 def seen(told):
-    """What an ordinary user is told."""
+    """The result for an ordinary user."""
     assert "host" in told["user"], told["user"]
     return told["user"]
 
 
-def test_all_services_are_there(result):
-    """That of the role, that made by hand, and the stopped one; nothing else of the host is one."""
+def test_all_services_are_found(result):
+    """The role's, the one made by hand, and the stopped one; nothing else is taken for a service."""
     assert list(by_name(result)) == ["byhand", "shop", "stopped"]
     assert not result["changed"]
 
 
 @pytest.mark.parametrize("name", ["byhand", "shop", "stopped"])
 def test_units_are_as_systemd_says(host, result, name):
-    """State, restarts, user, slice, and what it accounts."""
+    """State, description, user, slice and restarts."""
     service = by_name(result)[name]
     assert service["state"] == shown(host, name, "ActiveState")
     assert service["sub_state"] == shown(host, name, "SubState")
@@ -129,7 +129,7 @@ def test_units_are_as_systemd_says(host, result, name):
 
 @pytest.mark.parametrize("name", ["byhand", "shop"])
 def test_processes_are_as_ps_says(host, result, name):
-    """The master first, then its workers, with the memory that ps has for them, since the time that it says."""
+    """The master first, then its workers, with the memory and the start that ps shows."""
     service = by_name(result)[name]
     processes = service["processes"]
     assert processes[0]["pid"] == main_pid(host, name)
@@ -147,7 +147,7 @@ def test_processes_are_as_ps_says(host, result, name):
 
 
 def test_memory_counts_what_is_shared_once(host, result):
-    """The sum of PSS is below that of RSS, and about what the kernel has for all processes of the unit."""
+    """The sum of PSS is below the sum of RSS, and about the kernel's own for all processes of the unit."""
     memory = by_name(result)["shop"]["memory"]
     pids = [str(process["pid"]) for process in by_name(result)["shop"]["processes"]]
     files = " ".join(f"/proc/{pid}/smaps_rollup" for pid in pids)
@@ -159,7 +159,7 @@ def test_memory_counts_what_is_shared_once(host, result):
 
 @pytest.mark.parametrize("name", ["byhand", "shop"])
 def test_versions_are_those_that_run(host, result, name):
-    """Of Gunicorn and Python, in the virtual environment that both services run from."""
+    """The versions of Gunicorn and Python in the virtual environment that both services run from."""
     python = "/opt/shop/venv/bin/python"
     service = by_name(result)[name]
     assert service["gunicorn_version"] == host.check_output(
@@ -171,7 +171,7 @@ def test_versions_are_those_that_run(host, result, name):
 
 @pytest.mark.parametrize(("name", "port", "owner"), [("byhand", 8020, "gunicorn"), ("shop", 8000, "systemd")])
 def test_sockets_are_as_ss_says(host, result, name, port, owner):
-    """Both loopback addresses; who holds them is what ss has beside Gunicorn's workers."""
+    """Both loopback addresses, with their owner: systemd, or Gunicorn alone."""
     lines = host.check_output(
         "ss --no-header --listening --tcp --numeric --processes sport = :%s", str(port)
     ).splitlines()
@@ -182,7 +182,7 @@ def test_sockets_are_as_ss_says(host, result, name, port, owner):
 
 
 def test_limits_are_the_tightest(host, result):
-    """Of the unit's own where it has some, else those of the host; of a stopped service by its unit."""
+    """The unit's own limits if it has some, also of a stopped service; otherwise the host's."""
     services = by_name(result)
     total = int(host.check_output("free --bytes | awk '/^Mem:/ { print $2 }'"))
     assert services["byhand"]["limits"]["memory"] == 300 * MIB
@@ -194,7 +194,7 @@ def test_limits_are_the_tightest(host, result):
 
 
 def test_exits_are_counted(result):
-    """The worker that was killed and the one that hung; the kernel killed none."""
+    """One worker was killed and one hung; the kernel killed none for memory."""
     exits = by_name(result)["byhand"]["exits"]
     assert {name: exits[name] for name in ("timeout", "killed", "failed", "out_of_memory")} == {
         "timeout": 1,
@@ -205,8 +205,8 @@ def test_exits_are_counted(result):
     assert exits["source"] == "/var/log/shop/byhand.log"
 
 
-def test_requests_and_what_they_wait(result):
-    """By the access log: twenty milliseconds of waiting, and one of computing."""
+def test_requests_and_their_wait_are_read_from_the_access_log(result):
+    """Twenty milliseconds of waiting, and one of computing."""
     requests = by_name(result)["byhand"]["requests"]
     assert requests["source"] == "access_log"
     assert requests["count"] >= 50
@@ -219,23 +219,23 @@ def test_requests_and_what_they_wait(result):
     assert twice <= int(measured["memory_per_worker"].rstrip("M")) < twice + 8
 
 
-def test_a_stopped_service(result):
-    """What it would run, and nothing that runs."""
+def test_stopped_service_is_described_by_its_unit(result):
+    """What it would run; and it has no processes."""
     stopped = by_name(result)["stopped"]
     assert (stopped["state"], stopped["started"], stopped["processes"]) == ("inactive", None, [])
     assert stopped["application"] == "shop.wsgi"
     assert stopped["workers"] == {"configured": 3, "running": 0}
 
 
-def test_secrets_of_a_command_line_are_not_told(result):
-    """The rest of it is what the master runs."""
+def test_secrets_of_a_command_line_are_hidden(result):
+    """The rest of it is shown."""
     command = by_name(result)["byhand"]["command"]
     assert "--env=TOKEN=********" in command
     assert command[-1] == "byhand:application"
 
 
 def test_the_host_is_as_free_and_uptime_say(host, result):
-    """Memory, swap and load; CPU adds up."""
+    """Memory, swap and load; and the shares of the CPU are 100 % together."""
     memory, swap = result["host"]["memory"], result["host"]["swap"]
     total, cache, available = map(int, host.check_output("free --bytes | awk '/^Mem:/ { print $2, $6, $7 }'").split())
     assert memory["total"] == total
@@ -252,7 +252,7 @@ def test_the_host_is_as_free_and_uptime_say(host, result):
 
 
 def test_an_ordinary_user_sees_what_it_may(result, seen):
-    """The same services and processes, without the memory that is theirs alone; and is told what is missing."""
+    """The same services and processes, without their private memory; and the result says what is missing."""
     for name, service in by_name(seen).items():
         full = by_name(result)[name]
         same = ("state", "user", "started", "application", "python_version", "workers", "sockets", "slice")
@@ -265,7 +265,7 @@ def test_an_ordinary_user_sees_what_it_may(result, seen):
     assert seen["host"]["unseen"] == result["host"]["unseen"]
 
 
-def test_a_service_that_is_none(told):
-    """The error names those that there are."""
+def test_unknown_service_is_an_error(told):
+    """It names the services that exist."""
     assert "host" not in told["misspelt"]
     assert "byhand, shop, stopped" in told["misspelt"]["msg"]

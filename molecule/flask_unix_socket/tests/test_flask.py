@@ -1,4 +1,4 @@
-"""An application that is not Django, on a unix socket that only the web server's group may use."""
+"""An application without Django, on a unix socket that only the web server's group may use."""
 
 import json
 
@@ -15,8 +15,8 @@ def unit_property(host, name):
     return shown(host, "notes-web.service", name)
 
 
-def test_answers_the_web_server(host):
-    """The application answers on the socket, with its environment just as it was written in the playbook."""
+def test_application_answers_the_web_server(host):
+    """On the socket, with its environment exactly as it is in the playbook."""
     told = json.loads(ask_as(host, "www-data").stdout)
     assert told == {
         "title": 'Ünïcödé: $HOME, 100%, "quoted" \\ and more',
@@ -28,14 +28,14 @@ def test_answers_the_web_server(host):
 
 
 def test_uv_installed_it(host):
-    """Gunicorn and the requirements; pip is there, as people expect it."""
+    """Gunicorn, the requirements, and pip, which people expect."""
     installers = "/opt/notes/venv/lib/python3*/site-packages/{gunicorn,flask,pip}-*.dist-info/INSTALLER"
     assert host.check_output(f"bash -c 'for file in {installers}; do echo $(cat $file); done'").split() == ["uv"] * 3
     assert host.run("/opt/notes/venv/bin/pip --version").rc == 0
 
 
 def test_socket_is_for_the_group_alone(host):
-    """Owner, group and mode are the ones asked for, and another user can't connect."""
+    """It has the owner, group and mode of the playbook, and another user can't connect."""
     socket = host.file(SOCKET)
     assert socket.is_socket
     assert (socket.user, socket.group, socket.mode) == ("notes_web", "www-data", 0o660)
@@ -43,24 +43,24 @@ def test_socket_is_for_the_group_alone(host):
 
 
 def test_no_port_is_open(host):
-    """There is no TCP address beside the unix socket."""
+    """The unix socket is the only address."""
     listening = host.socket.get_listening_sockets()
     assert [line for line in listening if line.startswith("tcp://") and not line.endswith(":22")] == []
 
 
 def test_socket_outlives_a_restart_and_a_stop(host):
-    """Restarting and stopping the service leave the socket, which would start it again."""
+    """The socket stays, and the next request starts a stopped service again."""
     for command in ("restart", "stop"):
         assert host.run("systemctl %s notes-web.service", command).rc == 0
         assert host.file(SOCKET).is_socket
     assert ask_as(host, "www-data").rc == 0
-    # The first worker answers while the start still waits for the second one.
+    # The first worker answers while the start still waits for the second.
     host.run("timeout 30 sh -c 'while systemctl is-active notes-web | grep --quiet activating; do sleep 0.1; done'")
     assert host.service("notes-web").is_running
 
 
-def test_numbers_are_the_ones_given(host):
-    """Two workers with four threads each, as given instead of sized."""
+def test_given_numbers_are_used(host):
+    """Two workers with four threads each, instead of the sizing's."""
     assert len(workers(host, "notes-web.service")) == 2
     assert "--workers=2 " in unit_property(host, "ExecStart")
     settings = host.file("/etc/opt/notes/gunicorn.conf.py").content_string
@@ -70,12 +70,12 @@ def test_numbers_are_the_ones_given(host):
 
 
 def test_stopping_waits_longer_than_requests_may_take(host):
-    """systemd's patience exceeds graceful_timeout, or it would kill requests in flight."""
+    """systemd waits longer than graceful_timeout; otherwise it would kill requests in flight."""
     assert unit_property(host, "TimeoutStopUSec") == "55s"
 
 
-def test_directives_go_over_the_defaults(host):
-    """A directive of the user's wins, a null takes one out, and the others stay."""
+def test_directives_override_the_defaults(host):
+    """A given directive wins, null removes one, and the others stay."""
     assert unit_property(host, "MemoryMax") == str(512 << 20)
     assert unit_property(host, "PrivateDevices") == "no"
     assert unit_property(host, "ProtectSystem") == "strict"
@@ -90,7 +90,7 @@ HOOKS = {"when_ready", "on_reload", "post_fork", "post_worker_init", "pre_reques
 
 
 def test_hooks_of_the_user_are_called_beside_those_of_the_role(host):
-    """A start, a request and a reload: each hook says so, and the role's own did their work."""
+    """At a start, a request and a reload, each hook logs that it was called, and the role's own work."""
     assert host.run("systemctl restart notes-web").rc == 0
     assert ask_as(host, "www-data").rc == 0
     host.check_output("systemctl reload notes-web")
@@ -99,7 +99,7 @@ def test_hooks_of_the_user_are_called_beside_those_of_the_role(host):
     said = host.check_output(journal)
     assert {line.split("notes: ")[1].split()[0] for line in said.splitlines() if "notes: " in line} == HOOKS
     assert "Traceback" not in said
-    # that of the workers which have ended
+    # The counter of the workers that have ended
     assert host.file("/run/gunicorn/notes-web/requests-0").exists
 
 

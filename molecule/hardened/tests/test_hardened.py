@@ -1,6 +1,6 @@
-"""What applications do works in the sandbox, what they shall not do does not, and each directive can be relaxed.
+"""The sandbox allows what applications do, and forbids what they must not do; each directive can be relaxed.
 
-An errand is something that the project does when its page is asked for: in the service, and so in the sandbox.
+An errand is something that the project does when its page is requested: in the service, and so in the sandbox.
 """
 
 import json
@@ -14,7 +14,7 @@ INVENTORY = yaml.safe_load((Path(__file__).parent.parent / "inventory" / "hosts.
 SERVICES = {service["project"]: service for service in INVENTORY["all"]["vars"]["services"]}
 SYSTEMD = {"bookworm": 252, "trixie": 257}
 
-# What an application may have to do, and what the sandbox answers.
+# What some applications have to do, and the error that the sandbox gives by default
 RELAXABLE = {
     "memory": "No such file or directory: '/proc/meminfo'",
     "processes": "process PID not found (pid=1)",
@@ -26,7 +26,7 @@ RELAXABLE = {
     "interfaces": "Address family not supported",
     "sendmail": "Address family not supported",
 }
-# What an application has no business to do.
+# What no application has to do, and the error that the sandbox gives
 FORBIDDEN = {
     "write_usr": "Read-only file system: '/usr/local/",
     "write_etc": "Read-only file system: '/etc/",
@@ -40,13 +40,14 @@ FORBIDDEN = {
 
 
 def errand(host, name, text="text"):
-    """Have the service do it; returns the page's status and text."""
+    """Have the service do an errand, and return the page's status and text."""
     url = f"http://127.0.0.1:8000/errands/{name}?text={text}"
     answer = host.check_output("curl --silent --max-time 20 --write-out %s %s", "%{http_code}", url)
     return int(answer[-3:]), answer[:-3].strip()
 
 
 def done(host, name, text="text"):
+    """Have the service do an errand that works, and return the page's text."""
     status, answer = errand(host, name, text)
     assert status == 200, answer
     return answer
@@ -54,7 +55,7 @@ def done(host, name, text="text"):
 
 @pytest.fixture(scope="module")
 def outside(host):
-    """The errors of the same errands of the same user, without the sandbox."""
+    """The errors of the same errands, done by the same user without the sandbox."""
     environment = "env PYTHONPATH=/etc/opt/errands:/opt/errands DJANGO_SETTINGS_MODULE=settings"
     names = " ".join([*FORBIDDEN, *RELAXABLE])
     program = "/opt/errands/venv/bin/python -m errands.errands"
@@ -62,14 +63,14 @@ def outside(host):
 
 
 def upload(host, port):
-    """Upload a file that Django keeps in a temporary one while it arrives; returns where it was stored."""
+    """Upload a file so large that Django writes it to a temporary file first; return where it was stored."""
     make = "head --bytes=3000000 /dev/urandom > /root/upload"
     send = f"curl --silent --fail --max-time 20 --form file=@/root/upload http://127.0.0.1:{port}/upload"
     return host.check_output(f"{make} && {send}")
 
 
 def test_versions_of_systemd(host):
-    """What is proved here is proved for the systemd of each release."""
+    """These tests run with the systemd of each release."""
     suite = host.ansible.get_variables()["testhost_suite"]
     assert int(host.check_output("systemctl --version").split()[1]) == SYSTEMD[suite]
 
@@ -84,20 +85,20 @@ def test_sqlite(host):
 
 @pytest.mark.parametrize("way", ["tcp", "socket"])
 def test_postgresql(host, way):
-    """With a password over TCP, and as the service's own user over the unix socket."""
+    """With a password over TCP, and as the service's user over the unix socket."""
     assert done(host, f"postgresql_{way}", f"kept-by-{way}") == f"kept-by-{way}"
     query = f"SELECT text FROM errands_note WHERE text = 'kept-by-{way}'"
     assert f"kept-by-{way}" in host.check_output("cd / && sudo -u postgres psql --tuples-only errands -c %s", query)
 
 
 def test_mail_is_delivered(host):
-    """By SMTP to the host's mail server, into a user's mailbox."""
+    """Over SMTP, by the host's mail server, to a user's mailbox."""
     assert done(host, "mail", "delivered-by-smtp") == "1"
     host.check_output("timeout 20 sh -c 'until grep delivered-by-smtp /var/mail/ansible; do sleep 0.1; done'")
 
 
 def test_other_servers_are_found_and_asked(host):
-    """The neighbour's name goes to the DNS, and the request to the neighbour."""
+    """The DNS has the neighbour's name, and the neighbour answers the request."""
     assert done(host, "http", "greeting") == f"a greeting from {host.ansible.get_variables()['neighbour']}"
 
 
@@ -107,13 +108,13 @@ def test_other_programs_run(host):
 
 
 def test_c_functions_are_called_and_call_back(host):
-    """By cffi, which makes code for the callback while it runs."""
+    """With cffi, which generates code for the callback at run time."""
     assert done(host, "cffi_call", "four") == "4"
     assert done(host, "cffi_callback", "sorted") == "deorst"
 
 
 def test_uploads_are_for_the_group(host):
-    """A web server whose user is in the group can serve what was uploaded; others can't read it."""
+    """A web server whose user is in the group can serve uploaded files; others can't read them."""
     stored = upload(host, 8000)
     assert stored.startswith("/var/opt/errands/media/")
     compare = f"setpriv --reuid www-data --regid www-data --groups %s cat {stored} | cmp - /root/upload"
@@ -122,15 +123,15 @@ def test_uploads_are_for_the_group(host):
 
 
 @pytest.mark.parametrize("name", [*FORBIDDEN, *RELAXABLE])
-def test_sandbox_and_nothing_else_forbids(host, outside, name):
-    """The service can't, and the same user can where there is no sandbox."""
+def test_only_the_sandbox_forbids_it(host, outside, name):
+    """The service can't do it, and the same user can without the sandbox."""
     status, answer = errand(host, name)
     assert (status, {**FORBIDDEN, **RELAXABLE}[name] in answer) == (500, True), answer
     assert outside[name] is None
 
 
-def test_no_privileges_to_gain(host):
-    """The process has none, can't get any, and has its system calls filtered."""
+def test_service_has_no_privileges_and_can_gain_none(host):
+    """And its system calls are filtered."""
     told = json.loads(done(host, "privileges"))
     capabilities = {name: int(value, 16) for name, value in told.items() if name.startswith("Cap")}
     assert capabilities == {"CapEff": 0, "CapPrm": 0, "CapBnd": 0, "CapAmb": 0}
@@ -138,13 +139,13 @@ def test_no_privileges_to_gain(host):
 
 
 def test_exposure_is_low(host):
-    """systemd's own rating of the sandbox; the book's plain unit has 9.2."""
+    """systemd's own rating; the book's plain unit has 9.2."""
     assert exposure(host, "errands.service") <= 1.1
 
 
 @pytest.mark.parametrize("project", SERVICES)
 def test_directives_allow_what_they_say_and_no_more(host, project):
-    """Each service can do what its directives are for, and nothing else that the sandbox forbids."""
+    """Each service can do what its directives are for, and nothing else that the sandbox forbids by default."""
     names = [*RELAXABLE, "cffi_callback"]
     url = f"http://127.0.0.1:{SERVICES[project]['port']}/errands/{{{','.join(names)}}}?text={project}"
     ask = "curl --silent --fail-early --max-time 20 --output /dev/null"
@@ -153,7 +154,7 @@ def test_directives_allow_what_they_say_and_no_more(host, project):
     assert set(statuses) <= {"200", "500"}
 
 
-def test_another_writable_path_is_one_more(host):
-    """Who names a path to write to does not lose the data directory and the logs."""
+def test_another_writable_path_is_added_to_the_others(host):
+    """The data directory and the logs stay writable."""
     assert host.file(upload(host, SERVICES["errands_uploads"]["port"])).size == 3_000_000
     assert "Booting worker" in host.file("/var/log/errands_uploads/gunicorn.log").content_string

@@ -1,4 +1,4 @@
-"""Whatever ends a deployment early, the hosts serve on, and the next plain run completes what it had begun.
+"""Whatever ends a deployment early, the hosts serve on, and the next plain run completes the deployment.
 
 The tests build on each other: each one finds the services as the one before left them.
 """
@@ -30,9 +30,9 @@ Run = functools.partial(PlaybookRun, PLAYBOOK)
 NAMES = ("cut-bookworm", "cut-trixie-1", "cut-trixie-2")
 COMPARE = "Compare what runs with what is wanted"
 PLAN = "Check the variables against the host"
-# The tasks that go to a host when the configuration changes; a run is cut off when each has its result.
+# The tasks that run on a host when the configuration changes. A run is cut off after each of them.
 BOUNDARIES = (PLAN, COMPARE, f"{COMPARE}, and let that take over")
-# Seconds after the comparison, over which a switch goes on
+# How many seconds a switch lasts after the comparison
 SWITCH = 5.0
 OTHER_VERSION = ("--extra-vars", "gunicorn_version=26.0.0")
 numbers = itertools.count(1)
@@ -47,12 +47,12 @@ def hosts():
 
 @pytest.fixture(autouse=True)
 def chance(request):
-    """Random times, the same ones each time for the same test."""
+    """Make random times the same in every run of a test."""
     random.seed(request.node.name)
 
 
 def variables_of(number):
-    """Another configuration than that of any other number, secrets included."""
+    """A configuration that differs for each number, secrets included."""
     return {
         "gunicorn_workers": 2 + number % 2,
         "gunicorn_environment": {"NOTES_TITLE": f"Notes {number}"},
@@ -61,13 +61,13 @@ def variables_of(number):
 
 
 def change():
-    """The variables of a change that was not made yet, as arguments of a run, and what the application says then."""
+    """The arguments of a run that makes a new change, and what the application says afterwards."""
     number = next(numbers)
     return ["--extra-vars", json.dumps(variables_of(number))], (f"Notes {number}", str(number))
 
 
 class CutOff:
-    """A run of ansible-playbook that is ended before its end."""
+    """A run of ansible-playbook that a test ends early."""
 
     def __init__(self, *arguments):
         self._process = subprocess.Popen(
@@ -80,7 +80,7 @@ class CutOff:
         )
 
     def wait_for_results(self, task):
-        """Wait until each host has a result of the task; which it must have, or the test is of no use."""
+        """Wait until each host has a result of the task; fail if the run ends before."""
         waiting = set(NAMES)
         for line in self._process.stdout:
             result = json.loads(line) if line.startswith("{") else {}
@@ -92,12 +92,12 @@ class CutOff:
         pytest.fail(f"the run ended before {task}")
 
     def kill(self):
-        """End the run and what it started on this machine as nobody can prevent."""
+        """Kill the run and the processes that it started on this machine."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
 
     def wait(self):
-        """Wait for its own end, and return its exit code."""
+        """Wait until the run ends by itself, and return its exit code."""
         self._process.communicate()
         return self._process.returncode
 
@@ -106,7 +106,7 @@ def everywhere(hosts, command):
     """Run a command on all hosts at once."""
 
     def tell(host):
-        with contextlib.suppress(RuntimeError):  # its own connection may be lost by it
+        with contextlib.suppress(RuntimeError):  # the command may end its own connection
             host.run(command)
 
     threads = [threading.Thread(target=tell, args=(host,)) for host in hosts]
@@ -122,16 +122,16 @@ def under_load(hosts):
 
 
 def said_by(host):
-    """What the application says of its variables."""
+    """The variables that the application has."""
     answer = get_json(host, "http://127.0.0.1:8000/", "--max-time 10")
     return answer["title"], answer["limit"]
 
 
 @contextlib.contextmanager
 def change_cut_off(hosts, task, *more):
-    """A change that has come as far as a task on each host, and that the test ends there; the next run completes it.
+    """Begin a change, and yield its run when each host has a result of the task, for the test to end it there.
 
-    No request is lost meanwhile.
+    Afterwards, the next run completes the change. No request is lost.
     """
     arguments, said = change()
     arguments += more
@@ -143,7 +143,7 @@ def change_cut_off(hosts, task, *more):
 
 
 def assert_completed(hosts, arguments, said):
-    """The next plain run completes it, the one after has nothing to do, and nothing else is left."""
+    """The next plain run completes the change, the one after it has nothing to do, and nothing else is left."""
     run = Run(*arguments)
     assert run.code == 0, run.output
     for host in hosts:
@@ -163,7 +163,7 @@ def test_killed_between_two_tasks(hosts, task):
 
 
 def test_killed_during_the_switch(hosts):
-    """SIGKILL of the controller's processes at any time; what runs on the host may go on."""
+    """SIGKILL of the controller's processes at any time; the module on the host may go on."""
     with change_cut_off(hosts, COMPARE) as cut:
         time.sleep(random.uniform(0, SWITCH))
         cut.kill()
@@ -171,7 +171,7 @@ def test_killed_during_the_switch(hosts):
 
 @pytest.mark.parametrize("number", range(2))
 def test_module_killed_during_the_switch(hosts, number):
-    """SIGKILL of what Ansible runs on the host, as for lack of memory: nobody goes on there."""
+    """SIGKILL of what Ansible runs on the host, as for lack of memory: nothing goes on there."""
     with change_cut_off(hosts, COMPARE) as cut:
         time.sleep(SWITCH * (number + random.random()) / 2)
         everywhere(hosts, "pkill -KILL --exact --full /usr/bin/python3")
@@ -179,7 +179,7 @@ def test_module_killed_during_the_switch(hosts, number):
 
 
 def test_connection_lost_during_the_switch(hosts):
-    """The SSH server's processes of the sessions are gone."""
+    """SIGKILL of the SSH server's processes for the sessions."""
     with change_cut_off(hosts, COMPARE) as cut:
         time.sleep(random.uniform(0, SWITCH))
         everywhere(hosts, "pkill -KILL --full 'sshd.*ansible'")
@@ -187,7 +187,7 @@ def test_connection_lost_during_the_switch(hosts):
 
 
 def test_killed_during_the_installation(hosts):
-    """While pip is at work for another version of Gunicorn; pip may go on, or is killed, too."""
+    """While pip installs another version of Gunicorn; pip goes on, or is killed as well."""
     with change_cut_off(hosts, PLAN, *OTHER_VERSION) as cut:
         time.sleep(random.uniform(2, 6))
         cut.kill()
@@ -197,7 +197,7 @@ def test_killed_during_the_installation(hosts):
 
 
 def test_rebooted_during_the_switch(hosts):
-    """Each host serves after its boot, the old or the new; then the next run completes it."""
+    """Each host serves the old or the new configuration after its boot; then the next run completes the change."""
     arguments, said = change()
     arguments += OTHER_VERSION
     booted = [host.check_output("cut -d ' ' -f 22 /proc/1/stat") for host in hosts]
@@ -213,7 +213,7 @@ def test_rebooted_during_the_switch(hosts):
 
 
 def wait_until_succeeds(host, command, seconds):
-    """Wait until a command succeeds on a host, which may not let anybody in yet."""
+    """Wait until a command succeeds on a host, which may not accept connections yet."""
 
     def succeeds():
         with contextlib.suppress(RuntimeError):
@@ -224,7 +224,7 @@ def wait_until_succeeds(host, command, seconds):
 
 
 def test_two_runs_at_once(hosts):
-    """Both succeed, one after the other, or one says why not; the state is that of one of them, whole."""
+    """One succeeds at least, and every host has the whole configuration of one of them."""
     one, said_one = change()
     other, said_other = change()
     with under_load(hosts):
@@ -237,7 +237,7 @@ def test_two_runs_at_once(hosts):
 
 
 def test_index_that_goes_away(hosts):
-    """The virtual environment works as before, and is the same; the run says which variables it is about."""
+    """The virtual environment stays the same, and the error names the variables."""
     files = "find /opt/notes/venv/ -type f -not -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum"
     contents = f"readlink /opt/notes/venv; ls -A /opt/notes; {files}"
     before = [host.check_output(contents) for host in hosts]
@@ -256,7 +256,7 @@ def test_index_that_goes_away(hosts):
 
 @contextlib.contextmanager
 def small(host, path, size):
-    """Have a directory on a file system of its own; afterwards, what is in it then is where it was."""
+    """Put a directory on its own small file system meanwhile; its content is copied there and back."""
     copy = "cp --archive --no-target-directory"
     again = "systemctl daemon-reload && systemctl restart notes"
     host.check_output(f"{copy} {path} /root/kept && mount -t tmpfs -o size={size},mode=0755 tmpfs {path}")
@@ -276,7 +276,7 @@ def small(host, path, size):
     ],
 )
 def test_disk_is_full(hosts, path, size, variables):
-    """The run fails or not, the live service is served on either way, and with space again the next run completes."""
+    """Whether the run fails or not, the service serves on; with space again, the next run completes the change."""
     host = hosts[1]
     arguments, said = change()
     arguments += ["--limit", NAMES[1], "--extra-vars", json.dumps(variables)]

@@ -1,6 +1,6 @@
-"""nginx and Apache in front of Django, as their users and their clients notice them.
+"""nginx and Apache in front of Django, as their administrators and their clients see them.
 
-The tests build on each other: those that change the sites come last. Each run of the role is on both hosts at once.
+The tests build on each other: the tests that change the sites come last. Each run of the role is on both hosts at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCENARIO = Path(__file__).parent.parent
 SCREENSHOTS = SCENARIO.parents[1] / ".cache" / "screenshots"
 NAME = "gallery.example.com"
 FAMILIES = ("v4", "v6")
-# What a client could claim of itself
+# What a client could claim about itself
 CLAIMS = {
     "X-Forwarded-For": "192.0.2.66",
     "X-Forwarded-Proto": "http",
@@ -38,7 +38,7 @@ CURL = "curl --silent --show-error --max-time 20 --cacert /etc/ssl/certs/gallery
 
 
 class Server:
-    """A host with its web server, and how to look at it."""
+    """A host with its web server, and ways to look at it."""
 
     def __init__(self, host_name: str, title: str, folder: str, suffix: str, unit: str) -> None:
         self.name, self.title, self.folder, self.unit = host_name, title, folder, unit
@@ -64,7 +64,7 @@ class Server:
         return service.workers(self.host, self.unit)
 
     def state(self) -> tuple:
-        """Every file and link of the server's configuration with its content, and what runs."""
+        """Every file and link of the server's configuration with its content, and the processes."""
         listing = self.host.check_output(f"find {self.folder} -printf '%p %y %m %u %g %l\\n' | sort")
         contents = self.host.check_output(f"find {self.folder} -type f | sort | xargs sha256sum")
         return listing, contents, self.main_pid(), self.workers()
@@ -78,7 +78,7 @@ SERVERS = {
 
 @pytest.fixture(params=SERVERS)
 def server(request) -> Server:
-    """Each of the two."""
+    """Each of the two servers."""
     return SERVERS[request.param]
 
 
@@ -88,14 +88,14 @@ def play(variables: dict | None = None, *arguments: str) -> PlaybookRun:
 
 
 def bring(variables: dict | None = None) -> list[str]:
-    """Run the role on both hosts with success; returns the hosts that it changed."""
+    """Run the role on both hosts, successfully, and return the hosts that it changed."""
     run = play(variables)
     assert run.code == 0, run.output
     return sorted(result["host"] for result in run.results if result["changed"])
 
 
 def refused(run: PlaybookRun, server: Server) -> str:
-    """The one error that a host got."""
+    """The one error of a host."""
     (message,) = run.errors_by_host()[server.name]
     return message
 
@@ -105,7 +105,7 @@ BOTH = sorted(server.name for server in SERVERS.values())
 
 @contextlib.contextmanager
 def socks(server: Server):
-    """A SOCKS server whose connections begin on a host, where names are looked up as well."""
+    """A SOCKS server whose connections begin on a host, which also looks up the names."""
     known = server.host.ansible.get_variables()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -137,7 +137,7 @@ def browsed(request):
 
 
 def test_nobody_reads_the_secret_of_the_settings():
-    """Neither in what Ansible shows, nor on the command line of a process that it starts on the host."""
+    """Ansible does not show it, not even in the command lines of processes on the host."""
     run = PlaybookRun(SCENARIO.parents[1] / "playbooks" / "site.yml", "-vvv")
     assert run.code == 0, run.output
     assert "Collect the static files" in [result["task"] for result in run.results]
@@ -146,7 +146,7 @@ def test_nobody_reads_the_secret_of_the_settings():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_page_has_its_style_in_a_browser(browsed, family):
-    """By https, to which http leads, with the stylesheet that the web server has, and from the client's own address."""
+    """http leads to https, the web server has the stylesheet, and Django sees the client's own address."""
     server, browser = browsed
     browser.visit(f"http://{family}.{NAME}/")
     assert browser.evaluate("location.href") == f"https://{family}.{NAME}/"
@@ -160,7 +160,7 @@ def test_the_page_has_its_style_in_a_browser(browsed, family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_http_leads_to_https(server, family):
-    """The same page with the same name, for good."""
+    """To the same page with the same host name, permanently."""
     shown = server.curl("--include", f"http://{family}.{NAME}/seen?page=2")
     assert " 301 " in shown.splitlines()[0]
     assert f"Location: https://{family}.{NAME}/seen?page=2\r" in shown
@@ -171,43 +171,43 @@ def other(server: Server) -> Server:
 
 
 def seen_from_outside(server: Server, url: str, claims: dict) -> dict:
-    """What Django sees of a request that the other host sends."""
+    """What Django sees of a request from the other host."""
     headers = [word for name, value in claims.items() for word in ("--header", f"{name}: {value}")]
     return json.loads(other(server).curl("--insecure", "--connect-to", f"::{server.address}:", *headers, url))
 
 
 @pytest.mark.parametrize("claims", [{}, CLAIMS], ids=["honest", "spoofed"])
 def test_django_sees_the_client(server, claims):
-    """Its address, the scheme and the host; and nothing that it claims."""
+    """Its address, the scheme and the host, and nothing that the client claims."""
     seen = seen_from_outside(server, f"https://{NAME}/seen", claims)
     assert seen["forwarded"] == {"X-Forwarded-For": other(server).address, "X-Forwarded-Proto": "https"}
     assert (seen["scheme"], seen["host"], seen["real"]) == ("https", NAME, None)
 
 
 @pytest.mark.parametrize("name", ["SCRIPT_NAME", "PATH_INFO"])
-def test_a_client_can_not_say_where_the_application_is(server, name):
-    """Gunicorn takes both from a web server that it trusts: /x/seen would be /seen, past what is forbidden there."""
+def test_client_can_not_say_where_the_application_is(server, name):
+    """Gunicorn takes both headers from a server that it trusts: /x/seen would become /seen, past its restrictions."""
     claim = ["--insecure", "--connect-to", f"::{server.address}:", "--header", f"{name}: /x"]
     assert other(server).status(*claim, f"https://{NAME}/x/seen") == 404
     assert other(server).status(*claim, f"https://{NAME}/seen") == 200
 
 
-def test_a_url_arrives_as_it_came(server):
+def test_url_arrives_unchanged(server):
     """Neither server decodes or shortens it."""
     path = "/seen/%2F/%C3%BC//a+b/..;/?q=%20"
     assert json.loads(server.curl("--path-as-is", f"https://v4.{NAME}{path}"))["url"] == path
 
 
 def test_gunicorn_trusts_the_web_server_alone(server):
-    """On the same port, a peer that is not the web server's address can't claim https."""
+    """A peer with another address can't claim https on the same port."""
     request = ["--header", f"Host: {NAME}", "--header", "X-Forwarded-Proto: https", "http://127.0.0.1:8000/seen"]
     assert json.loads(server.curl(*request))["scheme"] == "https"
     outside = json.loads(server.curl("--interface", server.address, *request))
     assert (outside["peer"], outside["scheme"]) == (server.address, "http")
 
 
-def test_gunicorn_is_reached_as_it_was_told():
-    """By both loopback addresses, or by the unix socket where there is one."""
+def test_web_server_reaches_gunicorn_at_the_given_addresses():
+    """At both loopback addresses, or at the unix socket if there is one."""
     peers = {name: {seen["peer"] for seen in several(server)} for name, server in SERVERS.items()}
     assert peers == {"apache": {"127.0.0.1", "::1"}, "nginx": {""}}
 
@@ -217,7 +217,7 @@ def several(server: Server) -> list[dict]:
 
 
 def upload(server: Server, megabytes: int, *arguments: str) -> tuple[int, str]:
-    """Send a file that pretends to be a page; returns the status, and the answer."""
+    """Send a file that pretends to be a page, and return the status and the answer."""
     server.host.check_output(f"head --bytes={megabytes}M /dev/urandom > /tmp/sent.html")
     options = ["--header", "Expect:", "--data-binary", "@/tmp/sent.html", "--write-out", "\\n%{http_code}"]
     shown = server.curl(*options, *arguments, f"https://v4.{NAME}/upload?name=sent.html")
@@ -225,8 +225,8 @@ def upload(server: Server, megabytes: int, *arguments: str) -> tuple[int, str]:
     return int(status), answer
 
 
-def test_uploads(server):
-    """Up to the limit they reach Django, and come back from the web server; above it they do not."""
+def test_uploads_work_up_to_the_limit(server):
+    """They reach Django, and the web server serves them; above the limit they are refused."""
     status, answer = upload(server, 9)
     assert status == 201
     url = f"https://v4.{NAME}{json.loads(answer)['url']}"
@@ -234,13 +234,13 @@ def test_uploads(server):
     server.host.check_output("cmp /tmp/sent.html /tmp/back.html")
     assert "nosniff" in server.host.file("/tmp/headers").content_string
     assert upload(server, 11)[0] == 413
-    # Apache can't count what comes without its length.
+    # Apache can't count a body that comes without its length.
     expected = {"Apache": 411, "nginx": 413}[server.title]
     assert upload(server, 11, "--header", "Transfer-Encoding: chunked")[0] == expected
 
 
-def test_media_are_no_way_to_other_files(server):
-    """The application can't make the web server show what is not its own."""
+def test_media_give_no_access_to_other_files(server):
+    """The application can't make the web server serve files of others."""
     link = "ln --symbolic --force /etc/hostname /var/opt/gallery/media/pictures/out"
     server.host.check_output(f"runuser -u gallery -- {link}")
     assert server.status(f"https://v4.{NAME}/media/pictures/out") == 403
@@ -248,24 +248,24 @@ def test_media_are_no_way_to_other_files(server):
         assert server.status("--path-as-is", f"https://v4.{NAME}{path}") in (403, 404)
 
 
-def test_data_are_let_through_and_not_shown(server):
-    """Other users may pass the project's data directory to the media, and see nothing of it."""
+def test_others_can_pass_the_data_directory_but_not_read_it(server):
+    """The web server gets to the media that way."""
     nobody = "runuser -u nobody --"
     assert server.host.run(f"{nobody} ls /var/opt/gallery").rc != 0
     assert server.host.run(f"{nobody} ls /var/opt/gallery/media").rc != 0
     assert "gallery" not in server.host.check_output("id --groups --name www-data").split()
 
 
-def test_enabled_as_the_book_does(server):
-    """By a link beside that of the distribution's own site, which stays."""
+def test_site_is_enabled_as_the_book_does_it(server):
+    """By a link beside the link of the distribution's own site, which stays."""
     links = server.host.check_output(f"ls {server.folder}/sites-enabled").split()
     assert len(links) == 2
     assert server.host.check_output(f"readlink {server.link}") == f"../sites-available/{Path(server.file).name}"
     assert server.title.lower() in server.curl("http://127.0.0.1/").lower()
 
 
-def test_a_broken_configuration_is_refused():
-    """The error has the server's own words; file, link, modules and processes are as they were."""
+def test_broken_configuration_is_refused():
+    """The error has the server's own message; file, link, modules and processes are the same."""
     before = {name: server.state() for name, server in SERVERS.items()}
     run = play({"proxy_extra_config": "NoSuchDirective on;"})
     assert run.code == 2
@@ -280,8 +280,8 @@ def test_a_broken_configuration_is_refused():
     assert {name: server.state() for name, server in SERVERS.items()} == before
 
 
-def test_a_key_of_another_certificate_is_refused():
-    """Apache's own check does not see that, and the server would end."""
+def test_key_of_another_certificate_is_refused():
+    """Apache's own check does not notice it, and the server would end."""
     before = {name: server.state() for name, server in SERVERS.items()}
     run = play({"proxy_tls_key": "/etc/ssl/private/another.key"})
     assert run.code == 2
@@ -292,8 +292,8 @@ def test_a_key_of_another_certificate_is_refused():
     assert {name: server.state() for name, server in SERVERS.items()} == before
 
 
-def test_a_name_that_another_site_has_is_refused():
-    """nginx would take one of the two, and call that no error."""
+def test_name_of_another_site_is_refused():
+    """nginx would take one of the two sites, and report no error."""
     server = SERVERS["nginx"]
     rival = f"{server.folder}/sites-enabled/rival"
     server.host.check_output(f"printf 'server {{ listen 80; server_name rival.example.com; return 204; }}' > {rival}")
@@ -306,8 +306,8 @@ def accepts_certificate(server: Server) -> bool:
     return server.host.run(f"{CURL} --output /dev/null https://v4.{NAME}/").rc == 0
 
 
-def test_a_renewed_certificate_is_served():
-    """Files that the server reads are loaded when they changed, whoever changed them; once."""
+def test_renewed_certificate_is_served():
+    """The role loads files of the server that have changed, whoever changed them, and only once."""
     for server in SERVERS.values():
         for file in ("certs/{}.pem", "private/{}.key"):
             server.host.check_output(f"cp /etc/ssl/{file.format('renewed')} /etc/ssl/{file.format('gallery')}")
@@ -318,13 +318,13 @@ def test_a_renewed_certificate_is_served():
     assert bring() == []
 
 
-def test_a_change_loses_no_request():
-    """To another way to Gunicorn and to http, with a directory that needs quoting, and another one under load."""
+def test_change_loses_no_request():
+    """A change under load, after one to other addresses of Gunicorn, to http, and to a directory that needs quoting."""
     variables = {"proxy_tls_redirect": False, "proxy_static_directory": '/srv/static "new" \\ files'}
     for server in SERVERS.values():
         folder = variables["proxy_static_directory"]
         server.host.run_expect([0], "mkdir -p %s && echo new > %s/new.txt", folder, folder)
-    # Each the way that the other had
+    # Each server gets the addresses that the other had.
     turned = {"proxy_gunicorn": {"bind": "{{ ['unix:/run/gallery.sock'] if proxy_server == 'apache' else [] }}"}}
     assert bring(variables | turned) == BOTH
     running = [server.main_pid() for server in SERVERS.values()]
@@ -350,8 +350,8 @@ def targets(name: str) -> tuple[str, ...]:
     return tuple(f"{name}-{family}={address},host={NAME}" for family, address in addresses.items())
 
 
-def test_removed():
-    """What the role made is gone; the server serves what else it has, and a second run finds nothing to do."""
+def test_removal_takes_only_what_the_role_made():
+    """The server serves its other sites, and a second run has nothing to do."""
     assert bring({"proxy_state": "absent"}) == BOTH
     for server in SERVERS.values():
         assert not server.host.file(server.file).exists
@@ -361,8 +361,8 @@ def test_removed():
     assert bring({"proxy_state": "absent"}) == []
 
 
-def test_a_first_configuration_that_is_broken_leaves_nothing():
-    """Nor Apache's modules, which it would have enabled."""
+def test_broken_first_configuration_leaves_nothing():
+    """Apache's modules, which it would have enabled, are not enabled either."""
     apache = SERVERS["apache"]
     modules = "proxy proxy_http proxy_balancer lbmethod_byrequests ssl"
     apache.host.check_output(f"a2dismod --quiet --force {modules} && systemctl reload apache2")

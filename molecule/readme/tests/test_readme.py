@@ -1,4 +1,4 @@
-"""What the README has one try: its site playbook, as it stands but for the repository's URL, and that of the demo."""
+"""The README's site playbook works as it is, apart from the repository's URL, and so does the demo's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playbook_run import PlaybookRun
 
 SCENARIO = Path(__file__).parent.parent
 ROOT = SCENARIO.parents[1]
-# Where the tests that ask a host look; the demo's host is not for them.
+# The host of the tests that ask a host; the demo has its own.
 testinfra_hosts = ["ansible://web"]
 REPOSITORY = "https://git.example.com/mysite.git"
 CURL = "curl --silent --show-error --fail --max-time 20 --cacert /etc/ssl/certs/example.com.pem"
@@ -22,7 +22,7 @@ NAMES = " ".join(
 
 @pytest.fixture(scope="module")
 def playbook(tmp_path_factory) -> Path:
-    """The playbook, and the settings that it brings, in a folder of their own."""
+    """The playbook, and the settings that it copies, in their own folder."""
     folder = tmp_path_factory.mktemp("site")
     readme = (ROOT / "README.md").read_text()
     (text,) = re.findall(r"^## A site playbook\n.*?^```yaml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
@@ -33,7 +33,7 @@ def playbook(tmp_path_factory) -> Path:
 
 
 def test_the_site_is_served(playbook, host):
-    """Over TLS, with its stylesheet from nginx's files, by a service that starts at boot."""
+    """Over TLS, with its stylesheet from nginx, by a service that starts at boot."""
     run = PlaybookRun(playbook)
     assert run.code == 0, run.output
     page = host.check_output(f"{CURL} {NAMES} https://www.example.com/")
@@ -49,15 +49,15 @@ def test_the_site_is_served(playbook, host):
         assert host.service(unit).is_enabled
 
 
-def test_a_second_run_changes_nothing(playbook):
-    """Of all that the playbook does."""
+def test_second_run_changes_nothing(playbook):
+    """No task of the whole playbook reports a change."""
     run = PlaybookRun(playbook)
     assert run.code == 0, run.output
     assert run.changed() == []
 
 
-def test_the_demo_shows_what_came_of_it():
-    """The service's status, how many workers it has and why, and the page on both address families."""
+def test_the_demo_shows_its_result():
+    """The service's status, how many workers it has and why, and its page over both address families."""
     run = PlaybookRun(ROOT / "scripts" / "demo.yml")
     assert run.code == 0, run.output
     (shown,) = [result["message"] for result in run.results if result["task"] == "Show what was done"]

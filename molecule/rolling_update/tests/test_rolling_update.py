@@ -1,4 +1,4 @@
-"""Six hosts behind HAProxy and nginx are updated under load, and no request is lost, whatever happens to the update.
+"""Six hosts behind HAProxy and nginx are updated under load. Whatever happens to the update, no request is lost.
 
 The tests build on each other: each one finds the hosts as the one before left them.
 """
@@ -19,14 +19,14 @@ PLAYBOOK = Path("pyweb.gunicorn.rolling_update")
 HOSTS = tuple(f"fleet-{number}" for number in range(1, 7))
 HAPROXY, NGINX = "fleet-haproxy", "fleet-nginx"
 INVENTORIES = os.environ["ANSIBLE_INVENTORY"].split(",")
-# A connection that breaks once is no unreachable host, as in any fleet.
+# As in any fleet, a host whose connection breaks once is not unreachable.
 ENVIRONMENT = {"ANSIBLE_SSH_RETRIES": "3"}
 # Nothing listens there.
 GONE = "ansible_port=1"
 
 
 class Run(PlaybookRun):
-    """One run of the playbook for a release, with more variables if need be."""
+    """One run of the playbook for a release, with more variables if given."""
 
     def __init__(self, release: str, *inventories: Path, forks: int = 4, **variables: object) -> None:
         sources = [f"--inventory={source}" for source in (*INVENTORIES, *inventories)]
@@ -38,7 +38,7 @@ class Run(PlaybookRun):
         return {host: messages[-1] for host, messages in self.errors_by_host().items()}
 
     def batches(self) -> list[set[str]]:
-        """The hosts that were taken out of their balancers, batch after batch."""
+        """The hosts that were taken out of their balancers, batch by batch."""
         found: list[set[str]] = []
         before = None
         for result in self.results:
@@ -51,7 +51,7 @@ class Run(PlaybookRun):
 
 
 def releases() -> dict[str, str | None]:
-    """What each host itself answers, if it does."""
+    """The release that each host itself answers with; None if it does not answer."""
     answers = {name: connect(name).run("curl --silent --fail http://127.0.0.1:8000/").stdout for name in HOSTS}
     return {name: answer.split()[0] if answer else None for name, answer in answers.items()}
 
@@ -93,7 +93,7 @@ def load():
 
 @pytest.fixture
 def nothing_lost(load, request):
-    """Fail a test during which a request was lost."""
+    """Fail a test if a request is lost meanwhile."""
     with load.phase(request.node.name) as phase:
         yield
     assert phase["requests"] > 0
@@ -102,7 +102,7 @@ def nothing_lost(load, request):
 
 @pytest.fixture
 def nothing_restarted():
-    """Fail a test during which a service was restarted."""
+    """Fail a test if a service is restarted meanwhile."""
     before = masters()
     yield
     assert masters() == before
@@ -110,7 +110,7 @@ def nothing_restarted():
 
 @pytest.fixture
 def with_lines(tmp_path):
-    """Write an inventory that goes over the others."""
+    """Write an inventory that overrides the others."""
 
     def write(*lines: str) -> Path:
         path = tmp_path / "over"
@@ -130,9 +130,9 @@ BAD = {
 
 @pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
 def test_bad_values_are_refused_before_anything_changes(with_lines):
-    """Each host says what is wrong with it, and who can't be reached; all are as they were.
+    """Each host says what is wrong with its values, or which host can't be reached; nothing has changed.
 
-    One host at a time, so that those before have failed when the last one says it.
+    One host at a time, so that the others have failed before the last one.
     """
     over = with_lines(*(f"{host} {line}" for host, (line, _said) in BAD.items()), f"fleet-6 {GONE}")
     run = Run("two", over, forks=1)
@@ -146,7 +146,7 @@ def test_bad_values_are_refused_before_anything_changes(with_lines):
 
 @pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
 def test_bad_release_is_tried_on_one_host_and_harms_none():
-    """The first host goes back by itself and is put back; the others have not even the code."""
+    """The first host undoes it and is put back in; the others do not even get the code."""
     run = Run("broken")
     assert run.code == 2, run.output
     assert run.batches() == [{"fleet-1"}]
@@ -159,8 +159,8 @@ def test_bad_release_is_tried_on_one_host_and_harms_none():
 
 
 @pytest.mark.usefixtures("nothing_lost")
-def test_old_release_comes_back_to_the_host_that_the_bad_one_was_tried_on():
-    """It runs the old one as before, but has the code of the bad one."""
+def test_old_release_can_be_deployed_again_after_the_bad_one():
+    """The first host runs the old release, but still has the code of the bad one."""
     assert connect("fleet-1").file("/opt/shop/shop/wsgi.py").contains("nowhere")
     run = Run("one", rolling_update_max_fail_percentage="0")
     assert run.code == 0, run.output
@@ -172,7 +172,7 @@ def test_old_release_comes_back_to_the_host_that_the_bad_one_was_tried_on():
 
 @pytest.mark.usefixtures("nothing_lost")
 def test_good_release_reaches_all():
-    """In batches; nobody was on a host while it was changed, as its own tasks check."""
+    """In batches. Tasks on each host check that it gets no request while it is changed."""
     run = Run("two")
     assert run.code == 0, run.output
     assert [len(batch) for batch in run.batches()] == [1, 5]
@@ -182,9 +182,9 @@ def test_good_release_reaches_all():
 
 @pytest.mark.usefixtures("nothing_lost")
 def test_update_ends_after_a_batch_that_lost_too_many(with_lines):
-    """A host that does not serve is left out, as is one that is lost half-way; their neighbour is updated.
+    """A host that does not serve is left out, and so is one that is lost half-way; the third is updated.
 
-    The next batch does not begin. One that can't be reached from the beginning is allowed for.
+    The next batch does not begin. The host that was never reachable does not count.
     """
     breaks = "fleet-2 fleet_breaks=true rolling_update_health=\"{'timeout':2}\""
     over = with_lines(breaks, "fleet-3 fleet_vanishes=true", f"fleet-6 {GONE}")
@@ -201,8 +201,8 @@ def test_update_ends_after_a_batch_that_lost_too_many(with_lines):
 
 
 @pytest.mark.usefixtures("nothing_lost")
-def test_next_run_goes_on_with_what_is_left_under_ansible_runner(tmp_path):
-    """The collection as it is, called as AWX does: what was left out serves again, and who was done is not touched."""
+def test_next_run_updates_the_rest_under_ansible_runner(tmp_path):
+    """Called as AWX does it: the hosts that were left out serve again, and the updated ones are not touched."""
     before = masters()
     run = ansible_runner.run(
         private_data_dir=str(tmp_path),
@@ -222,7 +222,7 @@ def test_next_run_goes_on_with_what_is_left_under_ansible_runner(tmp_path):
 
 @pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
 def test_second_run_changes_nothing():
-    """No host is taken out for it."""
+    """And takes no host out."""
     run = Run("three")
     assert run.code == 0, run.output
     assert run.changed() == []
@@ -230,7 +230,7 @@ def test_second_run_changes_nothing():
 
 
 def test_nothing_was_lost_between_the_updates(load):
-    """All of the load was answered by both balancers."""
+    """Both balancers answered every request of the load."""
     results = load.stop()
     assert {target["target"] for target in results["phases"][0]["targets"]} == {"haproxy", "kept", "nginx"}
     assert [phase["details"] for phase in results["phases"] if phase["failed"]] == []

@@ -8,7 +8,7 @@ DOCUMENTATION = """
 name: json_lines
 type: stdout
 short_description: A line of JSON for each result that is not skipped
-description: For tests that ask what a run did.
+description: For tests that check what a run did.
 options: {}
 """
 
@@ -25,7 +25,7 @@ class CallbackModule(CallbackBase):
             "task": result.task.get_name().split(" : ")[-1],
             "changed": bool(told.get("changed")),
             "failed": failed,
-            # Modules say how they were called.
+            # Only a module's result has the arguments that it was called with.
             "on_host": any("invocation" in each for each in [told, *told.get("results", [])]),
             "message": str(told.get("msg", "")),
             "warnings": [str(warning) for warning in told.get("warnings") or []],

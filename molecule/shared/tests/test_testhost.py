@@ -1,7 +1,7 @@
-"""A test host is what it claims to be: what a role's tests prove on it, they prove of a real host.
+"""A test host behaves like a real one, so the tests of a role mean something.
 
-An engine that withholds a capability makes systemd skip a sandboxing directive without failing the unit.
-Every test of a hardened service would then pass on nothing, so each directive is seen to take effect here.
+Where a container engine withholds a capability, systemd skips a sandboxing directive and does not fail the unit. Every
+test of a hardened service would then pass and prove nothing. So the tests here show that each directive takes effect.
 """
 
 import shlex
@@ -14,7 +14,7 @@ USE_256_MB = "b'x' * (256 << 20)"
 # Only the names of the root of a hierarchy differ between cgroup v1 and v2.
 MAKE_CGROUP = "cd /sys/fs/cgroup; test -d systemd && cd systemd; mkdir probe.$$ && rmdir probe.$$"
 
-# Each script works in a plain unit and fails in one with these properties.
+# Each script works in a plain unit, and fails in a unit with these properties.
 FORBIDDEN = {
     "ProtectSystem=strict": ("touch /srv/probe", ["ProtectSystem=strict"]),
     "ProtectSystem=strict, /usr": ("touch /usr/probe", ["ProtectSystem=strict"]),
@@ -46,7 +46,7 @@ FORBIDDEN = {
 
 
 def in_unit(host, script, *properties):
-    """Run a shell script in a transient unit with the given properties; returns testinfra's result."""
+    """Run a shell script in a transient unit with some properties, and return testinfra's result."""
     options = " ".join(f"--property={shlex.quote(item)}" for item in properties)
     return host.run(f"systemd-run --quiet --wait --pipe --collect {options} sh -c {shlex.quote(script)}")
 
@@ -60,38 +60,38 @@ def _probes(host):
 
 
 def test_systemd_is_in_charge(host):
-    """PID 1 is systemd, and it is content."""
+    """PID 1 is systemd, and no unit has failed."""
     assert host.file("/proc/1/comm").content_string.strip() == "systemd"
     assert host.check_output("systemctl is-system-running") == "running"
 
 
 def test_ipv6_loopback_can_be_bound(host):
-    """A service can listen on ::1, and localhost means it too."""
+    """A service can listen on ::1, and localhost is ::1 as well."""
     bind = "import socket; socket.socket(socket.AF_INET6).bind(('::1', 0))"
     assert host.run(f"python3 -c {shlex.quote(bind)}").rc == 0
     assert "::1" in host.check_output("getent ahostsv6 localhost")
 
 
 def test_root_mount_is_shared(host):
-    """Mounts propagate as on a machine of its own, after a reboot too."""
+    """Mounts propagate as on a real machine, also after a reboot."""
     assert host.check_output("findmnt --noheadings --output PROPAGATION /") == "shared"
 
 
 @pytest.mark.parametrize("package", ["python3-venv", "logrotate"])
-def test_role_has_something_to_install(host, package):
-    """apt knows the package without a refresh of its lists."""
+def test_apt_knows_what_the_role_installs(host, package):
+    """Without a refresh of its lists."""
     assert package in host.check_output("apt-cache --names-only search '^%s$'", package)
 
 
 def need_real_root(host):
-    """Skip what the kernel allows to the machine's own root alone, where podman runs as an ordinary user."""
+    """Skip a test that needs the machine's own root, if podman runs as an ordinary user."""
     if host.check_output("cat /proc/self/uid_map").split() != ["0", "0", "4294967295"]:
         pytest.skip("the host's root is an ordinary user of the machine")
 
 
 @pytest.mark.parametrize("directive", FORBIDDEN)
 def test_directive_takes_effect(host, directive):
-    """What works in a plain unit fails in one with the directive."""
+    """The script works in a plain unit, and fails in a unit with the directive."""
     if directive == "IPAddressDeny":
         need_real_root(host)
     script, properties = FORBIDDEN[directive]
@@ -100,26 +100,26 @@ def test_directive_takes_effect(host, directive):
 
 
 def test_limits_take_effect(host):
-    """A unit has the limits that it asks for."""
+    """A process has the limits that its unit sets."""
     wanted = ["LimitNOFILE=4096", "UMask=0027", "OOMScoreAdjust=500"]
     script = "ulimit -n; umask; cat /proc/self/oom_score_adj"
     assert in_unit(host, script, *wanted).stdout.split() == ["4096", "0027", "500"]
 
 
 def test_priority_takes_effect(host):
-    """A unit may be put before the others."""
+    """A unit may have a negative nice value."""
     need_real_root(host)
     assert in_unit(host, "nice", "Nice=-5").stdout.strip() == "-5"
 
 
 def test_cpu_quota_takes_effect(host):
-    """A unit held to a fifth of a processor is throttled."""
+    """A unit with a fifth of a CPU is throttled."""
     spin = "python3 -c 'import time; end = time.time() + 1\nwhile time.time() < end: pass\nprint(time.process_time())'"
     assert float(in_unit(host, spin, "CPUQuota=20%").stdout) < 0.5
 
 
 def test_credentials_reach_the_unit(host):
-    """LoadCredential= hands over a file, which needs the shared root mount."""
+    """LoadCredential= hands over a file; it needs the shared root mount."""
     script = 'cat "$CREDENTIALS_DIRECTORY/probe"'
     result = in_unit(host, script, "LoadCredential=probe:/etc/hostname", "DynamicUser=true")
     assert result.stdout == host.file("/etc/hostname").content_string

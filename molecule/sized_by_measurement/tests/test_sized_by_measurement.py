@@ -1,4 +1,4 @@
-"""A service is measured under load, sized by what was measured, and then does what was promised."""
+"""A service is measured under load, sized by the measurement, and then performs as the report promised."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from playbook_run import PlaybookRun
 PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 WAITING, MEMORY = "sized-waiting", "sized-memory"
 LIMIT = 512 << 20
-# More requests at once than any of the services can have under way.
 LOAD = "load.py run --concurrency %d --seconds %d --timeout 60 measured=127.0.0.1:8000"
+# More requests at once than any of the services can work on
 MANY = 64
 
 
@@ -32,7 +32,7 @@ class Observed:
 
 @dataclass
 class Fleet:
-    """The two hosts, and what was found out about them before and after they were sized by a measurement."""
+    """The two hosts, and what was observed before and after they were sized by a measurement."""
 
     directory: Path
     before: dict[str, Observed] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Fleet:
     changed_again: list[str] = field(default_factory=list)
 
     def run(self, playbook: str, *arguments: str, variables: dict | None = None) -> PlaybookRun:
-        """Run a playbook of the collection; host_vars beside the second inventory go over those of the scenario."""
+        """Run a playbook of the collection; host_vars beside the second inventory override those of the scenario."""
         inventory = f"{os.environ['ANSIBLE_INVENTORY']},{self.directory / 'inventory'}"
         environment = {"ANSIBLE_INVENTORY": inventory}
         run = PlaybookRun(PLAYBOOKS / playbook, *arguments, variables=variables, environment=environment)
@@ -50,14 +50,14 @@ class Fleet:
         return run
 
     def measure(self, directory: Path) -> dict[str, dict]:
-        """Write the capacity report; returns its service of each host."""
+        """Write the capacity report, and return its service of each host."""
         self.run("capacity_report.yml", "--become", variables={"capacity_report_dir": str(directory)})
         report = json.loads((directory / "capacity_report.json").read_text())
         return {host["name"]: host["services"][0] for host in report["hosts"]}
 
 
 def about(host) -> dict:
-    """What gunicorn_service_info says of the service."""
+    """What gunicorn_service_info says about the service."""
     told = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=measured", check=False, become=True)
     return told["services"][0]
 
@@ -67,7 +67,7 @@ def ask(host, requests_at_once: int, seconds: int) -> dict:
 
 
 def observe(host) -> Observed:
-    """Put the service under load, and then reload it."""
+    """Put the service under load, reload it afterwards, and return what was seen."""
     asked = ask(host, MANY, 5)
     service = about(host)
     host.run("systemctl reload measured")
@@ -81,14 +81,14 @@ def observe(host) -> Observed:
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory) -> Fleet:
-    """Deploy, put under load, measure, deploy what the report recommends, and put that under the same load."""
+    """Deploy, measure under load, deploy what the report recommends, and put it under the same load again."""
     fleet = Fleet(tmp_path_factory.mktemp("fleet"))
     own = fleet.directory / "inventory"
     (own / "host_vars").mkdir(parents=True)
     (own / "hosts.yml").write_text("all: {}\n")
     fleet.run("site.yml")
     for name in (WAITING, MEMORY):
-        # A load that the service can bear: what is measured is the application, not the queue before it.
+        # A load that the service can bear: the application is measured, not the queue before it.
         assert ask(connect(name), 2, 5)["failed"] == 0
     fleet.report = fleet.measure(fleet.directory)
     for name in (WAITING, MEMORY):
@@ -103,32 +103,32 @@ def fleet(tmp_path_factory) -> Fleet:
 
 
 def test_waiting_is_measured(fleet):
-    """The application waits 40 ms for each 2 ms that it computes; Gunicorn's own computing is not counted."""
+    """The application waits 40 ms and computes 2 ms; Gunicorn's own computing is not counted."""
     assert 10 < fleet.report[WAITING]["measured"]["wait_ratio"] < 25
 
 
 def test_computing_is_measured(fleet):
-    """The other one only computes, and its requests have waited for nothing but the CPU, of which it has one."""
+    """The other application only computes, and its requests wait only for its one CPU."""
     assert fleet.report[MEMORY]["measured"]["wait_ratio"] < 0.5
 
 
 def test_memory_is_measured(fleet):
-    """A worker holds 130 MiB and the interpreter; what is recommended leaves room for a second one in a reload."""
+    """A worker has 130 MiB and the interpreter; the recommendation leaves room for a second one in a reload."""
     assert 135 << 20 < fleet.report[MEMORY]["memory"]["per_worker"] < 170 << 20
     assert fleet.report[MEMORY]["recommended"]["decided_by"] == "memory"
 
 
 def test_waiting_application_answers_more(fleet):
-    """Threads, since it may have them: the one CPU is busy now, where three workers only waited."""
+    """With threads, as it may have them: its CPU is busy now, while the three workers only waited."""
     recommended = fleet.report[WAITING]["recommended"]
     assert recommended["threads"] > 1
-    # On a quiet machine it is five times as much.
+    # On a quiet machine it answers five times as much.
     assert fleet.after[WAITING].per_second > 2 * fleet.before[WAITING].per_second
     assert fleet.after[WAITING].failed == 0
 
 
 def test_memory_of_the_other_one_falls(fleet):
-    """Fewer workers: before, a reload was over the limit; now nothing is killed, and as much is answered."""
+    """It has fewer workers: a reload no longer exceeds the limit, nothing is killed, and it answers as much."""
     before, after = fleet.before[MEMORY], fleet.after[MEMORY]
     assert after.worker_memory < before.worker_memory
     assert before.killed_at_reload > 0
@@ -139,7 +139,7 @@ def test_memory_of_the_other_one_falls(fleet):
 
 @pytest.mark.parametrize("name", [WAITING, MEMORY])
 def test_what_is_recommended_runs(fleet, name):
-    """The role comes to the numbers of the report."""
+    """The role deploys the numbers of the report."""
     recommended, service = fleet.report[name]["recommended"], about(connect(name))
     assert service["workers"] == {"configured": recommended["workers"], "running": recommended["workers"]}
     assert (service["threads"], service["worker_class"]) == (recommended["threads"], recommended["worker_class"])
@@ -147,13 +147,13 @@ def test_what_is_recommended_runs(fleet, name):
 
 
 def test_second_run_changes_nothing(fleet):
-    """What was measured stands in the inventory: the load that moved since then changes no count."""
+    """The measurement is in the inventory, so another load since then changes nothing."""
     assert fleet.changed
     assert fleet.changed_again == []
 
 
 def test_measuring_changes_nothing(fleet):
-    """The report again, after another load: the same recommendation."""
+    """A second report, after another load, recommends the same."""
     directory = fleet.directory / "again"
     for name, service in fleet.measure(directory).items():
         recommended, before = service["recommended"], fleet.report[name]["recommended"]

@@ -18,7 +18,7 @@ from web import answers, get, get_json
 SCENARIO = Path(__file__).parent.parent
 URLS = ["http://127.0.0.1:8000", "http://[::1]:8000"]
 HARD = "two\nlines ; # %(here)s %s \"double\" 'single' \\ $HOME `id` é"
-# What has a counterpart in supervisor or in the launcher, and what has none.
+# Some of them have a counterpart in supervisor or in the launcher, and some have none.
 VARIABLES = {
     "gunicorn_workers": 3,
     "gunicorn_bind": ["127.0.0.1:8000", "[::1]:8000", {"path": "/run/shop.sock", "group": "www-data", "mode": "0660"}],
@@ -42,7 +42,7 @@ def serves(host):
 
 
 def master(host):
-    """Its process id, or 0 where there is none, of which supervisorctl's exit code tells, too."""
+    """The process id of the master, or 0 if there is none; then supervisorctl also exits with an error."""
     return int(host.run("supervisorctl pid shop").stdout)
 
 
@@ -55,12 +55,12 @@ def processes(host):
 
 
 def state(host):
-    """What supervisor says of the program; its exit code is for the shell."""
+    """The state of the program in supervisor's words. The exit code depends on it."""
     return host.run("supervisorctl status shop").stdout.split()[1]
 
 
 def files(host):
-    """Every file that the role could touch, as it is."""
+    """Every file that the role could touch, with its content."""
     return host.check_output(
         "find /etc/opt/shop /etc/supervisor /etc/logrotate.d /opt/shop -not -name '*.pyc' -not -name __pycache__"
         " -printf '%p %y %l %m %u %g\\n' | sort; find /etc/opt/shop /etc/supervisor -type f | sort | xargs sha256sum"
@@ -68,14 +68,14 @@ def files(host):
 
 
 def test_systemd_does_not_run_this_host(host):
-    """Else all of this would prove nothing."""
+    """Otherwise these tests would prove nothing."""
     assert host.check_output("cat /proc/1/comm") == "init"
     assert not host.file("/run/systemd/system").exists
     assert not host.exists("systemctl")
 
 
 def test_started_after_the_reboot(host):
-    """The host was rebooted before these tests: the service is up again by itself."""
+    """The host was rebooted before these tests, and the service came up by itself."""
     assert was_rebooted(host)
     assert state(host) == "RUNNING"
 
@@ -86,8 +86,8 @@ def test_page_answers(host, url):
     assert "<h1>Hello from shop</h1>" in get(host, f"{url}/")
 
 
-def test_process_is_the_one_that_a_unit_would_have(host):
-    """The project's user, from its venv, in its directory, with no environment of others and no privileges."""
+def test_process_is_like_the_process_of_a_unit(host):
+    """It has the project's user and directory, nobody else's environment, and no privileges."""
     cores = int(host.check_output("nproc"))
     pid, own = processes(host)
     assert len(own) == 2 * cores + 1
@@ -106,7 +106,7 @@ def test_process_is_the_one_that_a_unit_would_have(host):
 
 
 def test_service_info_knows_it(host):
-    """By the program's name, with the requests that it counts."""
+    """By the program's name, and with a count of its requests."""
     told = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=shop sample=0.1", check=False, become=True)
     (service,) = told["services"]
     assert (service["name"], service["unit"], service["user"]) == ("shop", None, "shop")
@@ -117,16 +117,16 @@ def test_service_info_knows_it(host):
 
 
 def test_killed_master_comes_back(host):
-    """With workers of its own: those that it leaves behind would keep the addresses."""
+    """With new workers: the orphaned ones would keep the addresses."""
     before, orphans = processes(host)
     assert host.run(f"kill -KILL {before}").rc == 0
-    # An answer can still be of those that were left behind.
+    # The orphaned workers can still answer.
     wait_for(lambda: master(host) != before and len(workers(host)) == len(orphans) and serves(host), 10)
     assert not orphans & set(map(int, host.check_output("ps -e -o pid=").split()))
 
 
 def test_commands_of_supervisor(host):
-    """What supervisorctl is for: stop, start, restart, and a reload that keeps the master."""
+    """supervisorctl stops and starts the program, and a reload keeps the master."""
     assert host.run("supervisorctl stop shop").rc == 0
     assert not serves(host)
     assert host.run("supervisorctl start shop").rc == 0
@@ -139,7 +139,7 @@ def test_commands_of_supervisor(host):
 
 
 def test_logs_are_rotated(host):
-    """Without systemctl: all processes write to the new file, and go on."""
+    """Without systemctl: all processes go on, and write to the new file."""
     before = processes(host)
     assert host.run("logrotate --force /etc/logrotate.d/gunicorn-shop").rc == 0
     wait_for(lambda: open_files(host, "/var/log/shop*") == ["/var/log/shop/gunicorn.log"])
@@ -148,7 +148,7 @@ def test_logs_are_rotated(host):
 
 
 def test_change_goes_live(host):
-    """All that has a counterpart takes effect; what has none is named; and a second run changes nothing."""
+    """Variables with a counterpart take effect, the others are named, and a second run changes nothing."""
     host.check_output("getent group www-data")
     run = deploy(**VARIABLES)
     assert run.code == 0, run.output
@@ -165,7 +165,7 @@ def test_change_goes_live(host):
 
 
 def test_secrets_reach_the_application_and_nobody_else(host):
-    """Whatever is in a value, it arrives; no file, no command line and no word of supervisor has it."""
+    """Any value arrives unchanged; no file, no command line and no output of supervisor contains it."""
     environment = about(host)["environment"]
     assert environment["HARD"] == HARD
     assert environment["TOKEN"] == VARIABLES["gunicorn_secrets"]["TOKEN"]
@@ -189,8 +189,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_would_be_less_safe_is_refused(host, name):
-    """One clear error before anything is changed."""
+def test_unsafe_change_is_refused(host, name):
+    """With one clear error, before anything is changed."""
     variables, said = REFUSED[name]
     before = files(host), processes(host)
     message = deploy(**{**VARIABLES, **variables}).error()
@@ -200,7 +200,7 @@ def test_what_would_be_less_safe_is_refused(host, name):
 
 
 def test_broken_application_does_not_touch_the_live_service(host):
-    """The same processes serve the same, and the application's own error is told."""
+    """The same processes serve the same page, and the message has the application's own error."""
     before = files(host), processes(host)
     with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
         message = deploy(**VARIABLES, gunicorn_app_revision="broken").error()
@@ -211,7 +211,7 @@ def test_broken_application_does_not_touch_the_live_service(host):
     assert host.run("find /run -name '*standin*' | grep .").rc == 1
 
 
-def test_what_fails_outside_goes_back(host):
+def test_change_that_fails_only_when_live_is_undone(host):
     """The files, the number of workers and the secrets are the previous ones, and the next run has nothing to do."""
     before = files(host)
     change = {"gunicorn_workers": 2, "gunicorn_secrets": {"TOKEN": "other"}, "gunicorn_health_timeout": 2}
@@ -224,20 +224,20 @@ def test_what_fails_outside_goes_back(host):
     assert deploy(**VARIABLES).changed() == []
 
 
-def test_what_runs_decides(host):
-    """A worker more by a signal is put right, though every file is as it was written."""
+def test_running_service_is_compared_not_only_its_files(host):
+    """A worker that was added by a signal is removed, though no file has changed."""
     assert host.run("supervisorctl signal TTIN shop").rc == 0
     wait_for(lambda: host.run("ls /run/gunicorn/shop/worker-*").stdout.count("worker-") == 4)
     assert deploy(**VARIABLES).changed() == ["Have supervisor run what is wanted"]
     assert len(workers(host)) == 3
 
 
-def test_stopped_and_not_at_boot(host):
-    """It is stopped, stays so when supervisor starts anew, and comes back when it is wanted again."""
+def test_service_can_be_stopped_and_disabled(host):
+    """It stays stopped when supervisor starts again, and comes back when it is wanted again."""
     stopped = {"gunicorn_service_state": "stopped", "gunicorn_service_enabled": False}
     assert deploy(**VARIABLES, **stopped).code == 0
     assert state(host) == "STOPPED"
-    # Debian's script only stops it at a restart, and does not wait for it at a stop.
+    # Debian's script does not wait for supervisor's end, and its restart only stops it.
     assert host.run("service supervisor stop").rc == 0
     wait_for(lambda: not host.file("/run/supervisord.pid").exists)
     assert host.run("service supervisor start").rc == 0
@@ -250,7 +250,7 @@ def test_stopped_and_not_at_boot(host):
     assert "Hello from shop" in get(host, URLS[1])
 
 
-# The last tests take it all away again.
+# The last tests remove everything again.
 
 
 def remove(*options, **variables):
@@ -258,7 +258,7 @@ def remove(*options, **variables):
 
 
 def named_like(host):
-    """What bears the project's name, and what lies in the folder of its settings."""
+    """The files with the project's name, and the files beside its settings."""
     found = host.check_output(
         "{ find /etc /run /opt /var -name '*shop*' -not -path '/opt/shop/*' -not -path '/var/lib/dpkg/*';"
         " find /etc/opt/shop -mindepth 1 -not -name '*.pyc' -not -name __pycache__; } 2> /dev/null | sort -u"
@@ -272,7 +272,7 @@ QUEUE = "/etc/supervisor/conf.d/queue.conf"
 
 @pytest.fixture
 def queue(host):
-    """A program of somebody else, which names the project's data."""
+    """Another program, not the role's, which names the project's data directory."""
     text = "[program:queue]\\ncommand=sleep 1000000\\ndirectory=/var/opt/shop\\n"
     host.check_output(f"printf '{text}' > {QUEUE} && supervisorctl update queue")
     wait_for(lambda: host.run("supervisorctl status queue").rc == 0)
@@ -282,7 +282,7 @@ def queue(host):
 
 @pytest.fixture
 def mail(host):
-    """The file of a program that the role did not make, and that nothing has started."""
+    """The file of a program that the role did not make, and that was never started."""
     path = "/etc/supervisor/conf.d/other.conf"
     host.check_output(f"printf '[program:mail]\\ncommand=sleep 1000000\\nautostart=false\\n' > {path}")
     yield path
@@ -299,7 +299,7 @@ def test_another_program_is_not_removed(host, mail):
 
 
 def test_removed(host, queue):
-    """What the role made is gone, and nothing else; supervisor and its other program go on."""
+    """Only what the role made is gone; supervisor and its other program go on."""
     variables = {"gunicorn_bind": VARIABLES["gunicorn_bind"], "gunicorn_secrets": {"A": "1"}}
     assert deploy(**variables, gunicorn_credentials=VARIABLES["gunicorn_credentials"]).code == 0
     supervisor = host.check_output("supervisorctl pid")
@@ -326,8 +326,8 @@ def test_removed(host, queue):
     assert remove().changed() == []
 
 
-def test_removed_without_supervisor(host, queue):
-    """What a supervisor that was killed left behind ends, half of the files may be gone, and what is named goes."""
+def test_removed_after_supervisor_was_killed(host, queue):
+    """The processes that a killed supervisor left end, half of the files may be gone, and what is named is removed."""
     assert deploy().code == 0
     pid = master(host)
     host.check_output("kill -KILL $(cat /run/supervisord.pid) && rm /etc/supervisor/conf.d/shop.conf")

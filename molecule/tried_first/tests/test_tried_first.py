@@ -1,4 +1,4 @@
-"""A change that does not work ends before it touches the live service, or goes back; either way it says why.
+"""A change that does not work ends before it touches the live service, or is undone; either way it says why.
 
 The tests build on each other: the first one finds a fresh host, the others the service that it left.
 """
@@ -21,7 +21,7 @@ SCENARIO = Path(__file__).parent.parent
 URL = "http://127.0.0.1:8000"
 NOT_TOUCHED = "The live service was not touched."
 WENT_BACK = "The previous configuration is live again."
-# Everything of the project but its own code, and what logs and databases grow by.
+# The project's files, without its logs and its database, which grow
 WATCHED = "/etc /opt /usr/bin /usr/lib/systemd /run/systemd/system /var/lib/systemd"
 TARGETS = ("v4=127.0.0.1:8000", "v6=[::1]:8000", "kept=127.0.0.1:8000,keepalive=2")
 
@@ -71,7 +71,7 @@ def under_load(host):
 
 
 def test_first_deployment_that_fails_leaves_nothing(host):
-    """No unit, enabled or not, no configuration, no virtual environment, nobody who listens."""
+    """No unit, no configuration, no virtual environment, and nothing listens."""
     with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
         said = deploy().error()
     assert "RuntimeError: no shop today" in said.splitlines()[0]
@@ -86,15 +86,15 @@ def test_first_deployment_that_fails_leaves_nothing(host):
     assert host.run(f"curl --silent {URL}/").rc != 0
 
 
-def test_then_it_is_deployed(host):
-    """What failed does not stand in the way."""
+def test_next_deployment_works(host):
+    """The failed one left nothing that disturbs it."""
     run = deploy()
     assert run.code == 0, run.output
     assert "Hello from shop" in page(host)
     assert deploy().changed() == []
 
 
-# What is broken: a line more in a file on the host, variables, and what the application itself says of it
+# How a change is broken: a file and the line that is added to it, variables, and what the first line of the error has
 BROKEN = {
     "import": ("/opt/shop/shop/wsgi.py", "import nowhere", {}, "ModuleNotFoundError: No module named 'nowhere'"),
     "settings": ("/etc/opt/shop/settings.py", "DEBUG =", {}, "SyntaxError: invalid syntax"),
@@ -109,7 +109,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_change_does_not_touch_the_live_service(host, name):
-    """The same processes serve the same, and the same files are there, once the error was told."""
+    """After the error, the same processes serve the same page, and the files are the same."""
     path, line, variables, said = BROKEN[name]
     before = snapshot(host), processes(host)
     with under_load(host), damaged(host, path, line) if path else contextlib.nullcontext():
@@ -120,8 +120,8 @@ def test_broken_change_does_not_touch_the_live_service(host, name):
     assert (snapshot(host), processes(host)) == before
 
 
-def test_port_of_another_is_told_before_anything_is_tried(host):
-    """Nothing but the plan has run."""
+def test_port_of_another_program_is_refused_before_anything_is_tried(host):
+    """Only the plan has run."""
     before = snapshot(host), processes(host)
     run = deploy(gunicorn_bind=["127.0.0.1:8000", "127.0.0.1:22"])
     assert "gunicorn_bind: '127.0.0.1:22'" in run.error()
@@ -130,14 +130,14 @@ def test_port_of_another_is_told_before_anything_is_tried(host):
 
 
 @pytest.mark.parametrize("name", ["import", "URLconf"])
-def test_old_release_is_served_on_beside_broken_code(host, name):
-    """For as long as the code is broken, also when a worker dies; then the place of that one is taken again."""
+def test_old_release_serves_on_while_the_code_is_broken(host, name):
+    """Even if a worker dies, which is replaced once the code is whole again."""
     path, line, _variables, _said = BROKEN[name]
     everyone = workers(host)
     with under_load(host):
         with damaged(host, path, line):
             assert NOT_TOUCHED in deploy(gunicorn_app_revision=name).error()
-            # One that waits for connections, so that none is in flight in it: the load has others to go to.
+            # TERM: the worker finishes its request first, and the load goes to the others.
             host.check_output(f"kill -TERM {min(everyone)}")
             wait_for(
                 lambda: host.run("grep --quiet 'leaves the work to the others' /var/log/shop/gunicorn.log").rc == 0
@@ -152,7 +152,7 @@ def test_old_release_is_served_on_beside_broken_code(host, name):
     assert deploy().changed() == []
 
 
-def test_what_fails_outside_goes_back(host):
+def test_change_that_fails_only_when_live_is_undone(host):
     """Settings, secrets and Gunicorn itself are the previous ones again, and the next run has nothing to do."""
     variables = {"gunicorn_secrets": {"TOKEN": "first"}}
     assert deploy(**variables).code == 0
@@ -176,8 +176,8 @@ def test_what_fails_outside_goes_back(host):
     assert deploy().code == 0
 
 
-def test_address_comes_and_goes_without_the_others(host):
-    """It is open when it is there, closed when it is gone, and leaves nothing behind; the others never close."""
+def test_addresses_are_added_and_removed_alone(host):
+    """A new address is open, a removed one is closed and leaves nothing behind, and the others never close."""
     before = snapshot(host)
     more = ["127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001", "unix:/run/shop.sock"]
     with under_load(host):
@@ -191,8 +191,8 @@ def test_address_comes_and_goes_without_the_others(host):
     assert snapshot(host) == before
 
 
-def test_drop_in_that_contradicts_is_told(host):
-    """The role does not win against an administrator's drop-in, but it says so, and the service stays up."""
+def test_drop_in_that_overrides_the_unit_is_an_error(host):
+    """The role can't override an administrator's drop-in: it says so, and the service stays up."""
     drop_in = "/etc/systemd/system/shop.service.d/override.conf"
     command = "/opt/shop/venv/bin/gunicorn --config=/etc/opt/shop/gunicorn.conf.py --workers=1 shop.wsgi"
     host.check_output(f"mkdir --parents $(dirname {drop_in})")
@@ -206,8 +206,8 @@ def test_drop_in_that_contradicts_is_told(host):
     assert len(workers(host)) == 3
 
 
-def test_reload_by_hand_tries_first(host):
-    """Broken code makes it fail and the old one is served; new code is served by the same master."""
+def test_reload_by_hand_is_tried_first(host):
+    """With broken code it fails, and the old code is served; with new code, the same master serves that."""
     master = main_pid(host)
     for name in ("import", "URLconf", "settings"):
         with damaged(host, *BROKEN[name][:2]):
@@ -223,8 +223,8 @@ def test_reload_by_hand_tries_first(host):
     assert "Hello from shop" in page(host)
 
 
-def test_own_venv_has_what_it_had(host):
-    """A virtual environment that is not the role's: changed in place, and put back when the change does not work."""
+def test_own_venv_is_put_back_if_a_change_fails(host):
+    """A virtual environment that is not the role's is changed in place, and put back."""
     host.check_output("python3 -m venv /opt/shop/own")
     host.check_output("/opt/shop/own/bin/pip install --quiet Django whitenoise gunicorn==26.0.0")
     own = {"gunicorn_venv": "/opt/shop/own", "tried_requirements": []}
@@ -241,7 +241,7 @@ def test_own_venv_has_what_it_had(host):
 
 
 def test_service_made_by_hand_is_tried_beside_it(host):
-    """It serves on if what shall replace it does not work; a wider address can't be shared, and the run says so."""
+    """It serves on if its replacement does not work. Its wider address can't be shared, and the run says so."""
     host.check_output("systemctl stop shop.socket shop.service && rm /etc/systemd/system/shop.socket")
     unit = (
         "[Service]\\nUser=shop\\nWorkingDirectory=/var/opt/shop\\n"

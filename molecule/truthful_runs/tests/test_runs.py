@@ -1,6 +1,6 @@
-"""Each run of the role says what it does, does no more, and a second one has nothing to do.
+"""Each run of the role says what it does and does nothing else, and a second run has nothing to do.
 
-The tests build on each other: the first one finds a fresh host, the others the service that it left.
+The tests build on each other: the first one finds a fresh host, the others the service as the one before left it.
 """
 
 import functools
@@ -24,7 +24,7 @@ Run = functools.partial(PlaybookRun, SCENARIO / "converge.yml")
 
 
 def snapshot(host):
-    """Every file that the role could touch, with its size and time, and what runs."""
+    """Every file that the role could touch, with its size and time, the accounts, and the master."""
     listing = host.check_output(f"{listing_command(WATCHED)} | sha256sum")
     accounts = host.check_output("cat /etc/passwd /etc/group | sha256sum")
     return listing, accounts, main_pid(host)
@@ -39,7 +39,7 @@ def workers(host):
 
 
 def test_check_mode_on_a_fresh_host(host):
-    """It says what would be done, works without anything being there, and does nothing."""
+    """It works on an empty host, says what would be done, and does nothing."""
     host.run("mkdir --parents /opt/notes /var/log/notes && rmdir /var/log/notes")
     assert host.run("printf %s %s > /opt/notes/notes.py", "%s", CODE.read_text()).rc == 0
     before = snapshot(host)
@@ -52,14 +52,14 @@ def test_check_mode_on_a_fresh_host(host):
 
 
 def test_first_run_deploys(host):
-    """The first run brings the service up."""
+    """Afterwards, the service answers."""
     run = Run()
     assert run.code == 0, run.output
     assert get_json(host, URL)["title"] == "Notes"
 
 
 def test_second_run_changes_nothing_and_asks_little(host):
-    """Nothing is changed, nothing restarted, and a single module runs on the host."""
+    """Nothing restarts, and only one module runs on the host."""
     before = snapshot(host)
     run = Run()
     assert run.code == 0, run.output
@@ -69,7 +69,7 @@ def test_second_run_changes_nothing_and_asks_little(host):
 
 
 def test_check_mode_on_a_deployed_host(host):
-    """Check mode finds nothing to do where there is nothing to do."""
+    """It finds nothing to do."""
     before = snapshot(host)
     run = Run("--check")
     assert run.code == 0, run.output
@@ -78,7 +78,7 @@ def test_check_mode_on_a_deployed_host(host):
 
 
 def test_check_and_diff_show_a_change_and_make_none(host):
-    """Diff mode shows the line of the unit that would change; then the real run changes just that."""
+    """Diff mode shows the line of the unit that would change; then a real run makes the change."""
     before, arguments = snapshot(host), ["--extra-vars", "gunicorn_workers=2"]
     run = Run("--check", "--diff", *arguments)
     assert run.code == 0, run.output
@@ -110,7 +110,7 @@ def test_check_and_diff_show_a_change_and_make_none(host):
     ],
 )
 def test_what_somebody_changed_is_put_right(host, damage):
-    """Whatever was done by hand: check mode sees it, the next run mends it, and the one after has nothing to do."""
+    """Check mode sees what was done by hand, the next run repairs it, and the one after has nothing to do."""
     assert host.run(damage).rc == 0
     assert Run("--check").changed() != []
     run = Run()
@@ -121,14 +121,14 @@ def test_what_somebody_changed_is_put_right(host, damage):
     assert Run().changed() == []
 
 
-def test_new_configuration_is_started_though_the_handler_was_lost(host):
-    """A play that died after it wrote the unit has lost its handlers: the next one goes by what runs."""
+def test_new_configuration_is_started_though_the_run_before_was_killed(host):
+    """It had written the unit: the next run compares what is running."""
     assert Run("--extra-vars", "gunicorn_workers=2").code == 0
     unit = "/etc/systemd/system/notes.service"
     host.run(f"cp {unit} /root/unit-of-two")
     assert Run("--extra-vars", "gunicorn_workers=3").code == 0
     before = main_pid(host)
-    host.run(f"cp /root/unit-of-two {unit}")  # what a killed run leaves: the file is written, the old process runs
+    host.run(f"cp /root/unit-of-two {unit}")  # as a killed run leaves it: the file is new, the process is old
     run = Run("--extra-vars", "gunicorn_workers=2")
     assert run.changed() == [COMPARE, SWITCH]
     assert main_pid(host) != before
@@ -137,7 +137,7 @@ def test_new_configuration_is_started_though_the_handler_was_lost(host):
 
 
 def test_masked_unit_is_left_to_the_administrator(host):
-    """Who masks a unit does not want it to be started: the role says so, and leaves it."""
+    """Somebody who masks a unit does not want it to start: the role says so, and leaves it masked."""
     unit = "/etc/systemd/system/notes.service"
     assert host.run(f"mv {unit} /root/notes.service && systemctl mask notes.service").rc == 0
     run = Run()
@@ -149,8 +149,8 @@ def test_masked_unit_is_left_to_the_administrator(host):
     assert Run().code == 0
 
 
-def test_stopped_and_disabled_are_states_too(host):
-    """The service can be left stopped and disabled, and comes back."""
+def test_service_can_be_stopped_and_disabled(host):
+    """It stays so, and comes back when it is wanted again."""
     arguments = ["--extra-vars", "gunicorn_service_state=stopped gunicorn_service_enabled=false"]
     assert Run(*arguments).code == 0
     assert not host.service("notes").is_running
@@ -161,8 +161,8 @@ def test_stopped_and_disabled_are_states_too(host):
     assert host.service("notes").is_running
 
 
-def test_requirement_that_went_missing_comes_back_and_is_served(host):
-    """What is installed is compared with what is wanted, and what runs with what is installed."""
+def test_missing_requirement_is_installed_and_the_service_restarted(host):
+    """So is another version of Gunicorn, as check mode announced it."""
     before = main_pid(host)
     assert host.run("/opt/notes/venv/bin/pip uninstall --yes flask").rc == 0
     assert Run().code == 0
@@ -175,8 +175,8 @@ def test_requirement_that_went_missing_comes_back_and_is_served(host):
     assert main_pid(host) != before
 
 
-def test_ipv6_is_listened_on_exactly_where_it_is(host):
-    """A host that loses ::1 gets a service on 127.0.0.1 alone, and both when it is back."""
+def test_service_listens_on_ipv6_if_the_host_has_it(host):
+    """On a host without ::1 it listens on 127.0.0.1 alone, and on both when ::1 is back."""
 
     def listening():
         return {address for address in host.socket.get_listening_sockets() if address.endswith(":8000")}
@@ -192,7 +192,7 @@ def test_ipv6_is_listened_on_exactly_where_it_is(host):
 
 
 def test_venv_from_a_requirements_file_without_an_index(host):
-    """Another venv, from a file on the host and a directory of wheels; the user is not the role's to make."""
+    """Another virtual environment, from a directory of wheels; and the role does not manage the user."""
     assert host.run("/opt/notes/venv/bin/pip download --quiet --dest /srv/wheels gunicorn flask").rc == 0
     assert host.run("printf 'flask  # the framework\\n' > /srv/requirements.txt").rc == 0
     variables = {
@@ -222,7 +222,7 @@ def test_venv_from_a_requirements_file_without_an_index(host):
     ],
 )
 def test_bad_value_is_one_clear_error(host, variable, value, said):
-    """One for each step that can find it (bad_input has all of them); the service and its files are as they were."""
+    """One value for each step that can find it (bad_input has all); the service and its files stay the same."""
     before = snapshot(host)
     run = Run(variables={variable: value})
     assert said in run.error()

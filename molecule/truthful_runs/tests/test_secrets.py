@@ -1,4 +1,4 @@
-"""Secrets reach the application and nobody else, and are seen nowhere; runs on the host that the other tests left."""
+"""Secrets reach the application and nobody else. These tests run on the host that the others left."""
 
 import json
 import os
@@ -16,7 +16,7 @@ AWKWARD = f"{CANARY} $HOME ${{HOME}} `id` %n \\ \\\\ \" ' \n second line ☃"
 
 @pytest.fixture
 def play(tmp_path):
-    """Run the playbook as loudly as Ansible can, with variables from a file."""
+    """Run the playbook with Ansible's most verbose output, with variables from a file."""
 
     def run(variables, *arguments):
         given = tmp_path / "vars.json"
@@ -37,7 +37,7 @@ def main_pid(host):
 
 
 def test_secrets_reach_the_application_and_nobody_else(host, play):
-    """The application has them unchanged; no output, no unit, no log, no other user does."""
+    """The application gets them unchanged; no output, no unit and no log contains them, and no other user sees them."""
     variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"TOKEN": f"{CANARY}\n"}}
     checked, check_output = play(variables, "--check")
     code, output = play(variables)
@@ -54,7 +54,7 @@ def test_secrets_reach_the_application_and_nobody_else(host, play):
         "the bus": host.check_output("sudo -u nobody systemctl show notes.service"),
     }
     assert [place for place, text in seen.items() if CANARY in text] == []
-    # After the journal was read, in which sudo now writes what the tests search for.
+    # After the journal was read: sudo logs these commands, and so the canary.
     root = host.run(f"grep -rIl --exclude-dir=credentials -e {CANARY} /etc /opt /var /run /home /root /tmp")
     assert root.stdout.split() == ["/etc/opt/notes/secrets.env"]
     others = host.run(f"sudo -u nobody grep -rIl -e {CANARY} /etc /opt /var /run /home /tmp 2>/dev/null")
@@ -62,7 +62,7 @@ def test_secrets_reach_the_application_and_nobody_else(host, play):
 
 
 def test_files_of_secrets_are_for_root_alone(host):
-    """Owner and modes let not even the service's own user read them."""
+    """Not even the service's own user can read them."""
     for path, mode in (
         ("/etc/opt/notes/secrets.env", 0o600),
         ("/etc/opt/notes/credentials", 0o700),
@@ -72,8 +72,8 @@ def test_files_of_secrets_are_for_root_alone(host):
         assert (file.user, file.group, file.mode) == ("root", "root", mode)
 
 
-def test_same_secrets_change_nothing_and_others_restart(host, play):
-    """A second run has nothing to do; a new value goes live; without secrets the file is gone."""
+def test_only_changed_secrets_restart_the_service(host, play):
+    """A second run has nothing to do, a new value goes live, and without secrets the file is removed."""
     variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"TOKEN": f"{CANARY}\n"}}
     before = main_pid(host)
     assert "changed=0" in play(variables)[1]
@@ -87,7 +87,7 @@ def test_same_secrets_change_nothing_and_others_restart(host, play):
 
 
 def test_secret_that_cannot_be_handed_over_is_named_but_not_shown(host, play):
-    """The error has the name alone."""
+    """The error has only the name."""
     before = main_pid(host)
     code, output = play({"gunicorn_secrets": {"TOKEN": f"{CANARY}\0"}})
     assert code == 2

@@ -1,4 +1,4 @@
-"""Two projects on one host don't disturb each other."""
+"""Two projects on one host do not disturb each other."""
 
 import pytest
 from service import main_pid, workers
@@ -16,7 +16,7 @@ def test_each_answers_on_its_port(host, project, address):
 
 @pytest.mark.parametrize("project", PORTS)
 def test_each_runs_as_itself(host, project):
-    """Each has a user, a virtual environment and a log of its own."""
+    """Each has its own user, virtual environment and log."""
     processes = host.process.filter(user=project)
     assert processes
     assert all(f"/opt/{project}/venv/bin/gunicorn" in process.args for process in processes)
@@ -24,13 +24,13 @@ def test_each_runs_as_itself(host, project):
 
 
 def test_shares_of_the_host_are_sized(host):
-    """Half of the host is sized to half of its cores: twice half the cores, and one."""
+    """Half of the host has half of its cores: twice as many workers, and one more."""
     cores = int(host.check_output("nproc"))
     assert len(workers(host, "shop")) == cores + 1
 
 
 def test_change_to_one_leaves_the_other_alone(host):
-    """The side effect changed the workers of blog: it has one now, and the master of shop is the one it was."""
+    """The side effect gave blog one worker: blog has another master since then, and shop the same."""
     before = {project: int(host.check_output("cat /var/tmp/%s-before", project)) for project in PORTS}
     assert len(workers(host, "blog")) == 1
     assert main_pid(host, "blog") != before["blog"]

@@ -1,4 +1,4 @@
-"""Nothing is lost: planned changes under a constant load, and the same changes of a plain unit beside them.
+"""Planned changes lose no request under a constant load; the same changes of a plain unit are measured beside them.
 
 The tests build on each other: each one finds the services as the one before left them.
 """
@@ -22,11 +22,11 @@ from web import answers, get, get_json
 
 SCENARIO = Path(__file__).parent.parent
 REPOSITORY = SCENARIO.parent.parent
-# Destroying the hosts empties molecule's own directory.
+# Not in molecule's own directory, which is emptied when the hosts are destroyed
 RESULTS = REPOSITORY / ".cache" / "zero_downtime.json"
 SERVICES = ("shop", "blog")
 VERSION = "27.0.1"
-# Another one shows what the gthread worker of older versions loses by its own fault: docs/zero_downtime.md.
+# With an older version, the gthread worker itself loses requests: docs/zero_downtime.md.
 GTHREAD_VERSION = os.environ.get("ZERO_DOWNTIME_GTHREAD", VERSION)
 JUDGED = SERVICES if GTHREAD_VERSION == VERSION else ("shop",)
 ROLE_TARGETS = (
@@ -48,24 +48,24 @@ PLAIN_TARGETS = (
 )
 SLOW_TARGETS = ("shop=127.0.0.1:8000,path=/slow?seconds=8", "blog=127.0.0.1:8010,path=/slow?seconds=8")
 THREADS = {"shop": 1, "blog": 4}
-# Of the load, and of the two processes of the web server
+# Connections of the load, and of the two processes of the web server
 KEPT_ALIVE = {"shop": 0, "blog": 3 * 4 + 2 * 4}
 LONGEST_WAIT = 1.0
 BACK_WITHIN = 3.0
-# A machine that holds up even the load generator for so long says nothing about how long a service lets one wait.
+# If the machine holds up the load generator itself for so long, the times say nothing about the service.
 HELD_UP = 0.25
 
 
 @dataclass(frozen=True)
 class Change:
-    """A planned change: variables that stay from then on, and what is done on the host just before the run."""
+    """A planned change: variables that stay from then on, and a command on the host just before the run."""
 
     name: str
     variables: dict = field(default_factory=dict)
     before: str = "true"
-    # Variables of this run alone
+    # Variables of this run only
     once: dict = field(default_factory=dict)
-    # The services that are to run anew
+    # The services that must restart
     restarts: tuple[str, ...] = SERVICES
 
 
@@ -118,7 +118,7 @@ class Deployment:
         self._variables: dict = {"zero_blog_version": GTHREAD_VERSION}
 
     def run(self, variables: dict | None = None, once: dict | None = None, **environment: str) -> PlaybookRun:
-        """Deploy with more variables than before; returns the run, which succeeded."""
+        """Deploy with more variables than before, and return the run, which succeeded."""
         self._variables |= variables or {}
         given = self._variables | (once or {})
         run = PlaybookRun(SCENARIO / "converge.yml", variables=given, environment=environment)
@@ -132,7 +132,7 @@ def lost(phase: dict, *services: str) -> int:
 
 
 def assert_nothing_lost(phase: dict) -> None:
-    """No request failed, and none waited longer than it may."""
+    """No request failed, and none waited too long."""
     assert phase["requests"] > 0
     assert lost(phase, *JUDGED) == 0, phase["details"]
     assert_waited_less_than(LONGEST_WAIT, phase)
@@ -156,7 +156,7 @@ def deployment():
 
 @pytest.fixture(scope="module")
 def load(host, deployment):
-    """Constant requests to the two services, until the plain unit's turn."""
+    """Constant requests to the two services, until the plain unit is measured."""
     generator = Load(host, "role", ROLE_TARGETS)
     yield generator
     generator.stop()
@@ -164,7 +164,7 @@ def load(host, deployment):
 
 @pytest.fixture(scope="module")
 def plain_load(host, load):
-    """The same load for the plain unit, alone on the host as the others were."""
+    """The same load on the plain unit. The other load has ended."""
     load.stop()
     wait_for(lambda: answers(host, "http://127.0.0.1:8082/"))
     generator = Load(host, "plain", PLAIN_TARGETS)
@@ -174,7 +174,7 @@ def plain_load(host, load):
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
 def test_planned_change_loses_nothing(host, deployment, load, change):
-    """The change is live afterwards, in new processes of the services that it concerns and in no others."""
+    """Afterwards, the services that the change concerns have new processes, and no others."""
     before = {service: main_pid(host, service) for service in SERVICES}
     with load.phase(change.name) as phase:
         assert host.run(change.before).rc == 0
@@ -186,7 +186,7 @@ def test_planned_change_loses_nothing(host, deployment, load, change):
 
 
 def test_changes_are_live(host, deployment, load):
-    """What the load went through was not for nothing."""
+    """The services have all of the changes above."""
     for service, port, more, version in (("shop", 8000, 8001, VERSION), ("blog", 8010, 8011, GTHREAD_VERSION)):
         environment = get_json(host, f"http://127.0.0.1:{port}/about")["environment"]
         assert (environment["COLOUR"], environment["TOKEN"]) == ("green", "7f3a91")
@@ -199,7 +199,7 @@ def test_changes_are_live(host, deployment, load):
 
 
 def test_newer_version_of_the_role_loses_nothing(host, deployment, load, tmp_path):
-    """An update of the collection, which writes every file a little differently."""
+    """Such as an update of the collection that writes every file a little differently."""
     collection = tmp_path / "ansible_collections" / "pyweb" / "gunicorn"
     for folder in ("meta", "plugins", "roles"):
         shutil.copytree(REPOSITORY / folder, collection / folder)
@@ -213,7 +213,7 @@ def test_newer_version_of_the_role_loses_nothing(host, deployment, load, tmp_pat
 
 
 def test_rotated_log_loses_nothing(host, load):
-    """The same processes go on, in new files."""
+    """The same processes go on, with new files."""
     before = {service: (main_pid(host, service), workers(host, service)) for service in SERVICES}
     with load.phase("log rotated") as phase:
         host.check_output("logrotate --force /etc/logrotate.d/gunicorn-shop /etc/logrotate.d/gunicorn-blog")
@@ -222,7 +222,7 @@ def test_rotated_log_loses_nothing(host, load):
 
 
 def test_slow_requests_in_flight_survive(host, deployment, load):
-    """Each service has one of 8 s at any time, while it is changed."""
+    """Each service has a request of 8 s at any time while it is changed."""
     before = {service: main_pid(host, service) for service in SERVICES}
     slow = Load(host, "slow", SLOW_TARGETS, "--rate=0.25", "--timeout=20")
     with load.phase("requests of 8 s in flight") as phase:
@@ -235,8 +235,8 @@ def test_slow_requests_in_flight_survive(host, deployment, load):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_killed_worker_costs_its_own_requests(host, load, service):
-    """At most those that it was at: one of a sync worker, one for each thread of a gthread worker."""
+def test_killed_worker_loses_only_its_own_requests(host, load, service):
+    """At most one of a sync worker, and one of each thread of a gthread worker."""
     before = workers(host, service)
     with load.phase(f"a worker of {service} killed") as phase:
         host.check_output(f"kill -KILL {min(before)}")
@@ -246,8 +246,8 @@ def test_killed_worker_costs_its_own_requests(host, load, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_killed_master_costs_what_it_was_at(host, load, service):
-    """At most the requests in flight and the kept-alive connections, and the service is back soon."""
+def test_killed_master_loses_only_requests_in_flight(host, load, service):
+    """And those on kept-alive connections; and the service is back soon."""
     before, count = main_pid(host, service), len(workers(host, service))
     with load.phase(f"the master of {service} killed") as phase:
         host.check_output(f"kill -KILL {before}")
@@ -259,19 +259,19 @@ def test_killed_master_costs_what_it_was_at(host, load, service):
 
 
 def test_nothing_was_lost_between_the_changes(load):
-    """And connections were kept where they should be, or there was nothing of them to lose."""
+    """And connections were kept alive where they should be; otherwise none could have been lost."""
     results = load.stop()
     opened = {name: connections["opened"] for name, connections in results["connections"].items()}
     assert opened["blog-v4-keepalive"] < opened["blog-v4"] / 2
     between = [phase for phase in results["phases"] if phase["name"].startswith("after ")]
     assert between
-    # What was killed may be felt a moment longer.
+    # The effect of a kill may last a moment longer.
     assert [phase["details"] for phase in between if lost(phase, *JUDGED) and "killed" not in phase["name"]] == []
 
 
 @pytest.mark.parametrize("name", PLAIN_CHANGES)
 def test_plain_unit_is_measured_too(host, plain_load, name):
-    """What the same change costs without this machinery; that it was measured is all that is asked."""
+    """The same change without the role. Nothing is asserted about its losses."""
     with plain_load.phase(name) as phase:
         done = host.run(PLAIN_CHANGES[name])
         assert done.rc == 0, done.stderr
@@ -280,7 +280,7 @@ def test_plain_unit_is_measured_too(host, plain_load, name):
 
 
 def test_table(load, plain_load, capsys):
-    """Everything that was measured, as scripts/zero-downtime-table puts it into the README."""
+    """scripts/zero-downtime-table, which writes the README's table, can read the results."""
     RESULTS.write_text(json.dumps({"role": load.stop(), "plain": plain_load.stop()}, indent=1))
     table = subprocess.run(
         [REPOSITORY / "scripts" / "zero-downtime-table", RESULTS], check=True, capture_output=True, text=True

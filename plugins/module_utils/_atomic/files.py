@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of a service, put in place together: written beside the live ones, then moved, and moved back if need be.
+"""Files as they are and as they must be: reads and compares them, and writes whole candidates beside the live ones.
 
-Whoever is killed on the way leaves each file whole, either the old or the new one, and a journal of how to go back.
+A run that is killed leaves each live file whole. See journal for files that are put in place together, and taken back.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PREVIOUS = ".previous."
 
 
 class WantedFile(NamedTuple):
-    """A file as it shall be; without content there shall be none."""
+    """A file as it must be; without content there must be none."""
 
     path: str
     content: str | None
@@ -31,7 +31,7 @@ class WantedFile(NamedTuple):
 
 
 class FileState(NamedTuple):
-    """A file as it is; the hash is empty where there is no file to read at the path."""
+    """A file as it is; the hash is empty if what is at the path is no file that can be read."""
 
     sha256: str
     owner: int
@@ -39,14 +39,8 @@ class FileState(NamedTuple):
     mode: int
 
 
-def beside(path: str, prefix: str) -> str:
-    """The path of a file's candidate or predecessor: the same folder and suffix, another name."""
-    folder, name = os.path.split(path)
-    return os.path.join(folder, prefix + name)
-
-
 def read(path: str) -> str | None:
-    """A file's text, or None where there is none."""
+    """A file's text, or None if there is no file."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
@@ -55,12 +49,12 @@ def read(path: str) -> str | None:
 
 
 def text_hash(text: str) -> str:
-    """The hash of a file with this text."""
+    """The SHA-256 of a file with this text."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def state(path: str) -> FileState | None:
-    """What is at a path, or None where nothing is."""
+    """What is at a path, or None if nothing is."""
     try:
         status = os.lstat(path)
         text = read(path)
@@ -72,19 +66,19 @@ def state(path: str) -> FileState | None:
 
 
 def is_another(file: WantedFile, found: FileState | None) -> bool:
-    """Whether what was found is another file than wanted, or has another owner or mode."""
+    """Whether what was found has another content, owner, group or mode than the file that is wanted."""
     if file.content is None:
         return found is not None
     return found != FileState(text_hash(file.content), file.owner, file.group, file.mode)
 
 
 def differs(file: WantedFile) -> bool:
-    """Whether the live file is another one than wanted, or has another owner or mode."""
+    """Whether the live file has another content, owner, group or mode than is wanted."""
     return is_another(file, state(file.path))
 
 
 def differences(files: list[WantedFile]) -> list[dict[str, str]]:
-    """What diff mode shows, read before anything is changed; nothing of secrets."""
+    """What diff mode shows, without secrets; to be called before anything is changed."""
     return [
         {
             "before_header": file.path,
@@ -97,16 +91,43 @@ def differences(files: list[WantedFile]) -> list[dict[str, str]]:
     ]
 
 
+def put(file: WantedFile) -> None:
+    """Write a single file, whole or not at all, or remove it."""
+    if file.content is None:
+        remove(file.path)
+        return
+    stage([file])
+    os.replace(beside(file.path, CANDIDATE), file.path)
+
+
 def stage(files: list[WantedFile]) -> None:
-    """Write the candidates beside the live files; where one can't be written, none is left."""
+    """Write the candidates beside the live files; if one can't be written, none is left."""
     for file in files:
         try:
             if file.content is not None:
                 _write(beside(file.path, CANDIDATE), file)
         except OSError as error:
             unstage(files)
-            # A full disk is noticed at a descriptor, which has no name.
+            # Python notices a full disk at a descriptor, which has no name.
             raise OSError(error.errno, error.strerror, file.path) from None
+
+
+def unstage(files: list[WantedFile]) -> None:
+    """Remove the candidates; those that are not there are no error."""
+    for file in files:
+        remove(beside(file.path, CANDIDATE))
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is not there is no error."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.unlink(path)
+
+
+def beside(path: str, prefix: str) -> str:
+    """The path of a file's candidate or predecessor: the same folder and suffix, another name."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, prefix + name)
 
 
 def _write(path: str, file: WantedFile) -> None:
@@ -119,24 +140,3 @@ def _write(path: str, file: WantedFile) -> None:
         os.fchown(descriptor, file.owner, file.group)
         os.fchmod(descriptor, file.mode)
         os.fsync(descriptor)
-
-
-def put(file: WantedFile) -> None:
-    """Write a single file, whole or not at all, or remove it."""
-    if file.content is None:
-        remove(file.path)
-        return
-    stage([file])
-    os.replace(beside(file.path, CANDIDATE), file.path)
-
-
-def unstage(files: list[WantedFile]) -> None:
-    """Remove candidates; those that are not there are no error."""
-    for file in files:
-        remove(beside(file.path, CANDIDATE))
-
-
-def remove(path: str) -> None:
-    """Remove a file; one that is not there is no error."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        os.unlink(path)

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way back of a change: files that replaced others, and a journal of how to undo that.
+"""Files that are put in place together, and a journal that says how to go back.
 
 Wherever a change is killed, each file is whole, either the old or the new one, and the journal tells the next run how
-to go back."""
+to go back.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +16,14 @@ import os
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import CANDIDATE, PREVIOUS, WantedFile
 
-# Not a name that systemd takes for a unit's.
+# The suffix of a file that is kept for good; systemd takes no such name for a unit's.
 KEPT = ".by-hand"
 
 
 def promote(files: list[WantedFile], journal: str) -> None:
-    """Let the candidates be the live files, and keep those that were.
+    """Make the candidates the live files, and keep those that they replace.
 
-    What an interrupted change kept before is what stays kept: it was the last that was known to work.
+    If an interrupted change has kept files already, those stay: they were the last that were known to work.
     """
     known = read_journal(journal)
     _forget(known)
@@ -42,7 +43,7 @@ def promote(files: list[WantedFile], journal: str) -> None:
 
 
 def read_journal(journal: str) -> dict:
-    """What a change that has not ended noted: its files, and whether each was there before; and what else it wrote."""
+    """What a change that has not ended noted: for each of its files whether it was there before, and other items."""
     text = atomic_files.read(journal)
     return json.loads(text) if text else {"files": {}, "ended": [], "venv": None}
 
@@ -54,7 +55,7 @@ def note(journal: str, **items: object) -> None:
 
 
 def go_back(journal: str) -> None:
-    """Put the files back that the journal names, as they were; to be followed by commit."""
+    """Put back the files that the journal names, as they were; to be followed by commit."""
     known = read_journal(journal)["files"]
     for path in known:
         if known[path] and os.path.lexists(atomic_files.beside(path, PREVIOUS)):
@@ -65,9 +66,9 @@ def go_back(journal: str) -> None:
 
 
 def keep_previous(path: str) -> str:
-    """Keep what a change replaced beside it, for good, where a person finds it; returns the path.
+    """Keep the file that a change replaced beside the new one, for good, and return its path.
 
-    What was kept before stays, under its name; a change that was killed here has one copy all the same.
+    Files that were kept before stay as well. A change that was killed here and is repeated keeps one copy, not two.
     """
     previous = atomic_files.beside(path, PREVIOUS)
     kept, number = path + KEPT, 1
@@ -80,8 +81,8 @@ def keep_previous(path: str) -> str:
 
 
 def commit(journal: str, **items: object) -> None:
-    """End the change: nothing is kept any more; other items of the journal may become others with that."""
-    # In one step: killed while it removes them one by one, it would leave half of a way back.
+    """End the change: remove what was kept, and note other items in the journal in the same step."""
+    # The journal changes first, since a run that is killed between two removals must not go back to half of the files.
     note(journal, files={}, ended=list(read_journal(journal)["files"]), venv=None, **items)
     _forget(read_journal(journal))
     atomic_files.remove(journal)

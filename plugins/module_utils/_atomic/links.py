@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A link that moves to another directory at once, and two paths that exchange their names."""
+"""A link that leads to another directory from one moment to the next, and two paths that exchange their names."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import os
 import re
 import secrets
 
-BACKUP = ".gunicorn-backup"
-
 HEX = "-[0-9a-f]{8}"
 SWAP = rf"\.gunicorn-swap{HEX}"
+BACKUP = ".gunicorn-backup"
+DIRECTORY = "directory"  # what what_is_at says of one; journals hold it
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-# Not every filesystem exchanges names, not every kernel, and not every container lets it.
+# Not every filesystem and kernel exchanges names, and not every container allows it.
 _CAN_NOT_EXCHANGE = (errno.EINVAL, errno.ENOSYS, errno.EPERM, errno.ENOTSUP)
 
 
 def switch_link(path: str, directory: str) -> str:
-    """Make `path` a link to `directory`, atomically; returns what undo_link needs to know.
+    """Make `path` a link to `directory`, atomically, and return what undo_link needs to know.
 
-    That is the directory which the link named before, or where the plain directory is that stood at `path`, or ""
-    where there was nothing. Where `path` is `directory` already, nothing happens, and it is that directory.
+    This is the directory that the link named before, or the new place of the plain directory that was at `path`, or ""
+    if there was nothing. If `path` leads to `directory` already, nothing happens, and this is `directory`.
     """
     path = settled(path)
     finish_exchanges(path)
@@ -64,13 +64,23 @@ def undo_link(path: str, directory: str, previous: str) -> None:
         switch_link(path, previous)
 
 
-def what_stands(path: str) -> str:
-    """What put_back needs to know before a switch_link: the directory that a link names, "directory", or ""."""
-    return _link_target(settled(path)) or ("directory" if os.path.lexists(path) else "")
+def what_is_at(path: str) -> str:
+    """What put_back needs to know before a switch_link: the directory that a link names, DIRECTORY, or ""."""
+    return _link_target(settled(path)) or (DIRECTORY if os.path.lexists(path) else "")
+
+
+def put_back(path: str, before: str) -> None:
+    """Take back a switch_link, also one that was killed; `before` is what what_is_at said before it."""
+    path = settled(path)
+    finish_exchanges(path)
+    if before not in ("", DIRECTORY):
+        switch_link(path, before)
+    elif os.path.islink(path):
+        undo_link(path, os.path.realpath(path), _displaced(path))
 
 
 def finish_exchanges(path: str) -> None:
-    """Complete or take back what a killed run left of an exchange by single renames."""
+    """Complete or take back an exchange by single renames in which a run was killed."""
     folder, name = os.path.split(path)
     for entry in os.listdir(folder) if os.path.isdir(folder) else []:
         if re.fullmatch(rf"{re.escape(name)}(?:{re.escape(BACKUP)}|{SWAP})\.aside", entry):
@@ -81,7 +91,7 @@ def finish_exchanges(path: str) -> None:
 
 
 def exchange(first: str, second: str) -> None:
-    """Give two paths each other's names at once, or with a moment in between where the filesystem can't."""
+    """Give two paths each other's names at once, or by single renames if the filesystem can't."""
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if renameat2 is not None:
         if not renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE):
@@ -90,6 +100,12 @@ def exchange(first: str, second: str) -> None:
         if code not in _CAN_NOT_EXCHANGE:
             raise OSError(code, os.strerror(code), first, None, second)
     _exchange_by_renames(first, second)
+
+
+def settled(path: str) -> str:
+    """The absolute path with the links on the way resolved; a link at the path itself stays one."""
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
 
 
 def _exchange_by_renames(first: str, second: str) -> None:
@@ -105,10 +121,14 @@ def _exchange_by_renames(first: str, second: str) -> None:
         raise
 
 
-def settled(path: str) -> str:
-    """The path itself may be a link, and stays one; the way to it is resolved."""
-    folder, name = os.path.split(os.path.abspath(path))
-    return os.path.join(os.path.realpath(folder), name)
+def _displaced(path: str) -> str:
+    """Where switch_link has put the plain directory that was at `path`, or "" if there was none."""
+    folder, name = os.path.split(path)
+    for entry in sorted(os.listdir(folder)):
+        candidate = os.path.join(folder, entry)
+        if re.fullmatch(re.escape(name) + SWAP, entry) and os.path.isdir(candidate):
+            return candidate
+    return ""
 
 
 def _link_target(path: str) -> str | None:

@@ -13,7 +13,7 @@ import time
 
 
 def take(name: str, wait: float) -> int:
-    """Wait for a lock; it lasts while the returned descriptor is open, in a child as well.
+    """Wait for a lock, and return its descriptor. The lock lasts while that is open, in a child as well.
 
     TimeoutError after `wait` seconds.
     """
@@ -30,9 +30,9 @@ def take(name: str, wait: float) -> int:
 
 
 def path_of(name: str) -> str:
-    """The file that a lock is on; who holds the lock may remove it."""
+    """The path of a lock's file, which the holder of the lock may remove."""
     owner = os.geteuid()
-    # Where only root can put a file, nobody else can hold the lock. Ordinary users have their own.
+    # Only root can write to /run, so nobody else can hold root's locks. Other users have locks of their own.
     folder = "/run" if owner == 0 and os.path.isdir("/run") else tempfile.gettempdir()
     return os.path.join(folder, f"gunicorn-{owner}-{name}.lock")
 
@@ -46,7 +46,7 @@ def _locks(descriptor: int) -> bool:
 
 
 def _is_at(descriptor: int, path: str) -> bool:
-    """Whether the file is still there: a lock on one that was removed keeps nobody out."""
+    """Whether the file is still at the path: a lock on a removed file keeps nobody out."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:

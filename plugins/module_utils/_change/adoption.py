@@ -2,165 +2,99 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Addresses that a service made by hand opened itself: systemd opens them, too, while that service goes on.
-
-TCP: both listen on one address, and the kernel is told which of the two gets the connections. Unix sockets: systemd's
-stands at another path of the same directory, and is renamed to the one that clients know. Nobody is refused, since what
-the service has not yet accepted by then it is given the time to.
-"""
+"""A service that was made by hand: the role's unit takes its place without closing its addresses."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
-import time
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import shared_socket
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.shared_socket import SharedSocket
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.unit_processes import Held
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
-
-# Seconds that a service has for the connections that wait for it. One that does not accept them loses them.
-DRAIN_TIMEOUT = 30.0
-FORMER = ".former."
-_WILDCARDS = ("0.0.0.0", "::")
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import shared_addresses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.shared_addresses import NotShared, SharedAddresses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units
 
 
-class NotShared(Exception):
-    """The addresses can't be opened beside the service; the message says why."""
-
-
-def clashing(wanted: tuple[Address, ...], held: list[Held]) -> str:
-    """Say which of a service's addresses systemd can't open beside it; nothing where it can have all it wants.
-
-    The same address can be shared, and another port is none of this matter. What is left are 0.0.0.0 and [::] beside
-    single addresses of their port, and a server whose processes each have a socket of their own.
-    """
-    ours = {bind.gunicorn_bind for bind in wanted}
-    for number, one in enumerate(held):
-        name = one.bind.gunicorn_bind
-        if name in ours:
-            if any(other.bind.gunicorn_bind == name for other in held[:number]):
-                return f"several of its processes listen on {name} on their own"
-        elif any(_overlap(one.bind, bind) for bind in wanted):
-            return f"it listens on {name}, and gunicorn_bind names other addresses of this port"
-    return ""
-
-
-def _overlap(one: Address, other: Address) -> bool:
-    return one.port is not None and one.port == other.port and (one.host in _WILDCARDS or other.host in _WILDCARDS)
+def was_interrupted(state: SystemdState) -> bool:
+    """Whether a run was killed while systemd had opened the addresses of a service made by hand, too."""
+    return state.running is not None and state.socket.path.startswith(f"{runtime_units.DIRECTORY}/")
 
 
 class Adoption:
-    """The addresses of one service, on their way to systemd."""
+    """The addresses of one service while they are its own and systemd's. Does nothing if systemd has them already."""
 
-    def __init__(self, service: str, main_pid: int, wanted: tuple[Address, ...]) -> None:
-        """Take what is wanted out of the service's hands, without it noticing; raises NotShared."""
-        ours = {bind.gunicorn_bind for bind in wanted}
-        held = unit_processes.read_held(service, main_pid)
-        clash = clashing(wanted, held)
-        if clash:
-            raise NotShared(clash)
-        held = [one for one in held if one.bind.gunicorn_bind in ours]
-        if any(one.bind.path and one.pid != main_pid for one in held):
-            raise NotShared("a unix socket is not its main process's")
+    def __init__(self, wanted: SystemdSpec, before: SystemdState, systemctl: Systemctl) -> None:
+        self._wanted = wanted
+        self._before = before
+        self._systemctl = systemctl
+        self._service = f"{wanted.name}.service"
+        self._socket = f"{wanted.name}.socket"
+        self._drop_in = f"{self._service}.d/gunicorn-adoption.conf"
+        self.shared: SharedAddresses | None = None
+        self.refusal = ""  # why the addresses can't be shared
+
+    def begin(self) -> None:
+        """Make room for systemd on the addresses of a service that has opened them itself, if the kernel lets us."""
+        running = self._before.running
+        if running is None or running.holds_sockets or self._before.socket.active:
+            return
         try:
-            taken = [(one.bind, shared_socket.take(one.pid, one.descriptor)) for one in held]
-        except OSError as error:
-            raise NotShared(f"the kernel does not let its sockets be shared ({error.strerror})") from None
-        self._sockets = [listening for _bind, listening in taken]
-        self._tcp = [SharedSocket(listening) for bind, listening in taken if bind.path is None]
-        self._ports = {bind.port for bind, _listening in taken if bind.port is not None}
-        self.paths = [bind.path for bind, _listening in taken if bind.path is not None]
-        # Where systemd opens the unix sockets, for the time being
-        self.moved = {path: files.beside(path, sockets.BESIDE) for path in self.paths}
-        if any(len(path.encode()) > addresses.UNIX_PATH_MAX for path in self.moved.values()):
-            raise NotShared("the path of its unix socket is too long for another one beside it")
-        minds = {
-            shared_socket.is_ipv6_only(one.listening) for one in self._tcp if one.listening.family == socket.AF_INET6
-        }
-        if len(minds) > 1 or (minds == {False} and {"0.0.0.0", "::"} <= {bind.host for bind in wanted}):
-            raise NotShared("its IPv6 sockets listen to IPv4, too")
-        self.ipv6_only = next(iter(minds), None)
+            shared = SharedAddresses(self._service, running.pid, self._wanted.binds)
+            shared.share()
+            self.shared = shared
+        except NotShared as reason:
+            self.refusal = str(reason)
 
-    def share(self) -> None:
-        """Let systemd open the addresses; it gets no connection yet. Raises NotShared, with everything as it was."""
-        try:
-            for path in self.paths:
-                files.remove(self.moved[path])
-            for one in self._tcp:
-                one.share()
-        except OSError as error:
-            self.unshare()
-            raise NotShared(f"the kernel does not let its sockets be shared ({error.strerror})") from None
+    def resume(self) -> None:
+        """Take hold of the addresses that an interrupted run has begun to share."""
+        with contextlib.suppress(NotShared):
+            self.shared = SharedAddresses(self._service, self._before.service.main_pid, self._wanted.binds)
 
-    def hand_over(self) -> None:
-        """Have new connections come to systemd's sockets, and wait until the service has accepted those before."""
-        for path, beside in self.moved.items():
-            _replace(beside, path)
-        for one in self._tcp:
-            one.steer(shared_socket.SECOND)
-        self._wait_until_accepted(self._sockets)
+    def spare_socket_files(self) -> None:
+        """Keep Gunicorn from removing the files of its sockets when it ends: they are systemd's by now.
 
-    def take_back(self, pid: int) -> None:
-        """Have them come to the service again, and wait until the process that served has accepted what is its own."""
-        for one in self._tcp:
-            one.steer(shared_socket.FIRST)
-        for path in self.paths:
-            if os.path.lexists(files.beside(path, FORMER)):
-                os.replace(files.beside(path, FORMER), path)
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            descriptors = [descriptor for _address, _inode, descriptor in sockets.read_descriptors(pid) if pid]
-            taken = [stack.enter_context(shared_socket.take(pid, descriptor)) for descriptor in descriptors]
-            self._wait_until_accepted(taken)
-
-    def unshare(self) -> None:
-        """Leave the service's sockets as they were, once systemd's are closed."""
-        for one in self._tcp:
-            with contextlib.suppress(OSError):
-                one.unshare()
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the service's sockets, and of the names that they and systemd's had meanwhile."""
-        forget_names(self.paths)
-        for listening in self._sockets:
-            listening.close()
-
-    def _wait_until_accepted(self, listening: list[socket.socket]) -> None:
-        """Wait for the connections that went to these sockets until now, those included that are being opened.
-
-        Twice in a row, as one that was opened may just be on its way to where it waits.
+        Without its master it can't. The workers then end on their own, each after the request that it is at.
         """
-        opening = self._read_handshakes()
-        deadline = time.monotonic() + DRAIN_TIMEOUT
-        quiet = 0
-        while quiet < 2 and time.monotonic() < deadline:
-            waits = any(map(shared_socket.is_waited_for, listening)) or not opening.isdisjoint(self._read_handshakes())
-            quiet = 0 if waits else quiet + 1
-            time.sleep(0.05)
+        if self.shared and self.shared.paths:
+            text = "ExecStop=\nExecStop=-+/bin/kill -KILL $MAINPID\nKillMode=control-group\n"
+            runtime_units.write(self._drop_in, f"[Service]\n{text}")
 
-    def _read_handshakes(self) -> set[str]:
-        return {remote for port in self._ports for remote in sockets.read_handshakes(port)}
+    def end(self) -> None:
+        """Forget the service that was made by hand: it has ended."""
+        if self.shared:
+            self.shared.close()
+            self.shared = None
+        self.remove_units()
 
+    def take_back(self, standin: str) -> None:
+        """Have new connections go to the service again, and let the stand-in accept those that wait for it."""
+        if self.shared:
+            self.shared.take_back(self._systemctl.read(standin).main_pid)
 
-def forget_names(paths: list[str]) -> None:
-    """Remove the names that sockets had while two servers shared these paths."""
-    for path in paths:
-        for prefix in (sockets.BESIDE, FORMER):
-            files.remove(files.beside(path, prefix))
+    def undo(self) -> None:
+        """Leave the service alone on its addresses, once the stand-in has ended."""
+        if os.path.lexists(runtime_units.path_of(self._socket)):
+            self._systemctl.attempt("stop", self._socket)
+            self._systemctl.attempt("reset-failed", self._socket)
+            self.remove_units()
+            self._systemctl.attempt("daemon-reload")
+        if self.shared:
+            self.shared.unshare()
+            self.shared = None
 
+    def remove_units(self) -> None:
+        """Remove the units in /run that an adoption needs."""
+        files.remove(runtime_units.path_of(self._socket))
+        drop_in = runtime_units.path_of(self._drop_in)
+        if os.path.lexists(drop_in):
+            files.remove(drop_in)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(drop_in))
+            self._systemctl.attempt("daemon-reload")
 
-def _replace(beside: str, path: str) -> None:
-    """Put a socket's file in the place of another at once, and keep both within reach."""
-    former, coming = files.beside(path, FORMER), f"{beside}.new"
-    for name in (former, coming):
-        files.remove(name)
-    os.link(path, former, follow_symlinks=False)
-    os.link(beside, coming, follow_symlinks=False)
-    os.replace(coming, path)
+    def forget_names(self) -> None:
+        """Remove the names that unix sockets had meanwhile."""
+        shared_addresses.forget_names([bind.path for bind in self._wanted.binds if bind.path])

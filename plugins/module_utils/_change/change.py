@@ -2,64 +2,174 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every change of a service is made of, whoever runs it: candidates, the way to live and back, and words."""
+"""A change of a service, whichever manager runs it: try it, let it take over, verify it, or go back.
+
+A manager's class says how the service is tried, started, replaced, read and put back.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Callable, Protocol
+from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 
-# One ask on one address; many of them fit into gunicorn_health_timeout.
+# Seconds for one request to one address; many of them fit into gunicorn_health_timeout.
 ANSWER_TIMEOUT = 10.0
-# What the service's user made of its log may never end.
-_IN_TIME = ("timeout", "10")
 # Seconds after which nobody will come back to a virtual environment that nothing runs from.
 _ABANDONED = 3600.0
-
-
-class ServiceSpec(Protocol):
-    """What a change needs to know of the service as it shall be."""
-
-    name: str
-    user: str
-    group: str
-    log_file: str
-    files: list[WantedFile]
-    binds: tuple[Address, ...]
-    venv: str
-    venv_directory: str
-    venv_backup: str
-    health: HealthRequest
-    health_timeout: float
-
-
-class Failed(Exception):
-    """A step failed; whoever called it knows what to put back."""
+# What is live after a switch that failed
+LIVE_AGAIN = "The previous configuration is live again"
+DOES_NOT_START = "The previous configuration is back, and does not start either"
 
 
 class Change:
-    """The steps of a change that are the same for every manager of services."""
+    """A change of one service, and the way back."""
 
-    def __init__(self, wanted: ServiceSpec, journal: str, venv_directory: str, runner: Runner) -> None:
+    # What a step of the manager's raises if it fails
+    FAILURES: tuple[type[Exception], ...] = (Failed, OSError)
+    # What makes a service of the manager's
+    DEFINITION = "file"
+
+    def __init__(
+        self, wanted: ServiceSpec, journal: str, venv_directory: str, interrupted: bool, runner: Runner
+    ) -> None:
+        """`venv_directory` is the live one; `interrupted` says that the journal has the way back of a killed run."""
         self.wanted = wanted
         self.journal = journal
+        self.interrupted = interrupted
         self.runner = runner
-        self.log_size = self._log_size()
-        # Virtual environments that only the old service needs, or the way back.
+        self.log = ServiceLog(wanted, runner)
+        # Virtual environments that only the old service or the way back needs
         self.used = {venv_directory, wanted.venv_backup}
 
+    def carry_out(self, decision: Decision) -> None:
+        """Switch, or do the little that needs no new process; raises DeployError."""
+        try:
+            if not decision.switch:
+                self._settle()
+            elif self._runs():
+                self._try()
+                self._take_over()
+            else:
+                self._begin()
+        except self.FAILURES as failure:
+            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
+
+    # Three ways: settle what needs no new process, begin what does not run, try and take over what runs
+
+    def _settle(self) -> None:
+        """Put files in place, and stop what must not run."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Start a service that does not run; if it does not work, everything is as before."""
+        self._stage()
+        try:
+            self._promote_files()
+            self._start()
+            self._verify()
+        except self.FAILURES as failure:
+            said = self._what_was_said()
+            self._go_back()
+            self._stop_trial()
+            now = "What was there before is there again" if self._exists() else f"No {self.DEFINITION} was left behind"
+            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
+        self._finish()
+
+    def _try(self) -> None:
+        """Try what is new beside the live service; if it does not work, the live service has not noticed."""
+        self._stage()
+        try:
+            self._run_trial()
+        except self.FAILURES as failure:
+            said = self._what_the_trial_said()
+            self._end_trial()
+            if self.interrupted:
+                self._go_back()
+                now = "What an interrupted change had replaced is live again"
+            else:
+                self._drop()
+                now = "The live service was not touched"
+            raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
+
+    def _take_over(self) -> None:
+        """Replace the live service; if what is new does not work, put the previous one back."""
+        try:
+            self._replace()
+            self._verify()
+        except self.FAILURES as failure:
+            said = self._what_was_said()
+            now = self._return_to_previous()
+            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
+        self._finish()
+
+    def _return_to_previous(self) -> str:
+        """Put back what was live before a switch; return a sentence that says what is live now."""
+        return LIVE_AGAIN if self._go_back() else DOES_NOT_START
+
+    # What a manager does
+
+    def _runs(self) -> bool:
+        """Whether the service ran before the change."""
+        raise NotImplementedError
+
+    def _exists(self) -> bool:
+        """Whether the service existed before the change."""
+        raise NotImplementedError
+
+    def _start(self) -> None:
+        """Start a service that does not run; raises one of FAILURES."""
+        raise NotImplementedError
+
+    def _run_trial(self) -> None:
+        """Start what is new beside the live service, until its workers are ready; raises one of FAILURES."""
+        raise NotImplementedError
+
+    def _end_trial(self) -> None:
+        """Leave the live service alone, after a trial that failed."""
+
+    def _stop_trial(self) -> None:
+        """Stop what an earlier run may have left of a trial."""
+
+    def _replace(self) -> None:
+        """Promote the files and start the service anew; raises one of FAILURES."""
+        raise NotImplementedError
+
+    def _differences(self) -> list[str]:
+        """How what runs differs from what is wanted."""
+        raise NotImplementedError
+
+    def _finish(self) -> None:
+        """The service works: leave nothing that only the change needed."""
+        raise NotImplementedError
+
+    def _go_back(self) -> bool:
+        """Put back what was there, and run it if it ran; return whether what ran runs again."""
+        raise NotImplementedError
+
+    def _what_was_said(self) -> dict[str, str]:
+        """What the service said since the change began, by its source."""
+        raise NotImplementedError
+
+    def _what_the_trial_said(self) -> dict[str, str]:
+        """What the trial said, by its source."""
+        raise NotImplementedError
+
+    # Files and the virtual environment
+
     def _stage(self) -> None:
+        """Write the candidates beside the live files; raises DeployError."""
         try:
             files.stage(self.wanted.files)
         except OSError as error:
@@ -68,7 +178,7 @@ class Change:
             raise DeployError(f"{text}. The live service was not touched.") from None
 
     def _drop(self) -> None:
-        """Forget the candidates. The venv is the one that was, unless an earlier run began to switch to this one."""
+        """Forget the candidates, and the new venv, unless an interrupted run has begun to switch to it."""
         files.unstage(self.wanted.files)
         if self.wanted.venv_backup:
             backup.restore(self.wanted.venv, self.wanted.venv_backup)
@@ -76,35 +186,38 @@ class Change:
             directories.discard(self.wanted.venv_directory)
 
     def _promote_files(self) -> None:
-        """Let what is new be the live one; from here on there is a way back to keep."""
+        """Make the candidates and the new venv the live ones, and note how to go back; raises Failed."""
         wanted = self.wanted
         try:
             if atomic_journal.read_journal(self.journal)["venv"] is None:
-                atomic_journal.note(self.journal, venv=links.what_stands(wanted.venv))
+                atomic_journal.note(self.journal, venv=links.what_is_at(wanted.venv))
             atomic_journal.promote(wanted.files, self.journal)
             links.switch_link(wanted.venv, wanted.venv_directory)
         except OSError as error:
             raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
 
     def _put_back(self) -> None:
-        """Have the files and the virtual environment that were there; to be followed by commit."""
+        """Put back the files and the virtual environment that were there; a commit must follow."""
         stood = atomic_journal.read_journal(self.journal)["venv"]
         atomic_journal.go_back(self.journal)
         if stood is not None:
-            directories.put_back(self.wanted.venv, stood)
+            links.put_back(self.wanted.venv, stood)
         self._drop()
 
     def _forget_way_back(self) -> None:
+        """End the change: remove what only the old service and the way back needed."""
         files.unstage(self.wanted.files)
         atomic_journal.commit(self.journal)
         for leftover in directories.leftovers(self.wanted.venv):
-            # One that was just built may be another run's, which waits for its turn.
+            # A venv that was just built may belong to another run, which waits for its turn.
             ours = leftover in self.used or ".gunicorn-swap-" in leftover
             if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
                 directories.discard(leftover)
 
+    # Verifying
+
     def _verify(self) -> None:
-        """Ask on each real address, and compare what runs with what was asked for; raises Failed."""
+        """Send the health request to each real address, and compare what runs with what is wanted; raises Failed."""
         self._wait_until_without(self._problems)
 
     def _wait_until_without(self, read_problems: Callable[[], list[str]]) -> None:
@@ -118,7 +231,7 @@ class Change:
             time.sleep(0.2)
 
     def _problems(self) -> list[str]:
-        """What is not as wanted, an address that does not answer first."""
+        """What is not as wanted, first an address that does not answer."""
         return self._unanswered() or self._differences()
 
     def _unanswered(self) -> list[str]:
@@ -126,26 +239,3 @@ class Change:
         timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
         asked = (_health_request.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
         return [problem for problem in asked if problem]
-
-    def _differences(self) -> list[str]:
-        """How what runs differs from what is wanted."""
-        raise NotImplementedError
-
-    # Words
-
-    def _log_size(self) -> int:
-        code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self.wanted.log_file)
-        return int(output) if code == 0 and output.strip().isdigit() else 0
-
-    def _new_in_log(self) -> str:
-        """What the log got since the change began."""
-        return self._as_user("tail", f"--bytes=+{self.log_size + 1}", self.wanted.log_file)[1]
-
-    def _as_user(self, *command: str) -> tuple[int, str, str]:
-        """The log is the user's, who could make it a link to a file that only root may read."""
-        if self.wanted.log_file == "-":
-            return 1, "", ""
-        user, group = self.wanted.user, self.wanted.group
-        return self.runner.run(
-            [*_IN_TIME, "setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", *command]
-        )

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A listening socket of a running server, on whose address another server shall listen, too.
+"""A listening socket of a running server, on whose address another server must listen, too.
 
-The kernel has several sockets listen on one TCP address if each has SO_REUSEPORT and all have the same owner. Which of
-them gets a connection is up to a program (SO_ATTACH_REUSEPORT_CBPF), else to chance. A socket that was opened without
-may get all that later, from root, who takes a copy of it out of the process: pidfd_getfd(2), of Linux 5.6.
+The kernel lets several sockets listen on one TCP address if each has SO_REUSEPORT and all have the same owner. Which of
+them gets a connection is decided by a program (SO_ATTACH_REUSEPORT_CBPF), or else by chance. Root can give all that
+later to a socket that was opened without it, by a copy of the process's socket: pidfd_getfd(2), since Linux 5.6.
 Sources: socket(7), and the kernel's net/core/sock_reuseport.c.
 """
 
@@ -25,13 +25,13 @@ _SO_ATTACH_REUSEPORT_CBPF = 51
 _SO_DETACH_REUSEPORT_BPF = 68
 _SO_ATTACH_FILTER = 26
 _BPF_RETURN_CONSTANT = 0x06  # BPF_RET | BPF_K
-# Places in the group of an address: the server that was there first, and the one that came beside it.
+# Places in the group of an address: the server that was there first, and the one beside it
 FIRST = 0
 SECOND = 1
 
 
 def take(pid: int, descriptor: int) -> socket.socket:
-    """Return a copy of another process's socket, as dup(2) makes one; OSError where the kernel does not let us."""
+    """Return a copy of another process's socket, as dup(2) makes one; raises OSError if the kernel does not let us."""
     if not hasattr(os, "pidfd_open"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     process = os.pidfd_open(pid)
@@ -48,19 +48,19 @@ def take(pid: int, descriptor: int) -> socket.socket:
 
 
 def is_waited_for(listening: socket.socket) -> bool:
-    """Whether a connection is there that no server has accepted yet."""
+    """Whether a connection waits that no server has accepted yet."""
     poll = select.poll()
     poll.register(listening, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def is_ipv6_only(listening: socket.socket) -> bool:
-    """Whether an IPv6 socket leaves IPv4 to others."""
+    """Whether an IPv6 socket does not listen to IPv4."""
     return bool(listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
 
 
 class SharedSocket:
-    """A listening TCP socket that makes room for a second one on its address."""
+    """A listening TCP socket that lets a second one listen on its address."""
 
     def __init__(self, listening: socket.socket) -> None:
         self.listening = listening
@@ -68,11 +68,11 @@ class SharedSocket:
         self._reuses = listening.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT)
 
     def share(self) -> None:
-        """Let root open the address once more, and give what is opened no connection until it is steered there."""
+        """Let root open the address once more; the new socket gets no connection until they are steered to it."""
         os.fchown(self.listening.fileno(), os.geteuid(), -1)
         self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # A program can be attached to a group alone, and there is one only once a second socket has come. This one
-        # takes no packet: who asks between these lines asks again, and is heard.
+        # A program can be attached only to a group, and a group needs a second socket. This one drops all packets: a
+        # client that connects between these lines sends its packet again, and then reaches the server.
         with socket.socket(self.listening.family, socket.SOCK_STREAM) as second:
             for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
                 second.setsockopt(socket.SOL_SOCKET, option, 1)
@@ -84,12 +84,12 @@ class SharedSocket:
             self.steer(FIRST)
 
     def steer(self, place: int) -> None:
-        """Give all new connections to one of the sockets of the address. Where it has gone, the other gets them."""
+        """Give all new connections to one of the sockets of the address; if it is closed, the other gets them."""
         _attach(self.listening, _SO_ATTACH_REUSEPORT_CBPF, place)
 
     def unshare(self) -> None:
-        """Have the socket as it was, alone on its address again."""
-        with contextlib.suppress(OSError):  # a kernel older than 5.3: the program stays, and is right
+        """Leave the socket as it was, alone on its address."""
+        with contextlib.suppress(OSError):  # a kernel older than 5.3: the program stays, and does no harm
             self.listening.setsockopt(socket.SOL_SOCKET, _SO_DETACH_REUSEPORT_BPF, 0)
         self.listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, self._reuses)
         os.fchown(self.listening.fileno(), self._owner, -1)

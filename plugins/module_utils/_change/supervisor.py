@@ -4,7 +4,7 @@
 
 """Bring a service under supervisor to what is wanted, and back if it does not work.
 
-What shall go live is tried first: it starts on a socket of its own, as the service's user, beside the live service.
+The new configuration is tried first: it starts on a socket of its own, as the service's user, beside the live service.
 Only once its workers have answered the application's own request do files change and does the live service restart.
 Nobody holds its sockets meanwhile: from its end to its next start, connections are refused.
 """
@@ -22,8 +22,8 @@ import time
 from typing import IO
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change, Failed
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.words import quoted, summary
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
@@ -31,7 +31,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lau
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.launcher import CONSOLE, PYTHON
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError, locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec, SupervisorState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
@@ -55,35 +55,29 @@ def deploy(wanted: SupervisorSpec, runner: Runner) -> Decision:
 
 
 class SupervisorChange(Change):
-    """One change of one service, and the way back."""
+    """One change of one service under supervisor, and the way back."""
 
-    def __init__(
-        self, wanted: SupervisorSpec, observed: SupervisorState, supervisor: Supervisor, runner: Runner
-    ) -> None:
-        super().__init__(wanted, service_launcher.journal_of(wanted.name), observed.venv_directory, runner)
+    FAILURES = (Failed, OSError, SupervisorError)
+    DEFINITION = "program"
+
+    def __init__(self, wanted: SupervisorSpec, before: SupervisorState, supervisor: Supervisor, runner: Runner) -> None:
+        journal = service_launcher.journal_of(wanted.name)
+        super().__init__(wanted, journal, before.venv_directory, before.interrupted, runner)
         self.wanted: SupervisorSpec = wanted
-        self.before = observed
+        self.before = before
         self.supervisor = supervisor
         self.console = os.path.join(programs.LOGS, wanted.name, CONSOLE)
         self.console_size = os.path.getsize(self.console) if os.path.exists(self.console) else 0
+        self.trial_output = ""
 
-    def carry_out(self, decision: Decision) -> None:
-        """Switch, or do the little that needs no new process; raises DeployError."""
-        try:
-            if not decision.switch:
-                self._settle()
-            elif self.before.running:
-                self._change()
-            else:
-                self._have_supervisor()
-                self._begin()
-        except (Failed, OSError, SupervisorError) as failure:
-            raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
+    def _runs(self) -> bool:
+        return self.before.running is not None
 
-    # The three ways
+    def _exists(self) -> bool:
+        return bool(self.before.process.state)
 
     def _settle(self) -> None:
-        """Nothing to start: put files in place, stop what shall not run."""
+        """Put files in place, and stop what must not run."""
         if self.before.process.state and not self.wanted.started:
             self.supervisor.stop(self.wanted.name)
         self._stage()
@@ -91,58 +85,27 @@ class SupervisorChange(Change):
         self._finish()
 
     def _begin(self) -> None:
-        """Start a service that does not run; if it does not work, all is as before."""
-        self._stage()
-        try:
-            self._promote_files()
-            self._restart()
-            self._verify()
-        except (Failed, OSError, SupervisorError) as failure:
-            said = self._what_was_said()
-            self._go_back()
-            there = self.before.process.state
-            left = "What was there before is there again" if there else "No program was left behind"
-            text = f"{self.wanted.name} could not be started: {summary(failure, said)}"
-            raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
-        self._finish()
+        self._have_supervisor()
+        super()._begin()
 
-    def _change(self) -> None:
-        """Try it beside the live service, then let it take over."""
-        self._stage()
+    def _start(self) -> None:
+        self._restart()
+
+    def _replace(self) -> None:
+        self._promote_files()
+        self._restart()
+
+    def _run_trial(self) -> None:
+        """Start what is new on a socket of its own, wait for its workers, and end it."""
         with tempfile.TemporaryFile() as output:
             try:
-                self._try(output)
-            except (Failed, OSError) as failure:
+                self._try_with_output(output)
+            finally:
                 output.seek(0)
-                printed = output.read().decode(errors="replace")
-                said = {f"The end of {self.wanted.log_file}": self._new_in_log(), "What it printed": printed}
-                self._end_trial(failure, said)
-        try:
-            self._promote_files()
-            self._restart()
-            self._verify()
-        except (Failed, OSError, SupervisorError) as failure:
-            said = self._what_was_said()
-            text = f"{self.wanted.name} does not work with what is new: {summary(failure, said)}"
-            works = self._go_back()
-            now = "is live again" if works else "is back, and does not start either"
-            raise DeployError(f"{text}. The previous configuration {now}.\n{quoted(said)}") from None
-        self._finish()
-
-    def _end_trial(self, failure: Exception, said: dict[str, str]) -> None:
-        text = f"{self.wanted.name} was tried and does not work: {summary(failure, said)}"
-        if self.before.interrupted:
-            self._go_back()
-            left = "What an interrupted change had replaced is live again"
-        else:
-            self._drop()
-            left = "The live service was not touched"
-        raise DeployError(f"{text}. {left}.\n{quoted(said)}") from None
-
-    # Steps
+                self.trial_output = output.read().decode(errors="replace")
 
     def _have_supervisor(self) -> None:
-        """Start supervisor where it does not run; an administrator may have stopped it."""
+        """Start supervisor if it does not run: an administrator may have stopped it. Raises Failed."""
         if self.supervisor.runs():
             return
         code, output, errors = self.runner.run(["service", "supervisor", "start"])
@@ -153,12 +116,11 @@ class SupervisorChange(Change):
                 raise Failed(f"supervisor does not run, and can't be started: {said}")
             time.sleep(0.1)
 
-    def _try(self, output: IO[bytes]) -> None:
-        """Start what shall go live on a socket of its own, wait for its workers, and end it; raises Failed."""
+    def _try_with_output(self, output: IO[bytes]) -> None:
         ready = os.path.join(service_launcher.runtime_directory(service_launcher.standin(self.wanted.name)), "ready")
         _remove_trial(self.wanted.name)
         launcher = files.beside(self.wanted.launcher.path, files.CANDIDATE)
-        # If this module is killed, nobody else would end it.
+        # If this module is killed, nobody else ends the trial.
         guard = ["timeout", "--kill-after=10", f"{START_TIMEOUT + self.wanted.stop_timeout:.0f}"]
         command = [*guard, PYTHON, "-I", "-X", "utf8", launcher, "/dev/stdin", self.wanted.configuration_hash]
         trial = subprocess.Popen(
@@ -198,7 +160,7 @@ class SupervisorChange(Change):
         while True:
             process = self.supervisor.process(self.wanted.name)
             first = first or process.pid
-            # Where it ended and another was started, too.
+            # Supervisor may have started another process meanwhile.
             if not process.is_up or process.pid != first:
                 raise Failed(f"the service ended while it started ({process.description or process.state})")
             if running.read(self.wanted.name, process.pid).argv and os.path.exists(ready):
@@ -214,7 +176,7 @@ class SupervisorChange(Change):
         return comparison.mismatches(self.wanted, running.read(self.wanted.name, process.pid))
 
     def _finish(self) -> None:
-        """It works: forget the way back, and sockets in the file system that nobody opens any more."""
+        """The service works: forget the way back, and remove unix sockets that nobody opens any more."""
         kept = {bind.path for bind in self.wanted.binds}
         for path in set(self.before.addresses) - kept:
             with contextlib.suppress(OSError):
@@ -224,7 +186,7 @@ class SupervisorChange(Change):
         self._forget_way_back()
 
     def _go_back(self) -> bool:
-        """Put back what was there, and run it if it ran; returns whether what ran runs again."""
+        """Put back what was there, and run it if it ran; return whether what ran runs again."""
         name, before = self.wanted.name, self.before
         self._put_back()
         try:
@@ -233,7 +195,7 @@ class SupervisorChange(Change):
                 if not loaded:
                     self.supervisor.stop(name)
                 self.supervisor.start(name)
-                # One that was made by hand does not say when its workers are there.
+                # A service that was made by hand does not say when its workers are ready.
                 if before.running.argv:
                     self._wait_for_workers()
             elif before.process.state and before.process.state != "BACKOFF":
@@ -244,17 +206,19 @@ class SupervisorChange(Change):
         journal.commit(self.journal)
         return works
 
-    # Words
-
     def _what_was_said(self) -> dict[str, str]:
-        """What the service wrote to its log and printed since the change began."""
+        """What the service wrote to its log and printed since the change began, by its source."""
         printed = ""
         with contextlib.suppress(OSError), open(self.console, "rb") as console:
             size = os.fstat(console.fileno()).st_size
-            # A smaller one is another file: it was rotated.
+            # A smaller file is another one: the console was rotated.
             console.seek(self.console_size if size >= self.console_size else 0)
             printed = console.read().decode(errors="replace")
-        return {f"The end of {self.wanted.log_file}": self._new_in_log(), f"The end of {self.console}": printed}
+        return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The end of {self.console}": printed}
+
+    def _what_the_trial_said(self) -> dict[str, str]:
+        """What the trial wrote to the log and printed, by its source."""
+        return {f"The end of {self.wanted.log_file}": self.log.new_text(), "What it printed": self.trial_output}
 
 
 def _remove_trial(name: str) -> None:

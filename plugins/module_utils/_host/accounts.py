@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Users and groups of the host, and what they may write."""
+"""Users and groups of the host, and what a file's mode lets them do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ import os
 import pwd
 import stat
 from typing import NamedTuple
+
+# Permissions as the last digit of a mode has them; to make a file in a directory takes WRITE and ENTER.
+READ, WRITE, ENTER = 4, 2, 1
 
 
 class Account(NamedTuple):
@@ -22,7 +25,7 @@ class Account(NamedTuple):
 
 
 def read_account(user: str) -> Account | None:
-    """The user's ids, or None where the host has no such user."""
+    """Return the ids of a user, or None where the host has no such user."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -40,23 +43,20 @@ def has_group(group: str) -> bool:
 
 
 def group_id(group: str) -> int:
-    """The group's id, or -1 where the host has no such group, as in check mode before it was made."""
+    """Return the id of a group, or -1 where the host has no such group, as in check mode before it was made."""
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
         return -1
 
 
-def writable_by(status: os.stat_result, account: Account) -> bool:
-    """Whether the account may create files in the directory that has this status."""
-    needed = stat.S_IWOTH | stat.S_IXOTH
+def allows(status: os.stat_result, account: Account, wanted: int) -> bool:
+    """Whether a file's mode gives the account these permissions, of READ, WRITE and ENTER.
+
+    As in the kernel, one class of bits counts: the owner's, else the group's, else the others'.
+    """
     if status.st_uid == account.uid:
-        needed <<= 6
+        wanted <<= 6
     elif status.st_gid in account.groups:
-        needed <<= 3
-    return status.st_mode & needed == needed
-
-
-def own(path: str, user: str, group: str) -> None:
-    """Give a file to a user and a group of the host."""
-    os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
+        wanted <<= 3
+    return stat.S_IMODE(status.st_mode) & wanted == wanted

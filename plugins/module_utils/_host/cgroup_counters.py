@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the control groups of a service or container count: CPU, memory, processes that were killed, pressure.
+"""What cgroups count: CPU time, memory, swap, tasks, processes that were killed, and pressure.
 
-Each reader takes folders, the outermost first (see _hostfacts), and answers for the innermost that has the file.
+Each reader takes the folders that `cgroups` finds, the outermost first, and answers for the innermost with the file.
 Sources: the kernel's Documentation/admin-guide/cgroup-v2.rst, cgroup-v1 (cpuacct, memory) and accounting/psi.rst.
 """
 
@@ -16,13 +16,13 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import numbers, read, read_first, whole
 
-# memory.memsw.* and limits without a value are close to 2^63.
+# In version 1 no limit is a number close to 2^63.
 _UNLIMITED = 1 << 60
 _AVERAGE = re.compile(r"\bavg(10|60|300)=([0-9]{1,3}(?:\.[0-9]{1,4})?)")
 
 
 class CgroupCpu(t.NamedTuple):
-    """CPU time of a cgroup in seconds, and for how long and how often it was held back by its quota."""
+    """CPU time of a cgroup in seconds, and for how long and how often its quota held it back."""
 
     used: float
     user: float | None = None
@@ -33,7 +33,7 @@ class CgroupCpu(t.NamedTuple):
 
 
 class CgroupMemory(t.NamedTuple):
-    """Memory of a cgroup in bytes: all, the most that it ever was, the part that is cache, and that can be dropped."""
+    """Memory of a cgroup in bytes: all of it, its peak, the part that is cache, and the part that can be dropped."""
 
     current: int
     peak: int | None
@@ -53,14 +53,14 @@ def read_cpu(groups: list[str]) -> CgroupCpu | None:
     inner = groups[::-1]
     for group in inner:
         found = numbers(read(os.path.join(group, "cpu.stat")))
-        if "usage_usec" in found:  # version 2, also where it stands beside version 1 without any controller
+        if "usage_usec" in found:  # version 2, also beside version 1 and without any controller
             return CgroupCpu(
                 used=found["usage_usec"] / 1e6,
                 user=_scaled(found, "user_usec", 1e6),
                 system=_scaled(found, "system_usec", 1e6),
                 **_throttling(found, "throttled_usec", 1e6, inner),
             )
-    used = whole(read_first(inner, "cpuacct.usage").strip())
+    used = _number(inner, "cpuacct.usage")
     if used is None:
         return None
     return CgroupCpu(
@@ -74,7 +74,7 @@ def read_cpu(groups: list[str]) -> CgroupCpu | None:
 def read_memory(groups: list[str]) -> CgroupMemory | None:
     """Return the memory of the innermost cgroup that counts it."""
     inner = groups[::-1]
-    current = whole(read_first(inner, "memory.current", "memory.usage_in_bytes").strip())
+    current = _number(inner, "memory.current", "memory.usage_in_bytes")
     if current is None:
         return None
     found = numbers(read_first(inner, "memory.stat"))
@@ -83,7 +83,7 @@ def read_memory(groups: list[str]) -> CgroupMemory | None:
     reclaimable = found.get("slab_reclaimable", 0)
     return CgroupMemory(
         current=current,
-        peak=whole(read_first(inner, "memory.peak", "memory.max_usage_in_bytes").strip()),
+        peak=_number(inner, "memory.peak", "memory.max_usage_in_bytes"),
         cache=min(current, found.get("file", found.get("total_cache", found.get("cache", 0))) + reclaimable),
         droppable=min(current, sum(files) + reclaimable),
     )
@@ -92,11 +92,11 @@ def read_memory(groups: list[str]) -> CgroupMemory | None:
 def read_swap(groups: list[str], memory_limit: int) -> CgroupSwap | None:
     """Return the swap of the innermost cgroup that counts it; None where the kernel does not."""
     inner = groups[::-1]
-    used = whole(read_first(inner, "memory.swap.current").strip())
+    used = _number(inner, "memory.swap.current")
     if used is not None:
-        return CgroupSwap(total=whole(read_first(inner, "memory.swap.max").strip()), used=used)
-    both = whole(read_first(inner, "memory.memsw.usage_in_bytes").strip())
-    limit = whole(read_first(inner, "memory.memsw.limit_in_bytes").strip())
+        return CgroupSwap(total=_number(inner, "memory.swap.max"), used=used)
+    both = _number(inner, "memory.memsw.usage_in_bytes")
+    limit = _number(inner, "memory.memsw.limit_in_bytes")
     memory = read_memory(groups)
     if both is None or limit is None or memory is None:
         return None
@@ -118,11 +118,11 @@ def read_tasks_limit(groups: list[str]) -> int | None:
 
 
 def read_pressure(groups: list[str], system: str) -> dict[str, dict[str, float]] | None:
-    """Return the averages of pressure stall information, by resource; None where the kernel has none.
+    """Return the averages of pressure stall information by resource; None where the kernel has none.
 
-    Those of the innermost cgroup if it is not the root of all, else those of the whole system (a folder of procfs).
+    They are of the innermost cgroup below the kernel's root cgroup, else of the whole system (a folder of procfs).
     """
-    # Only cgroups below the root have this file: in a container, the root of what one sees is not the root of all.
+    # All cgroups but the kernel's root have this file, also the one that a container sees as its root.
     group = next((group for group in groups[::-1] if os.path.exists(os.path.join(group, "cgroup.type"))), None)
     pressure = {}
     for resource in ("cpu", "memory", "io"):
@@ -155,8 +155,13 @@ def _throttling(found: dict[str, int], name: str, unit: float, inner: list[str])
     }
 
 
+def _number(inner: list[str], *names: str) -> int | None:
+    """Return the number in the first of these files, in the innermost cgroup that has one."""
+    return whole(read_first(inner, *names).strip())
+
+
 def _nanoseconds(inner: list[str], name: str) -> float | None:
-    found = whole(read_first(inner, name).strip())
+    found = _number(inner, name)
     return None if found is None else found / 1e9
 
 

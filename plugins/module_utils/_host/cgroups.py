@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cgroups of the host, on version 1 and 2: where they are mounted, and which a slice or a process is in."""
+"""Where the cgroups of a slice or a process are, in version 1 and 2."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_slice(name: str, variable: str = "slice") -> str:
 def cgroups_of_slice(slice_name: str, root: str = "/") -> list[str]:
     """Return the folders of every cgroup whose limits hold for the slice, the outermost of each hierarchy first.
 
-    A slice that does not exist yet has no limit. Nor has a hierarchy of one v1 controller the files of another.
+    A slice that does not exist yet has no folder. In version 1 each controller may have a hierarchy of its own.
     """
     folders: list[str] = []
     memberships = _memberships(1, root)
@@ -57,7 +57,7 @@ def cgroups_of(pid: int, root: str = "/") -> list[str]:
 
 
 def _folders(top: str, names: list[str]) -> list[str]:
-    """Return the folders on the way down, as far as they exist: most hierarchies have no cgroup for a slice."""
+    """Return the folders on the way down as far as they exist; most hierarchies have none for a slice."""
     folders = [top]
     for name in names:
         folder = os.path.join(folders[-1], name)
@@ -68,7 +68,7 @@ def _folders(top: str, names: list[str]) -> list[str]:
 
 
 def _slice_path(name: str) -> list[str]:
-    """Return the nested slices which the name stands for: a-b.slice lives in a.slice."""
+    """Return the nested slices that the name stands for: a-b.slice is in a.slice."""
     parts = name[: -len(".slice")].split("-")
     if not any(parts):
         return []  # -.slice, the root
@@ -76,7 +76,7 @@ def _slice_path(name: str) -> list[str]:
 
 
 def _init_cgroup(mount: _Mount, memberships: list[list[str]]) -> str:
-    """Return the cgroup in which systemd makes its slices: that of PID 1, without the scope it makes for itself."""
+    """Return the cgroup in which systemd makes its slices: that of PID 1, without the scope of systemd itself."""
     path = _cgroup(mount, memberships)
     return path[: -len("/init.scope")] if path.endswith("/init.scope") else path
 
@@ -96,18 +96,18 @@ def _memberships(pid: int, root: str) -> list[list[str]]:
 
 
 def _path_below(cgroup: str, mount_root: str) -> list[str]:
-    """Return the way from the mounted cgroup down to this one.
+    """Return the names on the way from the mounted cgroup down to this one.
 
-    Empty where the mount doesn't show it, as in containers that see their own cgroup as the mount's root but keep the
-    host's names in /proc, or the other way round (a path that begins with /..): the mounted cgroup is then the closest
-    one that can be read.
+    There are none where the mount doesn't show it: some containers see their own cgroup as the mount's root but the
+    host's names in /proc, and others the reverse (a path that begins with /..). The mounted cgroup is then the closest
+    that can be read.
     """
     below = os.path.relpath(cgroup or "/", mount_root or "/").split("/")
     return [] if below[0] in (".", "..") else below
 
 
 def _mounts(root: str) -> list[_Mount]:
-    """Return the mounted cgroup hierarchies that count or limit what is asked for here."""
+    """Return the mounted cgroup hierarchies that have a controller of interest here."""
     mounts = []
     for line in read(join(root, "/proc/self/mountinfo")).splitlines():
         fields, _separator, kind = line.partition(" - ")

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of procfs, sysfs and cgroups, and of services: read so that nothing in them or about them ends a module.
+"""How files of procfs, sysfs and cgroups are read, and files that a service's user may write.
 
-A file that is not there, may not be read or belongs to a process that has just ended is an empty one.
+Whatever such a file is or holds, it does not end a module. A file that is missing, that may not be read, or whose
+process has just ended counts as empty.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 
 
 def read(path: str) -> str:
-    """Return the text of a file of the kernel's, nothing if it can't be read."""
+    """Return the text of a file of the kernel, empty if it can't be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -26,10 +27,29 @@ def read(path: str) -> str:
         return ""
 
 
-def read_tail(path: str, longest: int, offset: int = 0) -> tuple[bytes, int]:
-    """Return the end of a regular file, at most so many bytes of it after the offset, and where that begins.
+def read_bytes(path: str, longest: int = -1) -> bytes:
+    """Return the bytes of a file of the kernel, at most the longest; empty if it can't be read."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(longest) or b""
+    except OSError:
+        return b""
 
-    For files whose path or folder others than root decide about: links are not followed, and a pipe does not block.
+
+def read_first(folders: t.Iterable[str], *names: str) -> str:
+    """Return the text of the first of these files that is not empty, by folder, and in each by name."""
+    for folder in folders:
+        for name in names:
+            text = read(os.path.join(folder, name))
+            if text:
+                return text
+    return ""
+
+
+def read_tail(path: str, longest: int, offset: int = 0) -> tuple[bytes, int]:
+    """Return the end of a regular file and the position where it begins: at most the longest, all after the offset.
+
+    For files whose path or folder is not in the hands of root alone: links are not followed, and a pipe does not block.
     Raises OSError where there is no such file.
     """
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=0) as file:
@@ -40,19 +60,32 @@ def read_tail(path: str, longest: int, offset: int = 0) -> tuple[bytes, int]:
         return os.pread(file.fileno(), min(longest, max(0, status.st_size - begin)), begin), begin
 
 
+def list_folder(path: str) -> list[str]:
+    """Return the names in a folder, none if it can't be read."""
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def join(root: str, path: str) -> str:
+    """Return the path below the folder that stands for C(/)."""
+    return os.path.join(root, path.lstrip("/"))
+
+
 def whole_lines(tail: bytes, begin: int) -> list[str]:
-    """Return the lines in the end of a file that begins there, without the one that is cut off."""
+    """Return the lines of a file's end that begins at this position, without a first line that is cut off."""
     lines = tail.decode("utf-8", "replace").split("\n")
     return lines[1 if begin else 0 :]
 
 
 def whole(text: str) -> int | None:
-    """Return the number that the text is; None where it is another word, such as max, or -1 for no limit."""
+    """Return the number that the text is; None for any other text, such as max, or -1 for no limit."""
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def numbers(text: str) -> dict[str, int]:
-    """Return the numbers of a file whose lines are a name and a number, as in meminfo, vmstat and cpu.stat."""
+    """Return the numbers of a file whose lines are a name and a number, such as meminfo, vmstat and cpu.stat."""
     found = {}
     for line in text.splitlines():
         words = line.split()
@@ -62,21 +95,6 @@ def numbers(text: str) -> dict[str, int]:
     return found
 
 
-def read_first(folders: t.Iterable[str], *names: str) -> str:
-    """Return the text of the first of these files that says anything, in the first folder that has one."""
-    for folder in folders:
-        for name in names:
-            text = read(os.path.join(folder, name))
-            if text:
-                return text
-    return ""
-
-
 def plain(text: str) -> str:
-    """Return text that can be written as UTF-8: what the kernel hands out need not be."""
+    """Return the text with a question mark for each character that UTF-8 can't write; the kernel hands out some."""
     return text.encode("utf-8", "replace").decode()
-
-
-def join(root: str, path: str) -> str:
-    """Return the path below the folder that stands for C(/)."""
-    return os.path.join(root, path.lstrip("/"))

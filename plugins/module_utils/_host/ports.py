@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Addresses of the host: whether it has IPv6, and whether a server could listen there."""
+"""Whether a server could listen on an address: whether the host has IPv6, and whether the address is free."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ import os
 import socket
 import stat
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
+
 
 def has_ipv6_loopback(root: str = "/") -> bool:
-    """Whether ::1 is there to listen on: the kernel has IPv6, and it is not disabled on the loopback interface."""
-    try:
-        with open(os.path.join(root, "proc/net/if_inet6"), encoding="ascii") as lines:
-            return any(line.split()[0] == "0" * 31 + "1" for line in lines if line.strip())
-    except OSError:
-        return False
+    """Whether a server can listen on ::1: the kernel has IPv6, and it is not disabled on the loopback interface."""
+    lines = read(join(root, "/proc/net/if_inet6")).splitlines()
+    return any(line.split()[:1] == ["0" * 31 + "1"] for line in lines)
 
 
 def bind_error(family: int, host: str, port: int) -> int:
-    """Try the address as a server would; return 0, or the errno with which the kernel refuses it."""
+    """Try the address as a server would, and return 0, or the errno with which the kernel refuses it."""
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,9 +35,10 @@ def bind_error(family: int, host: str, port: int) -> int:
 
 
 def unix_error(path: str) -> int:
-    """What is at the path of a unix socket: 0 if nothing or a socket that nobody listens on, else an errno.
+    """Return 0 if a server can listen on the path of a unix socket, else an errno.
 
-    systemd removes whatever is there before it listens: a file would be gone, and a server would be without its socket.
+    It can if nothing is there, or a socket on which no server listens. systemd removes whatever is there before it
+    listens: a file would be lost, and another server would lose its socket.
     """
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):

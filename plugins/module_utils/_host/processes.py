@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Processes as procfs shows them; a process that ends while it is read is none.
+"""Processes as procfs shows them: their arguments, environment, parents, memory and CPU time.
 
+A process that ends while it is read counts as gone.
 Sources: proc_pid_cmdline(5), proc_pid_stat(5), proc_pid_status(5), proc_pid_smaps(5), and the kernel's
 Documentation/scheduler/sched-stats.rst.
 """
@@ -11,10 +12,19 @@ Documentation/scheduler/sched-stats.rst.
 from __future__ import annotations
 
 import os
+import pwd
 import time
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, numbers, plain, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import (
+    join,
+    list_folder,
+    numbers,
+    plain,
+    read,
+    read_bytes,
+    whole,
+)
 
 KIB = 1024
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -31,7 +41,7 @@ class Stat(t.NamedTuple):
 
 
 class Sizes(t.NamedTuple):
-    """The memory of a process as everybody may see it, in bytes, and its threads."""
+    """The memory of a process as everybody may see it, in bytes, its threads, and the id of its user."""
 
     rss: int
     peak_rss: int | None
@@ -60,26 +70,22 @@ class Scheduling(t.NamedTuple):
 
 def read_command_lines(root: str = "/") -> t.Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the id and the arguments of every process that shows some."""
-    try:
-        names = os.listdir(join(root, "/proc"))
-    except OSError:
-        return
-    for name in names:
+    for pid in _all(root):
+        arguments = read_arguments(pid, root)
+        if arguments:
+            yield pid, arguments
+
+
+def _all(root: str) -> t.Iterator[int]:
+    for name in list_folder(join(root, "/proc")):
         pid = whole(name)
         if pid is not None:
-            arguments = read_arguments(pid, root)
-            if arguments:
-                yield pid, arguments
+            yield pid
 
 
 def read_arguments(pid: int, root: str = "/") -> tuple[str, ...]:
     """Return the arguments of a process; a title that it gave itself is one argument."""
-    try:
-        with open(join(root, f"/proc/{pid}/cmdline"), "rb", buffering=0) as file:
-            text = file.read(_LONGEST) or b""
-    except OSError:
-        return ()
-    return parse_arguments(text)
+    return parse_arguments(read_bytes(join(root, f"/proc/{pid}/cmdline"), _LONGEST))
 
 
 def parse_arguments(text: bytes) -> tuple[str, ...]:
@@ -89,16 +95,42 @@ def parse_arguments(text: bytes) -> tuple[str, ...]:
     return tuple(part.decode("utf-8", "replace") for part in text.split(b"\0")) if text else ()
 
 
+def read_environment(pid: int, root: str = "/") -> dict[str, str]:
+    """Return the environment with which a process was started; empty where it is gone or may not be read."""
+    items = read_bytes(join(root, f"/proc/{pid}/environ")).decode("utf-8", "surrogateescape").split("\0")
+    return dict(item.split("=", 1) for item in items if "=" in item)
+
+
+def read_interpreter(pid: int, root: str = "/") -> str | None:
+    """Return the path of the program that a process runs; None where it may not be seen."""
+    try:
+        path = os.readlink(join(root, f"/proc/{pid}/exe"))
+    except OSError:
+        return None
+    path = plain(path)
+    return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
+
+
+def read_user(pid: int, root: str = "/") -> str | None:
+    """Return the name of a process's user, or its id where it has no name; None where the process is gone."""
+    sizes = read_sizes(pid, root)
+    if sizes is None or sizes.uid is None:
+        return None
+    try:
+        return pwd.getpwuid(sizes.uid).pw_name
+    except (KeyError, OverflowError):
+        return str(sizes.uid)
+
+
 def read_stat(pid: int, root: str = "/") -> Stat | None:
     """Return what the kernel counts for a process, None where it is gone."""
-    return parse_stat(read(join(root, f"/proc/{pid}/stat")))
+    return parse_stat(_read_stat_file(pid, root))
 
 
 def parse_stat(text: str) -> Stat | None:
     """Return what a file stat says."""
-    # The name in brackets may hold blanks and brackets.
-    fields = text.rpartition(")")[2].split()
-    # Those that are waited for may be below zero in old kernels, all others never are.
+    fields = _stat_fields(text)
+    # Old kernels may have numbers below zero for reaped children, and for nothing else.
     parent, user, system, children_user, children_system, started = (
         whole(fields[number].lstrip("-")) if len(fields) > number else None for number in (1, 11, 12, 13, 14, 19)
     )
@@ -110,6 +142,26 @@ def parse_stat(text: str) -> Stat | None:
         children_cpu_seconds=((children_user or 0) + (children_system or 0)) / TICKS,
         started=started / TICKS,
     )
+
+
+def parent_of(pid: int | str, root: str = "/") -> int:
+    """Return the id of a process's parent; 0 where the process is gone."""
+    fields = _stat_fields(_read_stat_file(pid, root))
+    return whole(fields[1]) or 0 if len(fields) > 1 else 0
+
+
+def children_of(pid: int, root: str = "/") -> set[int]:
+    """Return the ids of a process's children."""
+    return {child for child in _all(root) if parent_of(child, root) == pid}
+
+
+def _read_stat_file(pid: int | str, root: str) -> str:
+    return read(join(root, f"/proc/{pid}/stat"))
+
+
+def _stat_fields(text: str) -> list[str]:
+    """Return the fields of a file stat from the state on: before it is a name that may hold blanks and brackets."""
+    return text.rpartition(")")[2].split()
 
 
 def read_sizes(pid: int, root: str = "/") -> Sizes | None:
@@ -155,61 +207,18 @@ def parse_rollup(text: str) -> Pages | None:
     )
 
 
+def _bytes(found: dict[str, int], name: str) -> int | None:
+    return found[name] * KIB if name in found else None
+
+
 def read_scheduling(pid: int, root: str = "/") -> Scheduling:
     """Return how long the threads of a process ran and queued for a CPU; zero where it is gone."""
     tasks = join(root, f"/proc/{pid}/task")
-    try:
-        names = os.listdir(tasks)
-    except OSError:
-        names = []
-    fields = [read(os.path.join(tasks, name, "schedstat")).split() for name in names]
+    fields = [read(os.path.join(tasks, name, "schedstat")).split() for name in list_folder(tasks)]
     nanoseconds = [(whole(found[0]) or 0, whole(found[1]) or 0) for found in fields if len(found) > 1]
     return Scheduling(sum(ran for ran, _queued in nanoseconds) / 1e9, sum(queued for _ran, queued in nanoseconds) / 1e9)
-
-
-def read_interpreter(pid: int, root: str = "/") -> str | None:
-    """Return the path of the program that a process runs; None where it may not be seen."""
-    try:
-        path = os.readlink(join(root, f"/proc/{pid}/exe"))
-    except OSError:
-        return None
-    path = plain(path)
-    return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
 
 
 def boot_time() -> float:
     """Return when this host was booted, in epoch seconds: what processes' start times are counted from."""
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _bytes(found: dict[str, int], name: str) -> int | None:
-    return found[name] * KIB if name in found else None
-
-
-def read_environment(pid: int, root: str = "/") -> dict[str, str]:
-    """The environment with which a process was started; empty where it is gone or may not be read."""
-    try:
-        with open(os.path.join(root, "proc", str(pid), "environ"), "rb") as environ:
-            items = environ.read().decode("utf-8", "surrogateescape").split("\0")
-    except OSError:
-        return {}
-    return dict(item.split("=", 1) for item in items if "=" in item)
-
-
-def parent_of(pid: int | str, root: str = "/") -> int:
-    """The process id of a process's parent; 0 where it is gone."""
-    try:
-        with open(os.path.join(root, "proc", str(pid), "stat"), encoding="utf-8", errors="replace") as stat_file:
-            # The name in brackets may hold blanks and brackets.
-            return int(stat_file.read().rpartition(")")[2].split()[1])
-    except (OSError, IndexError):
-        return 0
-
-
-def children_of(pid: int, root: str = "/") -> set[int]:
-    """The ids of a process's children."""
-    try:
-        names = os.listdir(os.path.join(root, "proc"))
-    except OSError:
-        return set()
-    return {child for name in names if (child := whole(name)) and parent_of(child, root) == pid}

@@ -4,10 +4,10 @@
 
 """How many CPUs and how much memory a service of this host may use.
 
-Asked for PID 1, which starts the service, and not for this process, which runs in the cgroup and with the affinity of
-an SSH session. Each reader takes the folder that stands for C(/), so that tests can hand it the files of other hosts.
-A limit that can't be read or makes no sense is no limit: the kernel's files differ by version and by what a container
-hides, and a module that only informs must not fail for that.
+The limits are those of PID 1, which starts the service, and not those of this process, which runs in the cgroup and
+with the affinity of an SSH session. Each reader takes the folder that stands for C(/), so that tests can hand it the
+files of other hosts. A limit that can't be read or makes no sense is no limit: the kernel's files differ by version and
+by what a container hides, and a module that only informs must not fail for that.
 
 Sources: cgroups(7), cgroup_namespaces(7), proc_pid_mountinfo(5), systemd.slice(5), and the kernel's
 Documentation/admin-guide/cgroup-v1 and cgroup-v2.rst.
@@ -27,7 +27,22 @@ _PID_MAX = 1 << 15  # the kernel's default, see proc_sys_kernel(5)
 
 
 class HostFactsError(Exception):
-    """The host does not even say what it has; the message says what to hand in instead."""
+    """The host does not even say what it has; the message says which option to set instead."""
+
+
+class Resource(t.NamedTuple):
+    """How much of something the service may use, what sets this limit, and the file that says so."""
+
+    amount: float
+    limited_by: str
+    source: str | None = None
+
+
+class Host(t.NamedTuple):
+    """What a service may use. CPUs may be a fraction (a quota); memory is in bytes."""
+
+    cpus: Resource
+    memory: Resource
 
 
 def read_host(slice_name: str, cpus: float | None = None, memory: int | None = None, root: str = "/") -> Host:
@@ -39,7 +54,7 @@ def read_host(slice_name: str, cpus: float | None = None, memory: int | None = N
 
 
 def read_host_of(pid: int, root: str = "/") -> Host:
-    """Return what a process may use: by its own cgroups, and those above them, and by its own affinity."""
+    """Return what a process may use, by its own cgroups, those above them, and its own affinity."""
     groups = cgroups.cgroups_of(pid, root)
     return Host(cpus=_read_cpus(groups, pid, root), memory=_read_memory(groups, root))
 
@@ -54,46 +69,10 @@ def read_memory(slice_name: str, root: str = "/") -> Resource:
     return _read_memory(cgroups.cgroups_of_slice(slice_name, root), root)
 
 
-def _read_cpus(groups: list[str], pid: int, root: str) -> Resource:
-    limit = _usable_cpus(groups, pid, root)
-    for quota in _quotas(groups):
-        if quota.amount < limit.amount:
-            limit = quota
-    return limit._replace(source=_on_host(limit.source, root))
-
-
-def _read_memory(groups: list[str], root: str) -> Resource:
-    path = join(root, "/proc/meminfo")
-    total = re.search(r"^MemTotal:\s*([1-9][0-9]{0,15}) kB$", read(path), re.MULTILINE | re.ASCII)
-    if not total:
-        raise HostFactsError("/proc/meminfo does not say how much memory there is: set the option memory")
-    limit = Resource(int(total.group(1)) * KIB, "total", path)
-    # memory.high counts as well: a service above it is not killed, but throttled until it hardly runs.
-    for group in groups:
-        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
-            path = os.path.join(group, name)
-            found = whole(read(path).strip())
-            if found and found < limit.amount:
-                limit = Resource(found, "cgroup", path)
-    return limit._replace(source=_on_host(limit.source, root))
-
-
 def read_tasks(root: str = "/") -> int:
-    """Return how many tasks the host can have at all; a percentage in TasksMax= is of that."""
+    """Return how many tasks the host can have at all: what a percentage in TasksMax= is a percentage of."""
     limits = [whole(read(join(root, f"/proc/sys/kernel/{name}")).strip()) for name in ("pid_max", "threads-max")]
     return min((limit for limit in limits if limit), default=_PID_MAX)
-
-
-def _usable_cpus(groups: list[str], pid: int, root: str) -> Resource:
-    """Return how many CPUs are left when each limit that names CPUs has been applied."""
-    usable, path = online_cpus(root)
-    limit = Resource(float(len(usable)), "online", path)
-    for limited_by, path, allowed in _cpu_lists(groups, pid, root):
-        narrowed = usable & allowed
-        # No CPU in common means that the kernel ignores the limit, and so do we.
-        if narrowed and narrowed != usable:
-            usable, limit = narrowed, Resource(float(len(narrowed)), limited_by, path)
-    return limit
 
 
 def online_cpus(root: str = "/") -> tuple[frozenset[int], str]:
@@ -108,8 +87,28 @@ def online_cpus(root: str = "/") -> tuple[frozenset[int], str]:
     return online, path
 
 
+def _read_cpus(groups: list[str], pid: int, root: str) -> Resource:
+    limit = _usable_cpus(groups, pid, root)
+    for quota in _quotas(groups):
+        if quota.amount < limit.amount:
+            limit = quota
+    return limit._replace(source=_on_host(limit.source, root))
+
+
+def _usable_cpus(groups: list[str], pid: int, root: str) -> Resource:
+    """Return how many CPUs are left when each limit that names CPUs has been applied."""
+    usable, path = online_cpus(root)
+    limit = Resource(float(len(usable)), "online", path)
+    for limited_by, path, allowed in _cpu_lists(groups, pid, root):
+        narrowed = usable & allowed
+        # No CPU in common means that the kernel ignores the limit, and so do we.
+        if narrowed and narrowed != usable:
+            usable, limit = narrowed, Resource(float(len(narrowed)), limited_by, path)
+    return limit
+
+
 def _cpu_lists(groups: list[str], pid: int, root: str) -> t.Iterator[tuple[str, str, frozenset[int]]]:
-    """Yield every list of allowed CPUs, as (what it is, file, CPUs)."""
+    """Yield every list of allowed CPUs: what sets it, its file, and the CPUs."""
     for group in groups:
         for name in ("cpuset.cpus.effective", "cpuset.effective_cpus"):
             path = os.path.join(group, name)
@@ -121,7 +120,7 @@ def _cpu_lists(groups: list[str], pid: int, root: str) -> t.Iterator[tuple[str, 
 
 
 def _cpu_list(text: str) -> frozenset[int]:
-    """Return the numbers in a list of the kernel's, such as 0-3,8; none if it is not one."""
+    """Return the numbers in a list of CPUs, such as 0-3,8; none if the text is no such list."""
     cpus: set[int] = set()
     for part in text.strip().split(","):
         ends = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
@@ -141,20 +140,21 @@ def _quotas(groups: list[str]) -> t.Iterator[Resource]:
                 yield Resource(numbers[0] / numbers[1], "quota", path)
 
 
+def _read_memory(groups: list[str], root: str) -> Resource:
+    path = join(root, "/proc/meminfo")
+    total = re.search(r"^MemTotal:\s*([1-9][0-9]{0,15}) kB$", read(path), re.MULTILINE | re.ASCII)
+    if not total:
+        raise HostFactsError("/proc/meminfo does not say how much memory there is: set the option memory")
+    limit = Resource(int(total.group(1)) * KIB, "total", path)
+    # memory.high counts as well: a service above it is not killed, but throttled until it hardly runs.
+    for group in groups:
+        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
+            path = os.path.join(group, name)
+            found = whole(read(path).strip())
+            if found and found < limit.amount:
+                limit = Resource(found, "cgroup", path)
+    return limit._replace(source=_on_host(limit.source, root))
+
+
 def _on_host(path: str | None, root: str) -> str | None:
     return None if path is None else "/" + os.path.relpath(path, root)
-
-
-class Resource(t.NamedTuple):
-    """How much of something the service may use, what sets this limit, and the file that says so."""
-
-    amount: float
-    limited_by: str
-    source: str | None = None
-
-
-class Host(t.NamedTuple):
-    """The facts that decide. CPUs may be a fraction (a quota); memory is in bytes."""
-
-    cpus: Resource
-    memory: Resource

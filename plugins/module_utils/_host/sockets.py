@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The sockets of a process, as the kernel lists them; see proc_pid_fd(5) and proc_pid_net(5)."""
+"""The sockets of the host and of its processes, as the kernel lists them.
+
+Sources: proc_pid_fd(5), proc_pid_net(5), and the kernel's Documentation/networking/proc_net_tcp.rst.
+"""
 
 from __future__ import annotations
 
@@ -10,51 +13,91 @@ import os
 import re
 import socket
 import struct
+import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address, parse_streams
 
+# Prefix of the name under which systemd opens a unix socket beside that of another server. The kernel keeps calling it
+# by this name after its file has taken the path of the other one.
+BESIDE = ".beside."
+
 _INODE = re.compile(r"socket:\[([0-9]+)\]")
-_LISTEN = "0A"
-_OPEN = ("01", "02")  # established, and those that the other end has not answered yet
-_SYN_RECEIVED = "03"
+_TABLES = {socket.AF_INET: "tcp", socket.AF_INET6: "tcp6", socket.AF_UNIX: "unix"}
+_TCP = (socket.AF_INET, socket.AF_INET6)
+# States of TCP sockets
+_LISTENS = ("0A",)
+_IS_OPEN = ("01", "02")  # established, or not answered yet by the other end
+_IS_BEING_OPENED = ("03",)
 _ACCEPTS = "00010000"  # a flag of unix sockets
+
+
+class TcpSocket(t.NamedTuple):
+    """A line of /proc/net/tcp or tcp6; the addresses of both ends are as the kernel writes them."""
+
+    local: str
+    remote: str
+    inode: str
+
+
+class UnixSocket(t.NamedTuple):
+    """A line of /proc/net/unix."""
+
+    path: str
+    inode: str
 
 
 def read_listening(pid: int, root: str = "/") -> list[str] | None:
     """Return the addresses that a process listens on, as Gunicorn's --bind has them; None if that may not be seen."""
     inodes = _inodes(pid, root)
-    return None if inodes is None else sorted(set(_addresses(pid, set(inodes), root)))
+    return None if inodes is None else sorted(set(_listening(pid, inodes, root).values()))
 
 
 def read_descriptors(pid: int, root: str = "/") -> list[tuple[str, str, int]]:
     """Return the listening sockets of a process: the address of each, its inode, and its descriptor there."""
     inodes = _inodes(pid, root) or {}
-    return [
-        (address, inode, descriptor)
-        for inode, descriptor in inodes.items()
-        for address in _addresses(pid, {inode}, root)
-    ]
-
-
-def _addresses(pid: int, inodes: set[str], root: str) -> list[str]:
-    addresses = []
-    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
-        addresses += parse_tcp(read(join(root, f"/proc/{pid}/net/{table}")), family, inodes)
-    return addresses + parse_unix(read(join(root, f"/proc/{pid}/net/unix")), inodes)
+    addresses = _listening(pid, inodes, root)
+    return [(addresses[inode], inode, descriptor) for inode, descriptor in inodes.items() if inode in addresses]
 
 
 def read_connected(pid: int, root: str = "/") -> list[str]:
     """Return the other ends of the TCP connections of a process, one for each connection."""
-    inodes = set(_inodes(pid, root) or ())
-    addresses = []
-    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
-        addresses += parse_connected(read(join(root, f"/proc/{pid}/net/{table}")), family, inodes)
+    inodes = _inodes(pid, root) or {}
+    return [end for family in _TCP for end in connected(_table(family, pid, root), family, inodes)]
+
+
+def read_handshakes(port: int, root: str = "/") -> set[str]:
+    """Return the other ends of connections to a port that are being opened, as the kernel writes them."""
+    return {end for family in _TCP for end in handshakes(_table(family, "self", root), port)}
+
+
+def configured_listening(streams: list[str], root: str = "/") -> list[str]:
+    """Return the configured addresses that a server listens on, which every user may see."""
+    binds = parse_streams([stream[len("unix:") :] if stream.startswith("unix:") else stream for stream in streams])
+    return [bind.gunicorn_bind for bind in binds if is_open(bind, root)]
+
+
+def is_open(bind: Address, root: str = "/") -> bool:
+    """Whether a server listens on just this address."""
+    table = _table(bind.family, "self", root)
+    if bind.path is not None:
+        folder, name = os.path.split(bind.path)
+        paths = (bind.path, os.path.join(folder, BESIDE + name))
+        return any(one.path in paths for one in parse_unix(table))
+    address = _to_kernel(bind.family, bind.host or "", bind.port or 0)
+    return any(one.local == address for one in parse_tcp(table, _LISTENS))
+
+
+def _listening(pid: int, inodes: t.Container[str], root: str) -> dict[str, str]:
+    """Return the addresses of the listening sockets with one of the inodes, by inode."""
+    addresses = listening_unix(_table(socket.AF_UNIX, pid, root), inodes)
+    for family in _TCP:
+        addresses.update(listening_tcp(_table(family, pid, root), family, inodes))
     return addresses
 
 
 def _inodes(pid: int, root: str) -> dict[str, int] | None:
-    """The sockets of a process, each with one of its descriptors."""
+    """Return the inodes of a process's sockets, each with one of its descriptors; None if they may not be seen."""
     folder = join(root, f"/proc/{pid}/fd")
     try:
         names = os.listdir(folder)
@@ -71,28 +114,58 @@ def _inodes(pid: int, root: str) -> dict[str, int] | None:
     return inodes
 
 
-def parse_tcp(table: str, family: int, inodes: set[str]) -> list[str]:
-    """Return the addresses of listening sockets with one of the inodes."""
-    return _tcp_addresses(table, family, inodes, (_LISTEN,), 1)
+def _table(family: int, pid: int | str, root: str) -> str:
+    """Return the kernel's list of the sockets of a family that a process sees."""
+    return read(join(root, f"/proc/{pid}/net/{_TABLES[family]}"))
 
 
-def parse_connected(table: str, family: int, inodes: set[str]) -> list[str]:
+def listening_tcp(table: str, family: int, inodes: t.Container[str]) -> dict[str, str]:
+    """Return the addresses of listening TCP sockets with one of the inodes, by inode."""
+    found = ((one.inode, _from_kernel(family, one.local)) for one in parse_tcp(table, _LISTENS) if one.inode in inodes)
+    return {inode: address for inode, address in found if address}
+
+
+def listening_unix(table: str, inodes: t.Container[str]) -> dict[str, str]:
+    """Return the addresses of listening unix sockets with one of the inodes, by inode."""
+    return {one.inode: _unix_address(one.path) for one in parse_unix(table) if one.inode in inodes}
+
+
+def connected(table: str, family: int, inodes: t.Container[str]) -> list[str]:
     """Return the other ends of the connections with one of the inodes."""
-    return _tcp_addresses(table, family, inodes, _OPEN, 2)
+    found = (_from_kernel(family, one.remote) for one in parse_tcp(table, _IS_OPEN) if one.inode in inodes)
+    return [address for address in found if address]
 
 
-def _tcp_addresses(table: str, family: int, inodes: set[str], states: tuple[str, ...], column: int) -> list[str]:
-    addresses = []
+def handshakes(table: str, port: int) -> set[str]:
+    """Return the other ends of connections to a port that are being opened."""
+    return {one.remote for one in parse_tcp(table, _IS_BEING_OPENED) if one.local.endswith(f":{port:04X}")}
+
+
+def parse_tcp(table: str, states: tuple[str, ...]) -> t.Iterator[TcpSocket]:
+    """Yield the sockets in these states of a file tcp or tcp6."""
     for line in table.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 9 and fields[3] in states and fields[9] in inodes:
-            address = _tcp_address(fields[column], family)
-            if address:
-                addresses.append(address)
-    return addresses
+        if len(fields) > 9 and fields[3] in states:
+            yield TcpSocket(local=fields[1], remote=fields[2], inode=fields[9])
 
 
-def _tcp_address(text: str, family: int) -> str | None:
+def parse_unix(table: str) -> t.Iterator[UnixSocket]:
+    """Yield the sockets of a file unix that listen and have a path."""
+    for line in table.splitlines()[1:]:
+        fields = line.split(None, 7)
+        if len(fields) == 8 and fields[3] == _ACCEPTS:
+            yield UnixSocket(path=fields[7], inode=fields[6])
+
+
+def _to_kernel(family: int, host: str, port: int) -> str:
+    """Return an address as the kernel writes it: in hexadecimal, each word of four bytes in the machine's own order."""
+    packed = socket.inet_pton(family, host)
+    words = struct.unpack(f"={len(packed) // 4}I", packed)
+    return "".join(f"{word:08X}" for word in words) + f":{port:04X}"
+
+
+def _from_kernel(family: int, text: str) -> str | None:
+    """Return an address that the kernel wrote as Gunicorn's --bind has it; None if it is no address."""
     digits, _colon, port = text.partition(":")
     try:
         words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
@@ -102,65 +175,7 @@ def _tcp_address(text: str, family: int) -> str | None:
         return None
 
 
-def read_handshakes(port: int, root: str = "/") -> set[str]:
-    """Return who has asked this host for a connection to a port and has not got it yet, as the kernel writes it."""
-    tables = [read(join(root, f"/proc/net/{table}")) for table in ("tcp", "tcp6")]
-    return {remote for table in tables for remote in parse_handshakes(table, port)}
-
-
-def parse_handshakes(table: str, port: int) -> set[str]:
-    """Return the other ends of connections to a port that are being opened."""
-    lines = [line.split() for line in table.splitlines()[1:]]
-    suffix = f":{port:04X}"
-    return {line[2] for line in lines if len(line) > 3 and line[3] == _SYN_RECEIVED and line[1].endswith(suffix)}
-
-
-def parse_unix(table: str, inodes: set[str]) -> list[str]:
-    """Return the paths of listening unix sockets with one of the inodes."""
-    addresses = []
-    for line in table.splitlines()[1:]:
-        fields = line.split(None, 7)
-        if len(fields) == 8 and fields[3] == _ACCEPTS and fields[6] in inodes:
-            folder, name = os.path.split(fields[7])
-            known = name[len(BESIDE) :] if name.startswith(BESIDE) else name
-            addresses.append(Address(path=os.path.join(folder, known)).gunicorn_bind)
-    return addresses
-
-
-def is_open(bind: Address, root: str = "/") -> bool:
-    """Whether somebody listens on an address."""
-    return is_listening(bind.family, bind.host, bind.port, bind.path, root)
-
-
-def configured_listening(streams: list[str], root: str = "/") -> list[str]:
-    """Return those of the configured addresses that somebody listens on, to every user's knowledge."""
-    binds = parse_streams([stream[len("unix:") :] if stream.startswith("unix:") else stream for stream in streams])
-    return [bind.gunicorn_bind for bind in binds if is_open(bind, root)]
-
-
-# Prefix of the name under which systemd opens a unix socket beside a server's. The kernel goes on to call it by that
-# once its file has taken the path of the server's.
-BESIDE = ".beside."
-
-
-def is_listening(family: int, host: str | None, port: int | None, path: str | None, root: str = "/") -> bool:
-    """Whether the kernel has a listening socket on just this address."""
-    if path is not None:
-        folder, name = os.path.split(path)
-        beside = os.path.join(folder, BESIDE + name)
-        # flags 00010000: it accepts connections
-        wanted = re.compile(rf"\S+: \S+ \S+ 00010000 .* ({re.escape(path)}|{re.escape(beside)})\Z")
-        return any(wanted.match(line) for line in _lines(root, "proc/net/unix"))
-    packed = socket.inet_pton(family, host or "")
-    words = struct.unpack(f"={len(packed) // 4}I", packed)
-    address = "".join(f"{word:08X}" for word in words) + f":{port:04X}"
-    table = "proc/net/tcp6" if family == socket.AF_INET6 else "proc/net/tcp"
-    return any(line.split()[1] == address and line.split()[3] == "0A" for line in _lines(root, table)[1:])
-
-
-def _lines(root: str, path: str) -> list[str]:
-    try:
-        with open(os.path.join(root, path), encoding="utf-8", errors="surrogateescape") as lines:
-            return lines.read().splitlines()
-    except OSError:
-        return []
+def _unix_address(path: str) -> str:
+    folder, name = os.path.split(path)
+    known = name[len(BESIDE) :] if name.startswith(BESIDE) else name
+    return Address(path=os.path.join(folder, known)).gunicorn_bind

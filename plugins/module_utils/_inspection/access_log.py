@@ -4,8 +4,8 @@
 
 """Requests and their latency from the end of a Gunicorn access log.
 
-Visitors write half of each line, and as they please. So the pattern that is made of the log's format has one way only
-to match a line, and takes no more time for a long one than its length; lines that do not match are not counted.
+Visitors decide what half of each line says. So the pattern that is made of the log's format matches a line in one way
+only, in a time that grows with its length and no faster. Lines that do not match are not counted.
 Source: access_log_format in Gunicorn's settings, and Logger.atoms of Gunicorn 23 to 27.
 """
 
@@ -18,14 +18,14 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail, whole_lines
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.request_counters import Latency, Requests
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.requests import Latency, Requests
 
-# Requests below which the time of a sample, or of a service's life, says more about chance or the start than about them
+# With fewer requests in a sample, or in a service's life, its CPU time says more about chance or about the start
 ENOUGH_IN_SAMPLE, ENOUGH_IN_LIFE = 50, 1000
-# Seconds of CPU time below which its counters are too coarse
+# In seconds of CPU time; its counters are too coarse for less
 LEAST_CPU = 0.001
 
-# Seconds for each unit of the fields that tell how long a request took, the finest first
+# The fields that say how long a request took, with their units in seconds, the finest first
 _DURATIONS = {"D": 1e-6, "L": 1.0, "M": 1e-3, "T": 1.0}
 _FIELD = re.compile(r"%\((\w|\{[^}]{1,100}\}[ioe])\)s")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -62,9 +62,10 @@ class Entry(t.NamedTuple):
 def read_requests(
     path: str, log_format: str, longest: int, life: tuple[float, float], sample: Sample, spent: Spent
 ) -> Requests | None:
-    """Return the requests in the end of a log, of a service that lives from then until now, and spent that meanwhile.
+    """Return the requests in the end of a log; None if there were none.
 
-    None if there were none; raises AccessLogError if the log can't be read.
+    `life` is when the service started, and now; `spent` is what it spent in between. Raises AccessLogError if the log
+    can't be read.
     """
     pattern = compile_format(log_format)
     if pattern is None or "t" not in pattern.groupindex:
@@ -98,19 +99,8 @@ def read_requests(
     )
 
 
-def wait_ratio(seconds: t.Sequence[float | None], spent: Spent) -> float | None:
-    """Return how long requests waited for each second that they computed; None where it is not known.
-
-    Being ready to run without a CPU is no waiting: more workers would not use it.
-    """
-    if not seconds or None in seconds or spent.cpu is None or spent.cpu < LEAST_CPU or spent.queued is None:
-        return None
-    waited = math.fsum(t.cast(t.Sequence[float], seconds)) - spent.cpu - spent.queued
-    return round(max(0.0, waited) / spent.cpu, 3)
-
-
 def compile_format(log_format: str) -> re.Pattern[str] | None:
-    """Return the pattern of lines in a format, with groups t and D, L, M or T; None where a line has many readings."""
+    """Return the pattern of lines in a format, with groups t and D, L, M or T; None if it could match in many ways."""
     if len(log_format) > _LONGEST_FORMAT:
         return None
     parts = _FIELD.split(log_format)
@@ -120,10 +110,10 @@ def compile_format(log_format: str) -> re.Pattern[str] | None:
     for number, field in enumerate(fields):
         before, after = literals[number], literals[number + 1]
         if not after and number + 1 < len(fields):
-            return None  # nothing parts this field from the next one
+            return None  # nothing separates this field from the next one
         value = _value(field, before, _literal(after))
         if field in wanted:
-            wanted.discard(field)  # the first, if it stands there twice
+            wanted.discard(field)  # the first, if the format has it twice
             value = f"(?P<{field}>{value})"
         pattern += value + re.escape(_literal(after))
     return re.compile(pattern, re.DOTALL)
@@ -168,7 +158,7 @@ def parse_lines(lines: t.Iterable[str], pattern: re.Pattern[str]) -> list[Entry]
 
 
 def parse_time(text: str) -> float | None:
-    """Return the epoch seconds of a time as in [22/Nov/2026:11:01:46 +0000], which is in English in every locale."""
+    """Return the epoch seconds of a time such as [22/Nov/2026:11:01:46 +0000], which is in English in every locale."""
     found = _TIME.fullmatch(text)
     if not found or found[2] not in _MONTHS:
         return None
@@ -179,6 +169,21 @@ def parse_time(text: str) -> float | None:
         return datetime.datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second, tzinfo=zone).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+def was_rotated(path: str, since: float) -> bool:
+    """Whether a log was rotated after that time: another file with its name and a suffix has changed since."""
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                entry.name != name
+                and entry.name.startswith(name)
+                and entry.stat(follow_symlinks=False).st_mtime >= since
+                for entry in entries
+            )
+    except OSError:
+        return True
 
 
 def latency_of(seconds: t.Iterable[float]) -> Latency | None:
@@ -193,16 +198,12 @@ def latency_of(seconds: t.Iterable[float]) -> Latency | None:
     return Latency(math.fsum(ordered) / len(ordered), rank(50), rank(95), rank(99), ordered[-1])
 
 
-def was_rotated(path: str, since: float) -> bool:
-    """Whether a log was put aside after that time: there is another file of its name with an ending, changed since."""
-    folder, name = os.path.split(path)
-    try:
-        with os.scandir(folder) as entries:
-            return any(
-                entry.name != name
-                and entry.name.startswith(name)
-                and entry.stat(follow_symlinks=False).st_mtime >= since
-                for entry in entries
-            )
-    except OSError:
-        return True
+def wait_ratio(seconds: t.Sequence[float | None], spent: Spent) -> float | None:
+    """Return how long requests waited for each second that they computed; None where it is not known.
+
+    Being ready to run without a CPU is not waiting: more workers would not use that time.
+    """
+    if not seconds or None in seconds or spent.cpu is None or spent.cpu < LEAST_CPU or spent.queued is None:
+        return None
+    waited = math.fsum(t.cast(t.Sequence[float], seconds)) - spent.cpu - spent.queued
+    return round(max(0.0, waited) / spent.cpu, 3)

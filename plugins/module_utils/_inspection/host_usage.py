@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host's memory, swap, CPU, load and pressure are just now: small readers of procfs and of its cgroup.
+"""What is used of a host now: its memory, swap and CPU, its load and its pressure.
 
-Where a container's or a slice's limit is smaller than what the machine has, the readings are of its cgroup.
+Where the limit of a container is smaller than what the machine has, the readings are of its cgroup.
 Sources: proc_meminfo(5), proc_vmstat(5), proc_stat(5), proc_loadavg(5), free(1).
 """
 
@@ -35,19 +35,72 @@ class Moment(t.NamedTuple):
 
 
 class Place(t.NamedTuple):
-    """What the host may use, and the cgroups around all of its services, the outermost first."""
+    """What all services of the host together may use, and the cgroups around them, the outermost first."""
 
     host: Host
     groups: list[str]
 
 
+class Memory(t.NamedTuple):
+    """Memory in bytes: used, free and buffers_cache add up to the total; available can be had without swapping."""
+
+    total: int
+    used: int
+    free: int
+    buffers_cache: int
+    available: int
+    limited_by: str = "total"
+
+    @property
+    def cache_share(self) -> float:
+        """The part of the memory that is cache, from 0 to 1."""
+        return self.buffers_cache / self.total
+
+
+class Swap(t.NamedTuple):
+    """Swap in bytes, and the bytes a second that moved; None is not known."""
+
+    total: int
+    used: int
+    in_per_second: float | None = None
+    out_per_second: float | None = None
+    compressed: bool = False  # all of it is in memory (zram)
+
+
+class Cpu(t.NamedTuple):
+    """Percent of the CPU time of a sample of so many seconds, named as in `top`; None is not known.
+
+    throttled is the percentage of scheduling periods in which a quota held the tasks back.
+    """
+
+    us: float | None
+    sy: float | None
+    ni: float | None
+    id: float | None
+    wa: float | None
+    hi: float | None
+    si: float | None
+    st: float | None
+    sample: float
+    throttled: float | None = None
+
+
+class Load(t.NamedTuple):
+    """The load average, and the cores that the load is on."""
+
+    one: float
+    five: float
+    fifteen: float
+    cores: int
+
+
 def read_place(root: str = "/") -> Place:
-    """Return what all services of this host together may use."""
+    """Return what all services of this host together may use, and their cgroups."""
     return Place(resources.read_host("-.slice", root=root), cgroups.cgroups_of_slice("-.slice", root))
 
 
 def read_moment(place: Place, time: float, root: str = "/") -> Moment:
-    """Read the counters."""
+    """Return what the counters of the host say at this time, in seconds of a monotonic clock."""
     fields = read(join(root, "/proc/stat")).partition("\n")[0].split()
     ticks = [whole(field) or 0 for field in fields[1:9]] if fields[:1] == ["cpu"] else []
     return Moment(
@@ -60,7 +113,7 @@ def read_moment(place: Place, time: float, root: str = "/") -> Moment:
 
 def _read_paged(place: Place, root: str) -> tuple[int, int] | None:
     if place.host.memory.limited_by == "cgroup":
-        # Newer kernels count it by cgroup; the machine's swapping would be that of others.
+        # Newer kernels count it for each cgroup. The machine's would include the swapping of others.
         found = numbers(read(_beside(place.host.memory, "memory.stat", root)))
     else:
         found = numbers(read(join(root, "/proc/vmstat")))
@@ -70,13 +123,13 @@ def _read_paged(place: Place, root: str) -> tuple[int, int] | None:
 
 
 def read_memory(place: Place, root: str = "/") -> Memory:
-    """Return the memory as free(1) reckons it, or that of the cgroup if that has a limit."""
+    """Return the memory as free(1) computes it, or that of the cgroup if that has a limit."""
     usage = cgroup_counters.read_memory(_limiting(place, root)) if place.host.memory.limited_by == "cgroup" else None
     return parse_memory(place, read(join(root, "/proc/meminfo")), usage)
 
 
 def parse_memory(place: Place, meminfo: str, usage: CgroupMemory | None = None) -> Memory:
-    """Return the memory by what meminfo says, and by what the cgroup uses."""
+    """Return the memory by the text of meminfo, and by what the cgroup uses, if that has a limit."""
     found = {name: size * KIB for name, size in numbers(meminfo).items()}
     total = int(place.host.memory.amount)
     cache = found.get("Buffers", 0) + found.get("Cached", 0) + found.get("SReclaimable", 0)
@@ -100,7 +153,7 @@ def parse_memory(place: Place, meminfo: str, usage: CgroupMemory | None = None) 
 
 
 def read_swap(place: Place, before: Moment, after: Moment, root: str = "/") -> Swap:
-    """Return the swap, and what moved between the two moments."""
+    """Return the swap, and how much moved between the two moments."""
     found = {name: size * KIB for name, size in numbers(read(join(root, "/proc/meminfo"))).items()}
     total = found.get("SwapTotal", 0)
     used = max(0, total - found.get("SwapFree", 0))
@@ -127,13 +180,13 @@ def _rates(before: Moment, after: Moment) -> tuple[float, float] | None:
 
 
 def _is_compressed(swaps: str) -> bool:
-    """Whether all swap is zram, which lies in memory itself."""
+    """Whether all swap is zram, which is in memory itself."""
     names = [line.split()[0] for line in swaps.splitlines()[1:] if line.split()]
     return bool(names) and all(name.startswith("/dev/zram") for name in names)
 
 
 def read_cpu(place: Place, before: Moment, after: Moment) -> Cpu:
-    """Return what the CPU time between two moments was spent on, by the cgroup where that limits the CPUs."""
+    """Return what the CPU time between two moments was spent on; that of the cgroup if it limits the CPUs."""
     seconds = after.time - before.time
     if place.host.cpus.limited_by in ("quota", "cpuset") and before.cpu and after.cpu and seconds > 0:
         return _cpu_of_cgroup(place.host.cpus.amount, before.cpu, after.cpu, seconds)
@@ -146,7 +199,7 @@ def read_cpu(place: Place, before: Moment, after: Moment) -> Cpu:
 
 
 def _cpu_of_cgroup(cpus: float, before: CgroupCpu, after: CgroupCpu, seconds: float) -> Cpu:
-    """What a cgroup does not count by itself (waiting, interrupts, steal) is not known."""
+    """Return the percentages of a cgroup, which does not count waiting, interrupts and steal."""
 
     def percent(early: float | None, late: float | None) -> float | None:
         if early is None or late is None:
@@ -175,7 +228,7 @@ def _share(part: int, of: int) -> float:
 
 
 def read_load(root: str = "/") -> Load | None:
-    """Return the load average. It is the machine's, and so are the cores, also in a container with fewer."""
+    """Return the load average. It is the machine's, so its cores count, also in a container with fewer."""
     found = _LOADS.match(read(join(root, "/proc/loadavg")))
     cores = len(resources.online_cpus(root)[0])
     return Load(*(float(value) for value in found.groups()), cores=cores) if found else None
@@ -187,61 +240,9 @@ def read_pressure(place: Place, root: str = "/") -> dict[str, dict[str, float]] 
 
 
 def _limiting(place: Place, root: str) -> list[str]:
-    """Return the cgroup that limits the memory."""
+    """Return the folder of the cgroup that limits the memory."""
     return [os.path.dirname(_beside(place.host.memory, "memory.stat", root))]
 
 
 def _beside(resource: Resource, name: str, root: str) -> str:
     return join(root, os.path.join(os.path.dirname(resource.source or "/"), name))
-
-
-class Memory(t.NamedTuple):
-    """Memory in bytes: used, free and buffers_cache add up to the total; available can be had without swapping."""
-
-    total: int
-    used: int
-    free: int
-    buffers_cache: int
-    available: int
-    limited_by: str = "total"
-
-    @property
-    def cache_share(self) -> float:
-        return self.buffers_cache / self.total
-
-
-class Swap(t.NamedTuple):
-    """Swap in bytes, and the bytes a second that moved; None is not known."""
-
-    total: int
-    used: int
-    in_per_second: float | None = None
-    out_per_second: float | None = None
-    compressed: bool = False  # all of it lies in memory (zram)
-
-
-class Cpu(t.NamedTuple):
-    """Percent of the CPU time of a sample of so many seconds, named as in `top`; None is not known.
-
-    throttled is the percentage of scheduling periods in which a quota held the tasks back.
-    """
-
-    us: float | None
-    sy: float | None
-    ni: float | None
-    id: float | None
-    wa: float | None
-    hi: float | None
-    si: float | None
-    st: float | None
-    sample: float
-    throttled: float | None = None
-
-
-class Load(t.NamedTuple):
-    """The load average, and the cores that it is to be seen against."""
-
-    one: float
-    five: float
-    fifteen: float
-    cores: int

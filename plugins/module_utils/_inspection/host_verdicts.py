@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Verdicts on a host in the terms of the book's chapter on `top`: pure functions over readings.
+"""Verdicts on what is used of a host, in the terms of the book's chapter on `top`.
 
-The book's: cache of 20 to 50% of the RAM is healthy, hardly any cache together with swap in use is short of RAM, unused
-data in swap alone is not; load is judged over 5 and 15 minutes, and below 0.7 for each core is healthy; wa means that
-the disk is waited for, hi and si input and output, and st that the machine below has no CPU to spare. The book gives no
-number for the latter ones, nor for pressure: those of this module are below.
+The book's rules: a cache of 20 to 50% of the RAM is healthy. Hardly any cache together with swap in use means that the
+host is short of RAM; unused data in swap alone does not. Load is judged over 5 and 15 minutes, and below 0.7 for each
+core is healthy. wa is waiting for the disk, hi and si are input and output, and st means that the machine below has no
+CPU to spare. For these and for pressure the book gives no numbers; those below are this module's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MIB = 1 << 20
 # Shares of the memory
 LITTLE_CACHE, SOME_CACHE = 0.1, 0.2
 LITTLE_AVAILABLE, SOME_AVAILABLE = 0.05, 0.1
-# Swap in use that is worth a word, and bytes a second that move
+# In bytes: swap in use that is worth mentioning, and what moves in a second
 USED_SWAP = 1 * MIB
 MOVING_SWAP, THRASHING_SWAP = 64 << 10, 1 * MIB
 # Percent of the CPU time
@@ -71,7 +71,7 @@ def judge_memory(memory: Memory, swap: Swap | None) -> Verdict:
 
 
 def judge_swap(swap: Swap) -> Verdict:
-    """Judge swap by whether pages move; unused data in it is none of a problem."""
+    """Judge swap by whether its pages move; unused data in it is no problem."""
     if not swap.total and not swap.used:
         return Verdict(HEALTHY, "There is no swap.")
     moved = [rate or 0.0 for rate in (swap.in_per_second, swap.out_per_second)]
@@ -89,7 +89,7 @@ def judge_swap(swap: Swap) -> Verdict:
 
 
 def judge_cpu(cpu: Cpu) -> Verdict:
-    """Judge the CPU by what its time was spent on in the sample; a sample is short, and load says whether it lasts."""
+    """Judge the CPU by what its time was spent on in the sample, which is short; the load says whether it lasts."""
     stolen, waiting, throttled = cpu.st or 0, cpu.wa or 0, cpu.throttled or 0
     interrupts = (cpu.hi or 0) + (cpu.si or 0)
     verdicts = [
@@ -119,7 +119,7 @@ def judge_cpu(cpu: Cpu) -> Verdict:
 
 
 def judge_load(load: Load) -> Verdict:
-    """Judge the load over 5 and 15 minutes; that of one minute is no sign yet."""
+    """Judge the load over 5 and 15 minutes; the load of one minute says little."""
     five, fifteen = load.five / load.cores, load.fifteen / load.cores
     said = f"The load is {five:.2f} for each core over 5 and {fifteen:.2f} over 15 minutes"
     if max(five, fifteen) < LOAD_WATCH:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the requests of a service cost, as its workers count it in their runtime directory.
+"""What the requests of a service cost, by the files in its runtime directory in which its workers count them.
 
 The role's gunicorn.conf.py writes the files (gunicorn_hooks.py), in the layout of `CountersFormat`. Each worker has a
 file of its own; file number 0 has the counts of the workers that have ended.
@@ -16,16 +16,17 @@ import os
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.requests import Latency, Requests
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
 _NANOSECONDS = 1e9
 _BUCKET_UNIT = (1 << CountersFormat.UNIT_BITS) / _NANOSECONDS
-# Of fewer requests a mean says little about the next thousand.
+# The mean of fewer requests says little about the next thousand.
 ENOUGH = 100
 
 
 class Counters(NamedTuple):
-    """The words of a file but its version, and its histogram: see `CountersFormat`."""
+    """The words of a file without its version, and its histogram: see `CountersFormat`."""
 
     since: int
     requests: int
@@ -38,39 +39,32 @@ class Counters(NamedTuple):
     histogram: tuple[int, ...]
 
 
-class Latency(NamedTuple):
-    """How long requests took, in seconds."""
-
-    mean: float
-    p50: float
-    p95: float
-    p99: float
-    max: float
-
-
-class Requests(NamedTuple):
-    """What requests took since `since` (seconds of the clock), as the service's counters or its access log tell.
-
-    `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is
-    not known, or not of enough requests, is None.
-    """
-
-    count: int
-    since: float
-    per_second: float
-    latency: Latency | None
-    wait_ratio: float | None
-    cpu_per_request: float | None
-
-
 def read(directory: str, now: float) -> Requests | None:
-    """Return what the workers with this runtime directory counted until now, None if nothing did."""
+    """Return what the workers of a service counted in its runtime directory until now; None without any request."""
     found = [_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*"))]
     return summarize([counters for counters in found if counters], now)
 
 
+def _read_counters(path: str) -> Counters | None:
+    """Return what a worker counted in a file, None if it is no file of counters.
+
+    The service's user may write it, so whatever it is, it must neither block nor end the module.
+    """
+    try:
+        text, _begin = read_tail(path, CountersFormat.SIZE + 1)
+    except OSError:
+        return None
+    if len(text) != CountersFormat.SIZE:
+        return None
+    numbers = array.array("Q", text)
+    words = dict(zip(CountersFormat.WORDS, numbers))
+    if words.pop("version") != CountersFormat.VERSION:
+        return None
+    return Counters(**words, histogram=tuple(numbers[-CountersFormat.BUCKETS :]))
+
+
 def summarize(parts: list[Counters], now: float) -> Requests | None:
-    """Return what the counters of several workers come to."""
+    """Return the requests of several workers together; None without any."""
     count = sum(part.requests for part in parts)
     if not count:
         return None
@@ -94,8 +88,19 @@ def _latency(parts: list[Counters], count: int) -> Latency:
     return Latency(mean=mean, p50=p50, p95=p95, p99=p99, max=longest)
 
 
+def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
+    """Return the CPU seconds of a request, and how long it waits for each second that it computes."""
+    alone = sum(part.alone for part in parts)
+    cpu = sum(part.alone_cpu for part in parts)
+    if alone < ENOUGH or not cpu:
+        return None, None
+    # Being ready to compute without a CPU is not waiting: more workers would not use that time.
+    waited = sum(part.alone_time - part.alone_cpu - part.alone_delay for part in parts)
+    return cpu / alone / _NANOSECONDS, round(max(waited, 0) / cpu, 3)
+
+
 def quantile(histogram: list[int], part: float) -> float:
-    """Return the time in seconds that this part of the requests did not exceed, to a quarter of it."""
+    """Return the time in seconds that this part of the requests did not exceed, to within a quarter."""
     wanted = part * sum(histogram)
     passed = 0
     for bucket, count in enumerate(histogram):
@@ -104,32 +109,3 @@ def quantile(histogram: list[int], part: float) -> float:
             return (start + (end - start) * max(wanted - passed, 0) / count) * _BUCKET_UNIT
         passed += count
     return 0.0
-
-
-def _cost(parts: list[Counters]) -> tuple[float | None, float | None]:
-    """Return CPU seconds of a request, and its ratio of waiting to computing."""
-    alone = sum(part.alone for part in parts)
-    cpu = sum(part.alone_cpu for part in parts)
-    if alone < ENOUGH or not cpu:
-        return None, None
-    # A request that is ready to compute but has no CPU doesn't wait for anything that more workers would fill.
-    waited = sum(part.alone_time - part.alone_cpu - part.alone_delay for part in parts)
-    return cpu / alone / _NANOSECONDS, round(max(waited, 0) / cpu, 3)
-
-
-def _read_counters(path: str) -> Counters | None:
-    """Return what a file counted, None if it is no file of counters.
-
-    The service's user may write it: whatever it is must not hold up or end the caller.
-    """
-    try:
-        text, _begin = read_tail(path, CountersFormat.SIZE + 1)
-    except OSError:
-        return None
-    if len(text) != CountersFormat.SIZE:
-        return None
-    numbers = array.array("Q", text)
-    words = dict(zip(CountersFormat.WORDS, numbers))
-    if words.pop("version") != CountersFormat.VERSION:
-        return None
-    return Counters(**words, histogram=tuple(numbers[-CountersFormat.BUCKETS :]))

@@ -2,99 +2,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a service's requests cost, by its counters or its access log."""
+"""What is known of a service's requests, wherever it was read: its counters or its access log."""
 
 from __future__ import annotations
 
-import time
-import typing as t
-
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import access_log, request_counters
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import AccessLogError, Sample, Spent
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.request_counters import Requests
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.subject import Counted, Subject
-
-MIB = 1 << 20
-# Of the ends of all access logs together, and of one error log
-ACCESS_LOG_BYTES = 1 * MIB
-# MiB to which the memory of workers is rounded up
-MEMORY_STEP = 8
-# Workers that are this much younger than their master, or less, are its first ones
-START_SECONDS = 60
+from typing import NamedTuple
 
 
-def read_requests(
-    subject: Subject,
-    counted: tuple[Counted, Counted],
-    processes: list[dict[str, t.Any]],
-    log_bytes: int,
-    root: str,
-    unseen: list[str],
-) -> dict[str, t.Any] | None:
-    """Return the requests by the service's own counters, else by its access log."""
-    if not subject.service.master:
-        return None
-    counters = request_counters.read(join(root, f"/run/gunicorn/{subject.service.name}"), time.time())
-    if counters is not None:
-        if counters.wait_ratio is None:
-            unseen.append(f"wait ratio: it takes {request_counters.ENOUGH} requests that are alone in their process")
-        return _told(counters, "counters")
-    path, log_format = subject.configured.accesslog, subject.configured.access_log_format
-    if not path or not path.startswith("/") or not log_format or subject.started is None:
-        unseen.append("requests: no access log in a file, with a format that is known")
-        return None
-    early, late = counted
-    sample = Sample(
-        early.access_log_size,
-        late.access_log_size,
-        Spent(*(_difference(before, after) for before, after in zip(early.spent, late.spent))),
-    )
-    life = (subject.started, time.time())
-    try:
-        requests = access_log.read_requests(
-            join(root, path), log_format, log_bytes, life, sample, _spent_in_life(late.spent, processes)
-        )
-    except AccessLogError as error:
-        unseen.append(f"requests: {path} does not tell ({error})")
-        return None
-    if requests is None:
-        return None
-    if requests.latency is None:
-        unseen.append("latency: the access log's format has none of %(D)s, %(L)s, %(M)s and %(T)s")
-    elif requests.wait_ratio is None:
-        unseen.append(
-            f"wait ratio: it takes {access_log.ENOUGH_IN_SAMPLE} requests within the sample, or "
-            f"{access_log.ENOUGH_IN_LIFE} in a log since the start whose workers all are still there"
-        )
-    return _told(requests, "access_log")
+class Latency(NamedTuple):
+    """How long requests took, in seconds."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    max: float
 
 
-def _told(requests: Requests, source: str) -> dict[str, t.Any]:
-    return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": source}
+class Requests(NamedTuple):
+    """What requests took since `since` (seconds of the clock), as the service's counters or its access log tell.
 
+    `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is
+    not known, or not of enough requests, is None.
+    """
 
-def _difference(before: float | None, after: float | None) -> float | None:
-    """Return what was spent in the sample; not known where a worker ended, and what it had spent is gone with it."""
-    return after - before if before is not None and after is not None and after >= before else None
-
-
-def _spent_in_life(spent: Spent, processes: list[dict[str, t.Any]]) -> Spent:
-    """Return what was spent since the start; how long workers queued for a CPU is lost with those that have ended."""
-    started = [process["started"] for process in processes]
-    from_the_start = bool(started) and max(started) - min(started) < START_SECONDS
-    return spent if from_the_start else spent._replace(queued=None)
-
-
-def measured_needs(requests: dict[str, t.Any] | None, memory: dict[str, int | None]) -> dict[str, t.Any] | None:
-    """Return what gunicorn_sizing_info takes, rounded so that measuring again gives the same for the same service."""
-    per_worker = memory["per_worker"]
-    # A worker that has served little has not yet taken what it will.
-    if requests is None or requests["count"] < request_counters.ENOUGH or per_worker is None:
-        return None
-    ratio = requests["wait_ratio"]
-    return {
-        "wait_ratio": None if ratio is None else float(f"{ratio:.2g}"),
-        "memory_per_worker": f"{-(-2 * per_worker // (MEMORY_STEP * MIB)) * MEMORY_STEP}M",
-        "requests": requests["count"],
-    }
+    count: int
+    since: float
+    per_second: float
+    latency: Latency | None
+    wait_ratio: float | None
+    cpu_per_request: float | None

@@ -4,8 +4,8 @@
 
 """The Gunicorn services of a host: masters that run, and units that would start one.
 
-A master is found by its command line or title, and its unit by its cgroup; a stopped unit by its ExecStart=. systemd is
-asked once, about all of them. Sources: systemd.unit(5) for where unit files stand, systemd.service(5), and
+A master is found by its command line or title, its unit by its cgroup, and a stopped unit by its ExecStart=. systemd is
+asked once, about all units. Sources: systemd.unit(5) for the places of unit files, systemd.service(5), and
 org.freedesktop.systemd1(5) for the properties.
 """
 
@@ -15,14 +15,13 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration, unit_files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import units as inspection_units
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import command_line, unit_details, unit_files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 
 _GENERATIONS = 5
-# It becomes a part of a path, and the user of a process can write its environment.
+# A program's name becomes a part of a path, and it is read from an environment that the process's user can write.
 _PROGRAM = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 
@@ -35,10 +34,11 @@ class Service(t.NamedTuple):
     arguments: tuple[str, ...]  # of the master, as procfs shows them
     exec_start: tuple[str, ...]
     listens: tuple[str, ...]  # the addresses of the unit's socket, as ListenStream= has them
-    program: str = ""  # its name in supervisor, which tells it to what it starts
+    program: str = ""  # its name in supervisor, which passes it to what it starts
 
     @property
     def name(self) -> str:
+        """The name of its unit without the suffix, else that of its program in supervisor, else its process id."""
         if self.unit:
             return self.unit.name[: -len(".service")]
         return self.program or f"pid {self.master}"
@@ -47,13 +47,13 @@ class Service(t.NamedTuple):
 def read_services(runner: Runner, root: str = "/") -> list[Service]:
     """Return all Gunicorn services of the host."""
     commands = {
-        pid: arguments for pid, arguments in processes.read_command_lines(root) if configuration.is_gunicorn(arguments)
+        pid: arguments for pid, arguments in processes.read_command_lines(root) if command_line.is_gunicorn(arguments)
     }
     families = _families(commands, root)
     units = {master: unit_processes.unit_of(master, root) for master in families}
     installed = unit_files.read_installed(root)
     names = sorted({name for name in units.values() if name} | set(installed))
-    known, listens = inspection_units.read_details(names, runner)
+    known, listens = unit_details.read_details(names, runner)
     services = []
     left = {name: unit for name, unit in known.items() if name in installed or unit.main_pid in families}
     for master, workers in families.items():
@@ -70,8 +70,28 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
     return sorted(services, key=lambda service: (service.name, service.master or 0))
 
 
+def read_user(service: Service, root: str = "/") -> str | None:
+    """Return the user that a service runs as, by its unit or its master; None where neither tells."""
+    if service.unit:
+        return service.unit.user
+    return processes.read_user(service.master, root) if service.master else None
+
+
+def _families(commands: dict[int, tuple[str, ...]], root: str) -> dict[int, tuple[int, ...]]:
+    """Return the workers of each master. A Gunicorn process that another one started is no master."""
+    parents = {}
+    for pid in commands:
+        stat = processes.read_stat(pid, root)
+        if stat:
+            parents[pid] = stat.parent
+    masters = [pid for pid, parent in parents.items() if parent not in parents]
+    return {
+        master: tuple(sorted(pid for pid, parent in parents.items() if parent == master)) for master in sorted(masters)
+    }
+
+
 def _descends(pid: int, ancestor: int, root: str) -> bool:
-    """Whether a process is another one or was started by it, if need be by way of a shell or sudo."""
+    """Whether a process is another one or was started by it, also by way of a shell or sudo."""
     for _generation in range(_GENERATIONS):
         if pid == ancestor:
             return True
@@ -89,16 +109,3 @@ def _service(
 ) -> Service:
     name = unit.name if unit else ""
     return Service(unit, master, workers, arguments, installed.get(name, ()), listens.get(name, ()))
-
-
-def _families(commands: dict[int, tuple[str, ...]], root: str) -> dict[int, tuple[int, ...]]:
-    """Return the workers of each master: a Gunicorn process that another one started is a worker, or a worker's own."""
-    parents = {}
-    for pid in commands:
-        stat = processes.read_stat(pid, root)
-        if stat:
-            parents[pid] = stat.parent
-    masters = [pid for pid, parent in parents.items() if parent not in parents]
-    return {
-        master: tuple(sorted(pid for pid, parent in parents.items() if parent == master)) for master in sorted(masters)
-    }

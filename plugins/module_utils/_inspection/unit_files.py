@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Gunicorn services that are installed, found by the command lines in unit files."""
+"""The units that start Gunicorn, found by the commands in their files."""
 
 from __future__ import annotations
 
 import os
 import re
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, list_folder, read
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import command_line
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.unit_processes import SERVICE
 
-# The first that has a unit of a name is the one that counts.
+# The first directory that has a unit of some name counts.
 _UNIT_DIRECTORIES = (
     units.UNIT_DIRECTORY,
     "/run/systemd/system",
@@ -38,15 +38,15 @@ def read_installed(root: str = "/") -> dict[str, tuple[str, ...]]:
     drop_ins: dict[str, list[str]] = {}
     for directory in _UNIT_DIRECTORIES:
         folder = join(root, directory)
-        for name in _listed(folder):
+        for name in sorted(list_folder(folder)):
             path = os.path.join(folder, name)
             if name.endswith(".service.d"):
                 drop_ins.setdefault(name[: -len(".d")], []).extend(
-                    os.path.join(path, entry) for entry in _listed(path) if entry.endswith(".conf")
+                    os.path.join(path, entry) for entry in sorted(list_folder(path)) if entry.endswith(".conf")
                 )
             elif SERVICE.fullmatch(name) and name not in seen:
                 seen.add(name)
-                # An alias is another name of a unit that is found by its own.
+                # A unit with an alias is found by its own name.
                 if os.path.basename(os.path.realpath(path)) == name:
                     texts[name] = read(path)
     commands = {}
@@ -54,7 +54,7 @@ def read_installed(root: str = "/") -> dict[str, tuple[str, ...]]:
         text += "".join("\n" + read(path) for path in drop_ins.get(name, ()))
         if "gunicorn" in text:
             command = parse_exec_start(text)
-            if configuration.starts_gunicorn(command):
+            if command_line.starts_gunicorn(command):
                 commands[name] = command
     return commands
 
@@ -76,10 +76,3 @@ def split_words(line: str) -> tuple[str, ...]:
         )
         words.append(word.replace("%%", "%").replace("$$", "$"))
     return tuple(words)
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))
-    except OSError:
-        return []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The versions that a running master has, which need not be those that are installed by now."""
+"""The versions of Gunicorn and Python that a master runs; others may have been installed since."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, list_folder, read
 
 _PYTHON = re.compile(r"python([0-9]+\.[0-9]+)")
 _LIBRARY = re.compile(r"/libpython([0-9]+\.[0-9]+)")
@@ -25,7 +25,7 @@ def read_gunicorn(commands: t.Iterable[t.Sequence[str]], started: float, root: s
     """Return the version that the interpreters of these commands find, if it was installed before that time."""
     for command in commands:
         for folder in _packages(command, root):
-            for name in _listed(folder):
+            for name in list_folder(folder):
                 found = _METADATA.fullmatch(name)
                 if found:
                     return found[1] if _changed(os.path.join(folder, name)) < started else None
@@ -33,7 +33,7 @@ def read_gunicorn(commands: t.Iterable[t.Sequence[str]], started: float, root: s
 
 
 def read_python(master: int, arguments: t.Sequence[str], root: str = "/") -> str | None:
-    """Return the version of the interpreter that a process runs, by its program, its library, or its command."""
+    """Return the version of Python that a process runs, by its program, its library, or its command."""
     program = processes.read_interpreter(master, root)
     found = _PYTHON.fullmatch(os.path.basename(program or ""))
     found = found or _LIBRARY.search(read(join(root, f"/proc/{master}/maps")))
@@ -44,18 +44,11 @@ def read_python(master: int, arguments: t.Sequence[str], root: str = "/") -> str
 
 
 def _packages(command: t.Sequence[str], root: str) -> list[str]:
-    """Return where the interpreter or script that a command begins with looks for packages."""
+    """Return the folders in which the interpreter or script at the beginning of a command looks for packages."""
     if not command or not command[0].startswith("/"):
         return []
     prefix = glob.escape(join(root, os.path.dirname(os.path.dirname(command[0]))))
     return [folder for pattern in _PACKAGES for folder in sorted(glob.glob(os.path.join(prefix, pattern)))]
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _changed(path: str) -> float:

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How workers of a Gunicorn ended, as its error log tells it.
+"""How the workers of a service ended, as Gunicorn's error log tells it, in a file or in the journal.
 
 Lines are taken only in Gunicorn's own format, since applications and their visitors write into the log, too. They can
-still forge one: the numbers are a hint. What the kernel killed for want of memory is exact, see _cgroup.
+still forge one: the numbers are a hint. How many the kernel killed for want of memory is exact: its cgroup counts them.
 Source: the arbiter of Gunicorn 23 to 27.
 """
 
@@ -15,6 +15,14 @@ import datetime
 import json
 import re
 import typing as t
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read_tail, whole_lines
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import ServiceDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+
+ERROR_LOG_BYTES = 256 << 10
+JOURNAL_LINES = 1000
 
 _LINE = re.compile(
     r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\] \[(\d{1,10})\] "
@@ -36,53 +44,51 @@ class Exits(t.NamedTuple):
     since: float | None = None
 
 
-def count_exits(lines: t.Iterable[str], master: int | None = None) -> Exits:
-    """Count workers that ended by no wish of the master; each of them once, for the first reason that is told.
-
-    Of the master with this process id alone, if it is given: those before it ran with another configuration, maybe.
-    """
-    ended: set[str] = set()
-    counts = {"timeout": 0, "killed": 0, "failed": 0}
-    since = None
-    for line in lines:
-        if len(line) > _LONGEST_LINE:
-            continue
-        if since is None:
-            stamp = _STAMP.match(line)
-            since = parse_time(stamp[1]) if stamp else None
-        found = _LINE.fullmatch(line)
-        if not found:
-            continue
-        _time, writer, what, pid, how = found.groups()
-        if what.startswith("Booting"):
-            ended.discard(pid)  # the number of one that ended, used again
-            continue
-        if master is not None and int(writer) != master:
-            continue
-        reason = "timeout" if what == "WORKER TIMEOUT" else _reason(how)
-        # A worker that took too long is then ended by the master, or exits with 1.
-        if reason and pid not in ended:
-            ended.add(pid)
-            counts[reason] += 1
-    return Exits(since=since, **counts)
+def read_journal(services: list[ServiceDetails], runner: Runner) -> dict[int, list[str]] | None:
+    """Return the lines in the journal of the masters whose error log goes there; None if it can't be read."""
+    masters = {details.service.master: details for details in services if _logs_to_journal(details)}
+    if not masters:
+        return {}
+    since = min(details.started or 0.0 for details in masters.values())
+    printed = runner.output(journal_command(sorted(pid for pid in masters if pid), JOURNAL_LINES, since))
+    return parse_journal(printed) or None
 
 
-def _reason(how: str | None) -> str | None:
-    if how is None:
-        return None
-    return "killed" if "SIGKILL" in how else "failed"
+def read_exits(
+    details: ServiceDetails, journal: dict[int, list[str]] | None, root: str, unseen: list[str]
+) -> dict[str, t.Any]:
+    """Return how many workers of a service ended, by reason, and which log tells; what can't be read is `unseen`."""
+    exits, source = Exits(), None
+    path = details.configured.errorlog
+    if _logs_to_journal(details):
+        if journal is None:
+            unseen.append("worker exits: the journal may not be read, or has nothing of this service")
+        else:
+            exits, source = count_exits(journal.get(details.service.master or 0, [])), "journal"
+            exits = exits._replace(since=details.started)
+    elif path and path.startswith("/"):
+        try:
+            lines = whole_lines(*read_tail(join(root, path), ERROR_LOG_BYTES))
+            exits, source = count_exits(lines, details.service.master), path
+            exits = exits._replace(since=max(exits.since or 0.0, details.started or 0.0) or None)
+        except (OSError, ValueError) as error:
+            unseen.append(f"worker exits: {path} can't be read ({getattr(error, 'strerror', None) or error})")
+    elif details.service.master:
+        unseen.append("worker exits: it is not known where the error log is")
+    return {
+        **{name: getattr(exits, name) if source else None for name in ("timeout", "killed", "failed")},
+        "out_of_memory": cgroup_counters.read_oom_kills(details.groups),
+        "since": exits.since,
+        "source": source,
+    }
 
 
-def parse_time(text: str) -> float | None:
-    """Return the epoch seconds of a time in Gunicorn's error log."""
-    try:
-        return datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()
-    except (ValueError, OverflowError):
-        return None
+def _logs_to_journal(details: ServiceDetails) -> bool:
+    return bool(details.service.master and details.service.unit and details.configured.errorlog == "-")
 
 
 def journal_command(pids: t.Sequence[int], lines: int, since: float) -> list[str]:
-    """Return the command that prints what these masters wrote to the journal, which knows the writer of each line."""
+    """Return the command that prints what these masters wrote to the journal, with the writer of each line."""
     matches = [f"_PID={pid}" for pid in pids]
     return [
         "journalctl",
@@ -109,3 +115,48 @@ def parse_journal(printed: str) -> dict[int, list[str]]:
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
     return lines
+
+
+def count_exits(lines: t.Iterable[str], master: int | None = None) -> Exits:
+    """Count the workers that ended although the master did not want it, each once, by the first reason in the log.
+
+    If a master's process id is given, its workers alone count: earlier masters may have had another configuration.
+    """
+    ended: set[str] = set()
+    counts = {"timeout": 0, "killed": 0, "failed": 0}
+    since = None
+    for line in lines:
+        if len(line) > _LONGEST_LINE:
+            continue
+        if since is None:
+            stamp = _STAMP.match(line)
+            since = parse_time(stamp[1]) if stamp else None
+        found = _LINE.fullmatch(line)
+        if not found:
+            continue
+        _time, writer, what, pid, how = found.groups()
+        if what.startswith("Booting"):
+            ended.discard(pid)  # an ended worker's process id, used again
+            continue
+        if master is not None and int(writer) != master:
+            continue
+        reason = "timeout" if what == "WORKER TIMEOUT" else _reason(how)
+        # A worker that timed out is then killed by the master, or exits with 1: more lines, but no other worker.
+        if reason and pid not in ended:
+            ended.add(pid)
+            counts[reason] += 1
+    return Exits(since=since, **counts)
+
+
+def _reason(how: str | None) -> str | None:
+    if how is None:
+        return None
+    return "killed" if "SIGKILL" in how else "failed"
+
+
+def parse_time(text: str) -> float | None:
+    """Return the epoch seconds of a time in Gunicorn's error log."""
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()
+    except (ValueError, OverflowError):
+        return None

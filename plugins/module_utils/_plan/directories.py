@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import ENTER, WRITE, Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
 def wanted_directories(wanted: DeploymentParameters, account: Account | None, live: bool = False) -> list[dict]:
-    """Directories to make, or to hand over to the service's user; those that serve already are left alone."""
+    """The directories to make, or to give to the service's user; the others that exist are left as they are."""
     result: list[dict] = []
     for path, (variable, value, owner) in _needed_directories(wanted).items():
         directory = {"path": path, "owner": owner, "group": wanted.group, "mode": "0750"}
@@ -26,27 +26,27 @@ def wanted_directories(wanted: DeploymentParameters, account: Account | None, li
             result.append(directory)
             continue
         status = os.stat(path)
-        writable = account is not None and accounts.writable_by(status, account)
+        writable = account is not None and accounts.allows(status, account, WRITE | ENTER)
         if owner == "root" and writable:
-            # Root runs and moves what stands there.
+            # Root runs and moves the files in it.
             raise InvalidValue(variable, value, f"a directory in which the user {wanted.user} may not write")
         if owner != "root" and not writable:
             if live and status.st_uid:
-                # It would be taken from a service that runs, before it is known whether the new one does.
+                # A running service would lose it before the new one has proved that it runs.
                 raise InvalidValue("gunicorn_user", wanted.user, f"a user who may write in {path} (use chown yourself)")
             result.append(_handed_over(variable, value, directory, status, wanted))
     return result
 
 
 def console_directory(wanted: DeploymentParameters) -> list[dict]:
-    """For what supervisor logs of the service: it opens the file as root, and lets everybody read it."""
+    """The directory for what supervisor logs of the service: root opens the file there, and everybody could read it."""
     path = os.path.join(programs.LOGS, wanted.service)
     directory = {"path": path, "owner": "root", "group": wanted.group, "mode": "0750"}
     return [] if os.path.isdir(path) else [*directories.missing_parents(path), directory]
 
 
 def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, str, str]]:
-    """Each directory once, in the order in which they are made: the variable that wants it, its value, the owner."""
+    """Each directory once, in the order of making: the variable that needs it, its value, and the owner."""
     needed = {
         wanted.config_directory: ("gunicorn_config_directory", wanted.config_directory, "root"),
         wanted.data_directory: ("gunicorn_data_directory", wanted.data_directory, wanted.user),
@@ -54,8 +54,8 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
     for variable, path in sorted(wanted.log_files.items(), key=lambda item: item[1]):
         needed.setdefault(os.path.dirname(path), (variable, path, wanted.user))
     for path, (variable, value, _owner) in needed.items():
-        if os.path.exists(path) and not os.path.isdir(path):
-            raise InvalidValue(variable, value, f"a path in a directory: {path} is none")
+        if os.path.exists(path):
+            directories.check_directory(variable, value, path)
     for variable, path in wanted.log_files.items():
         if os.path.isdir(path):
             raise InvalidValue(variable, path, "the path of a file: this is a directory")
@@ -65,7 +65,7 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
 def _handed_over(
     variable: str, value: str, directory: dict, status: os.stat_result, wanted: DeploymentParameters
 ) -> dict:
-    """An existing directory changes hands only if it bears the project's name: /var/log itself must not."""
+    """Give away an existing directory only if it has the project's name: never /var/log itself."""
     if os.path.basename(directory["path"]) not in (wanted.project, wanted.service):
         expected = f"a directory in which the user {wanted.user} may write"
         raise InvalidValue(variable, value, expected)

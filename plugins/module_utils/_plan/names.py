@@ -12,7 +12,7 @@ import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import ROLES_OWN
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.directives import ROLES_OWN
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
@@ -23,12 +23,23 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
-def read_supervised(service: str) -> tuple[Unit, Unit]:
-    """The service as supervisor has it, and its sockets, in systemd's words; raises InvalidValue if it is another's."""
+def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
+    """The service that is there, and its sockets; raises InvalidValue if the name belongs to another one."""
+    if manager == service_manager.SUPERVISOR:
+        return _read_supervised(name)
+    service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
+    _check_unit(name, ".service", service)
+    _check_unit(name, ".socket", sockets)
+    _check_drop_ins(name)
+    return service, sockets
+
+
+def _read_supervised(service: str) -> tuple[Unit, Unit]:
+    """The program of supervisor as if it were a unit, and its sockets."""
     ours = os.path.join(programs.PROGRAMS, f"{service}.conf")
     others = [path for path in programs.find_program(service, programs.PROGRAMS) if path != ours]
     if others:
-        expected = f"a name which no other program of supervisor has (it is in {others[0]})"
+        expected = f"a name that no other program of supervisor has (it is in {others[0]})"
         raise InvalidValue("gunicorn_service_name", service, expected)
     supervisor = client.this_supervisor()
     process = supervisor.process(service) if supervisor.runs() else ProgramProcess()
@@ -47,17 +58,6 @@ def read_supervised(service: str) -> tuple[Unit, Unit]:
     return unit, unit._replace(active=process.is_up, listen=streams)
 
 
-def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
-    """The service that is there, and its sockets; raises InvalidValue where the name is another's."""
-    if manager == service_manager.SUPERVISOR:
-        return read_supervised(name)
-    service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
-    _check_unit(name, ".service", service)
-    _check_unit(name, ".socket", sockets)
-    _check_drop_ins(name)
-    return service, sockets
-
-
 def _check_unit(name: str, suffix: str, unit: Unit) -> None:
     if unit.masked:
         raise InvalidValue(
@@ -66,13 +66,11 @@ def _check_unit(name: str, suffix: str, unit: Unit) -> None:
     ours = os.path.join(units.UNIT_DIRECTORY, name + suffix)
     if unit.exists and unit.path != ours and not names.is_ours(files.read(unit.path)):
         source = unit.path or "generated"
-        raise InvalidValue(
-            "gunicorn_service_name", name, f"a name which no other unit of the host has (it is {source})"
-        )
+        raise InvalidValue("gunicorn_service_name", name, f"a name that no other unit of the host has (it is {source})")
 
 
 def _check_drop_ins(name: str) -> None:
-    """The role can't take a service over whose drop-ins go on to say how it is started."""
+    """The role can't take over a service while drop-ins say how it is started."""
     unit = os.path.join(units.UNIT_DIRECTORY, f"{name}.service")
     text = files.read(unit)
     if text is None or names.is_ours(text):

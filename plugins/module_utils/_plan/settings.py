@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Settings of Gunicorn that have a variable of their own, or that would undo what the role builds."""
+"""Check the settings of Gunicorn: some have a variable of their own, and others would undo what the role does."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ _NOT_HERE = {
 
 
 def check_settings(settings: dict) -> None:
-    """Raise InvalidValue for a setting that must not stand in gunicorn_settings."""
+    """Raise InvalidValue for a setting that does not belong in gunicorn_settings."""
     for name, value in settings.items():
-        # It will stand in a file that Python reads.
+        # Python will read the name in gunicorn.conf.py.
         if not isinstance(name, str) or not name.isidentifier():
             raise InvalidValue("gunicorn_settings", name, "names of Gunicorn's settings")
         if name in _OTHER_VARIABLE:
-            raise InvalidValue(f"gunicorn_settings['{name}']", value, f"it in the variable {_OTHER_VARIABLE[name]}")
+            raise InvalidValue(
+                f"gunicorn_settings['{name}']", value, f"no such setting, but the variable {_OTHER_VARIABLE[name]}"
+            )
         if name in _NOT_HERE:
             raise InvalidValue(f"gunicorn_settings['{name}']", value, f"no such setting here: {_NOT_HERE[name]}")

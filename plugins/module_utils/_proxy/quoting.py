@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-# What either server takes for more than text, however it is quoted: variables, and patterns of file names.
+# Both servers expand these even in quotes: variables, and patterns of file names.
 _SPECIAL = "$*?[]"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+\Z")
@@ -19,7 +19,7 @@ _QUOTED = re.compile(r'[\\"]')
 
 
 def checked(value: str) -> str:
-    """Return the value, or raise ValueError where a server would take it for something else, however it is quoted."""
+    """Return the value, or raise ValueError if a server would take it for more than text even in quotes."""
     if _CONTROL.search(value):
         raise ValueError(f"{value!r} has a control character")
     special = [character for character in _SPECIAL if character in value]
@@ -35,7 +35,7 @@ def checked(value: str) -> str:
 def argument(value: str) -> str:
     """Return one argument of a directive of nginx or Apache, quoted: the server takes exactly `value`.
 
-    Both have the same rules in double quotes: a backslash before a double quote or a backslash, all else is text.
+    Both servers read double quotes alike: a backslash protects a double quote or a backslash, and all else is text.
     """
     if _PLAIN.match(value):
         return value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The web servers of the distribution: where Debian and Ubuntu put what is theirs, and how they are spoken to.
+"""The web servers of the distribution: where Debian and Ubuntu put their files, and how they are called.
 
 Sources: the packages nginx-common and apache2, README.Debian and a2enmod(8) of the latter.
 """
@@ -19,7 +19,7 @@ _DEPENDS = re.compile(r"^#\s*Depends:(.*)$", re.MULTILINE)
 
 
 class WebServer(NamedTuple):
-    """A web server of the distribution; `suffix` is that of a site's file and link."""
+    """A web server of the distribution; a site's file and link end in `suffix`."""
 
     title: str
     package: str
@@ -32,13 +32,16 @@ class WebServer(NamedTuple):
     error_log: str
 
     def site_file(self, site: str) -> str:
+        """The path of a site's configuration."""
         return os.path.join(self.folder, "sites-available", site + self.suffix)
 
     def site_link(self, site: str) -> str:
+        """The path of the link that enables a site."""
         return os.path.join(self.folder, "sites-enabled", site + self.suffix)
 
     @property
     def default_link(self) -> str:
+        """The path of the link that enables the distribution's own site."""
         return self.site_link(self.default_site)
 
 
@@ -69,9 +72,9 @@ SERVERS = {
 
 
 def module_links(folder: str, modules: list[str]) -> dict[str, str]:
-    """The links, and what they name, that Apache's modules still lack to be enabled, with those they depend on.
+    """The links that are missing to enable Apache's modules and those that they depend on, and what each names.
 
-    A module that the host does not have is left to the server's own check, which says so.
+    A module that the host does not have is left out: the server's own check names it.
     """
     links: dict[str, str] = {}
     seen: set[str] = set()

@@ -7,57 +7,53 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile, text_hash
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import text_hash
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
-
-
-class ProcessSpec(Protocol):
-    """What a process that runs can be compared with, whoever started it."""
-
-    configuration: WantedFile
-    argv: tuple[str, ...]
-    workers: int
-    venv_directory: str
-    gunicorn_version: str
-    configuration_hash: str
-    secrets_hash: str
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 
 
 class Decision(NamedTuple):
-    """What to do, and why; without reasons there is nothing to do."""
+    """What to do, and why. Without reasons there is nothing to do."""
 
     reasons: list[str]
-    switch: bool  # start what is wanted: the process is gone, or another one
+    switch: bool  # start what is wanted: no process runs, or another one than is wanted
 
 
 def fill_in(text: str, name: str, value: str) -> str:
-    """Replace a template's last `@NAME@`: what users wrote stands before it."""
+    """Replace the last `@NAME@` of a template: what users wrote is before it."""
     before, mark, after = text.rpartition(f"@{name}@")
     return before + value + after if mark else text
 
 
 def digest(*texts: str) -> str:
-    """A hash over texts that can't be mistaken for that of others which join to the same."""
+    """A hash over texts, which is another one for other texts that join to the same."""
     return hashlib.sha256(
         "".join(f"{len(text)}:{text}" for text in texts).encode("utf-8", "surrogateescape")
     ).hexdigest()
 
 
 def unlike(path: str) -> str:
-    """The reason that a file is."""
+    """The reason to act that a differing file is."""
     return f"{path} is not as configured"
 
 
-def mismatches(wanted: ProcessSpec, running: Running) -> list[str]:
-    """How what runs differs from what is wanted; the names of the differences, and values that are no secrets."""
+def has_new_venv(wanted: ServiceSpec, venv_directory: str) -> bool:
+    """Whether the virtual environment is another one, or was changed in place."""
+    return bool(wanted.venv_backup) or venv_directory != wanted.venv_directory
+
+
+def mismatches(wanted: ServiceSpec, running: Running) -> list[str]:
+    """How what runs differs from what is wanted: a sentence for each difference, without secrets."""
     compared = [
         ("Gunicorn's version", running.gunicorn_version, wanted.gunicorn_version),
         ("the virtual environment", running.prefix, wanted.venv_directory),
         ("the number of workers", running.workers, wanted.workers),
     ]
-    found = [f"{name} is {is_now or 'unknown'}, not {shall}" for name, is_now, shall in compared if is_now != shall]
+    found = [
+        f"{name} is {is_now or 'unknown'}, not {must_be}" for name, is_now, must_be in compared if is_now != must_be
+    ]
     if running.argv != wanted.argv:
         found.append(_argv_mismatch(running.argv, wanted.argv))
     if not found and running.configuration_sha256 != text_hash(wanted.configuration.content or ""):
@@ -71,7 +67,7 @@ def mismatches(wanted: ProcessSpec, running: Running) -> list[str]:
     return found
 
 
-def _argv_mismatch(is_now: tuple[str, ...], shall: tuple[str, ...]) -> str:
-    more = " ".join(part for part in is_now if part not in shall)
-    less = " ".join(part for part in shall if part not in is_now)
+def _argv_mismatch(running: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    more = " ".join(part for part in running if part not in wanted)
+    less = " ".join(part for part in wanted if part not in running)
     return f"the command line has {more or 'nothing'} in place of {less or 'nothing'}"

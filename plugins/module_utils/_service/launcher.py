@@ -27,7 +27,7 @@ _RETRIES = 1_000_000
 
 
 def describe_sockets(binds: list[Address], directives: dict) -> list[dict]:
-    """The addresses as the launcher opens them; the directives are those of a socket unit."""
+    """The addresses as the launcher opens them. The directives are those of a socket unit."""
     only_ipv6 = directives.get("BindIPv6Only") == "ipv6-only"
     who = {name: directives.get(f"Socket{name.capitalize()}") for name in ("user", "group", "mode")}
     return [
@@ -56,7 +56,7 @@ def describe(name: str, given: dict, sockets: list[dict], credentials: list[str]
 
 
 def describe_trial(name: str, live: dict, command: list[str]) -> dict:
-    """The same with the files beside the live ones, on a socket that root alone can open."""
+    """What the launcher is told of a trial: the files beside the live ones, on a socket that root alone can open."""
     secrets = live["secrets_file"]
     return {
         **live,
@@ -71,7 +71,7 @@ def describe_trial(name: str, live: dict, command: list[str]) -> dict:
 
 
 def standin(name: str) -> str:
-    """The name that a trial goes by; no service can have it."""
+    """The name of a trial; no service can have it."""
     return f"{name}-standin"
 
 
@@ -80,12 +80,12 @@ def _places(name: str) -> dict[str, str]:
 
 
 def runtime_paths(name: str) -> list[str]:
-    """What the launcher makes in /run for a service, or for a trial by its name."""
+    """What the launcher makes in /run for a service, or for a trial under its name."""
     return [runtime_directory(name), f"{_places(name)['state']}.credentials", group_note(name)]
 
 
 def runtime_directory(name: str) -> str:
-    """What the environment of a service, or of a trial, has as RUNTIME_DIRECTORY."""
+    """The RUNTIME_DIRECTORY of a service, or of a trial under its name."""
     return _places(name)["runtime_directory"]
 
 
@@ -109,7 +109,7 @@ def program_options(name: str, folder: str, enabled: bool, stop_timeout: int, co
         "autorestart": "true",
         "startsecs": "1",
         "startretries": str(_RETRIES),
-        # To the master alone, which lets its workers finish; what is left then is killed with all of them.
+        # Only the master gets the signal, and lets its workers finish. What is left then is killed with all of them.
         "stopsignal": "TERM",
         "stopasgroup": "false",
         "stopwaitsecs": str(stop_timeout),
@@ -147,7 +147,7 @@ def descriptions_in(text: str) -> list[str]:
     commands = re.findall(r"^command=(.*)$", text.replace("%%", "%"), re.MULTILINE) if names.is_ours(text) else []
     words: list[str] = []
     for each in commands:
-        # Supervisor does not take what can't be split, either.
+        # supervisor refuses what can't be split, too
         with contextlib.suppress(ValueError):
             words += shlex.split(each)
     return [word for word in words if os.path.basename(word) == DESCRIPTION]

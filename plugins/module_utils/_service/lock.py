@@ -13,7 +13,7 @@ from typing import Iterator
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock as atomic_lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
 
-LOCK_TIMEOUT = 600.0
+LOCK_TIMEOUT = 600.0  # seconds
 
 
 class DeployError(Exception):
@@ -22,7 +22,7 @@ class DeployError(Exception):
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """One deployment of a project at a time; raises DeployError if another one does not end."""
+    """Let one change of a service run at a time; raises DeployError if another one does not end."""
     try:
         lock = atomic_lock.take(names.lock_name(name), LOCK_TIMEOUT)
     except TimeoutError as error:

@@ -14,8 +14,8 @@ SYSTEMD, SUPERVISOR = "systemd", "supervisor"
 
 
 def choose(wanted: str, root: str = "/") -> str:
-    """The manager to use; raises InvalidValue where the host has not got the one that is wanted."""
-    # What sd_booted(3) looks at.
+    """The manager to use; raises InvalidValue if the host does not have the wanted one."""
+    # As sd_booted(3) finds out
     booted = os.path.isdir(os.path.join(root, "run/systemd/system"))
     if wanted == SYSTEMD and not booted:
         expected = "auto or supervisor: systemd does not run this host"

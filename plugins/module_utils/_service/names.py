@@ -14,12 +14,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import uni
 
 
 def lock_name(name: str) -> str:
-    """The lock on all that concerns one service."""
+    """The name of the lock on everything of one service."""
     return f"service-{name}"
 
 
 class Paths(NamedTuple):
-    """Where the files of a service stand, apart from its secrets."""
+    """Where the files of a service are, apart from its secrets."""
 
     configuration: str
     unit: str
@@ -28,7 +28,7 @@ class Paths(NamedTuple):
 
 
 def paths(name: str, config_directory: str) -> Paths:
-    """Where the files of a service stand."""
+    """Where the files of a service are."""
     units = (os.path.join(systemd_units.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("service", "socket"))
     return Paths(os.path.join(config_directory, "gunicorn.conf.py"), *units, f"/etc/logrotate.d/gunicorn-{name}")
 

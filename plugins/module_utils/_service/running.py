@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What really runs: the master in its own words (see the role's gunicorn.conf.py), its environment and its workers."""
+"""What runs: what the master says of itself (see the role's gunicorn_hooks.py), its environment and its workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
 
-# Names of the environment variables with which a service tells what it was started with.
+# Environment variables that say what a service was started with
 CONFIGURATION = "GUNICORN_CONFIGURATION"
 SECRETS = "GUNICORN_SECRETS"
 _SAID = {"pid": int, "argv": list, "prefix": str, "gunicorn_version": str, "configuration_sha256": str}
@@ -23,7 +23,7 @@ _LONGEST = 65536
 
 
 class Running(NamedTuple):
-    """A master and its workers. What the master does not say is empty, as with one that was started otherwise."""
+    """A master and its workers. Fields are empty if the master says nothing, as one does that we did not start."""
 
     pid: int
     configuration: str
@@ -37,7 +37,7 @@ class Running(NamedTuple):
 
 
 def read(service: str, pid: int, root: str = "/") -> Running:
-    """Read what the master with this process id runs."""
+    """Read the master with this process id."""
     directory = os.path.join(root, "run/gunicorn", service)
     said = _read_said(os.path.join(directory, "running.json"))
     if said.get("pid") != pid:
@@ -57,7 +57,7 @@ def read(service: str, pid: int, root: str = "/") -> Running:
 
 
 def read_settled(service: str, pid: int) -> Running:
-    """What runs. Another number of workers than the master's own counts only if it stays: one may just be replaced."""
+    """Read it until it has as many workers as it wants, or for 5 s: a worker may just be replaced."""
     deadline = time.monotonic() + 5
     while True:
         running = read(service, pid)
@@ -77,7 +77,7 @@ def _read_said(path: str) -> dict:
     """The service's user may write this file: whatever it is must not hold up or end the caller."""
     try:
         text, begin = read_tail(path, _LONGEST)
-        # One that is longer is not what the master wrote.
+        # A longer file is not what the master wrote.
         said = {} if begin else json.loads(text.decode())
     except (OSError, ValueError, RecursionError):
         return {}
@@ -86,6 +86,6 @@ def _read_said(path: str) -> dict:
 
 
 def _count_workers(directory: str, master: int, root: str) -> int:
-    """Workers that said that they accept connections, and are children of the master."""
+    """Count the workers that have said that they accept connections, and are children of the master."""
     pids = (path.rpartition("-")[2] for path in glob.glob(os.path.join(directory, "worker-*")))
     return sum(processes.parent_of(pid, root) == master for pid in pids)

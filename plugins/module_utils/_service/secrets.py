@@ -17,18 +17,18 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import com
 
 
 class NotOurs(Exception):
-    """There is a file of secrets that somebody else made."""
+    """A file of secrets exists that the role did not make."""
 
 
 def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[WantedFile], str]:
-    """The files that root alone can read, those that are to go included, and a hash of what the process gets."""
+    """Return the files that only root can read, also removed ones, and a hash of their content; raises NotOurs."""
     path = os.path.join(folder, "secrets.env")
     live = atomic_files.read(path)
     is_ours = live is None or running.SECRETS in live
     if not (is_ours or secrets):
         return [], ""
     if not is_ours:
-        text = f"gunicorn_secrets: {path} was not made by the role: move what stands in it to gunicorn_secrets"
+        text = f"gunicorn_secrets: {path} was not made by the role: move its content to gunicorn_secrets"
         raise NotOurs(f"{text}. Nothing was changed.")
     contents = json.loads(base64.b64decode(credentials))
     gone = set(credentials_of(live or "")) - set(contents)
@@ -42,6 +42,6 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[Want
 
 
 def credentials_of(text: str) -> list[str]:
-    """The names of the credentials that were written along with a file of secrets, which tells them in a comment."""
+    """The names of the credentials that were written with a file of secrets, from a comment in it."""
     found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
     return found[1].split() if found else []

@@ -6,63 +6,55 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, secrets, spec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess, Supervisor
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
+
+ARGUMENTS = {
+    **spec.ARGUMENTS,
+    "description": {"type": "str", "default": ""},
+    "directory": {"type": "path", "required": True},
+    "environment": {"type": "dict", "default": {}},
+    "service_directives": {"type": "dict", "default": {}},
+    "launcher": {"type": "str", "required": True},
+    "socket_directives": {"type": "dict", "default": {}},
+    "trial_command": {"type": "list", "elements": "str", "required": True},
+    "stop_timeout": {"type": "int", "default": 40},
+}
 
 
-class SupervisorSpec(NamedTuple):
-    """A service as it shall be."""
+@dataclass(frozen=True)
+class SupervisorSpec(ServiceSpec):
+    """A service under supervisor as it must be."""
 
-    name: str
-    started: bool
-    user: str
-    group: str
-    log_file: str
-    configuration: WantedFile
     launcher: WantedFile
     description: WantedFile
     program: WantedFile
-    logrotate: WantedFile
-    secret_files: tuple[WantedFile, ...]
     trial: str
-    binds: tuple[Address, ...]
-    argv: tuple[str, ...]
-    workers: int
-    venv: str
-    venv_directory: str
-    venv_backup: str
-    gunicorn_version: str
-    # Hashes of what the process is started with, and of its secrets alone.
-    configuration_hash: str
-    secrets_hash: str
     stop_timeout: int
-    health: HealthRequest
-    health_timeout: float
 
     @property
     def files(self) -> list[WantedFile]:
         """What is replaced together, the program last: it names the others."""
         return [self.configuration, *self.secret_files, self.launcher, self.description, self.program]
 
-    @property
-    def all_files(self) -> list[WantedFile]:
-        """What the host shall have; the rotation of the logs comes last, after a change that worked."""
-        return [*self.files, self.logrotate]
-
 
 class SupervisorState(NamedTuple):
-    """What a host has of it."""
+    """What a host has of a service."""
 
     process: ProgramProcess
     running: Running | None
@@ -71,6 +63,35 @@ class SupervisorState(NamedTuple):
     addresses: tuple[str, ...]  # that the live description names
     venv_directory: str
     interrupted: bool
+
+
+def spec_from(given: dict) -> SupervisorSpec:
+    """What the module's arguments ask for; raises ValueError for what supervisor can't be told."""
+    name, folder = given["name"], given["config_directory"]
+    group = accounts.group_id(given["group"])
+    secret_files, secrets_hash = secrets.secret_files(given["secrets"], given["credentials"], folder)
+    live = _describe(given)
+    description = json.dumps(live, indent=2, sort_keys=True) + "\n"
+    options = (name, folder, given["enabled"], given["stop_timeout"])
+    texts = (given["launcher"], given["configuration"], given["venv_fingerprint"], description)
+    configuration_hash = comparison.digest(*texts, json.dumps(launcher.program_options(*options, "")))
+    program = programs.program_text(name, given["description"], launcher.program_options(*options, configuration_hash))
+    return SupervisorSpec(
+        **spec.common_values(given, group, secret_files, secrets_hash, configuration_hash),
+        launcher=WantedFile(os.path.join(folder, launcher.LAUNCHER), given["launcher"]),
+        description=WantedFile(os.path.join(folder, launcher.DESCRIPTION), description, 0o640, group),
+        program=WantedFile(os.path.join(programs.PROGRAMS, f"{name}.conf"), program),
+        trial=json.dumps(launcher.describe_trial(name, live, given["trial_command"])),
+        stop_timeout=given["stop_timeout"],
+    )
+
+
+def _describe(given: dict) -> dict:
+    """What the launcher is told of the live service."""
+    binds = addresses.parse_binds(given["binds"], given["user"], given["group"])
+    credentials = sorted(json.loads(base64.b64decode(given["credentials"])))
+    sockets_told = launcher.describe_sockets(binds, given["socket_directives"])
+    return launcher.describe(given["name"], given, sockets_told, credentials)
 
 
 def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
@@ -88,21 +109,21 @@ def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
     )
 
 
-def decide(wanted: SupervisorSpec, observed: SupervisorState) -> Decision:
-    """Compare what a host has and runs with what it shall."""
-    idle = [comparison.unlike(path) for path in observed.differing if path == wanted.logrotate.path]
-    reasons = [comparison.unlike(path) for path in observed.differing if path != wanted.logrotate.path]
-    if observed.interrupted:
+def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
+    """Compare what a host has and runs with what it must have."""
+    idle = [comparison.unlike(path) for path in state.differing if path == wanted.logrotate.path]
+    reasons = [comparison.unlike(path) for path in state.differing if path != wanted.logrotate.path]
+    if state.interrupted:
         reasons.append("the last change was interrupted")
-    if wanted.venv_backup or observed.venv_directory != wanted.venv_directory:
+    if comparison.has_new_venv(wanted, state.venv_directory):
         reasons.append("the virtual environment was changed")
     if not wanted.started:
-        if observed.process.is_up or observed.process.state == "BACKOFF":
-            reasons.append("the service runs and shall be stopped")
-    elif observed.running is None:
+        if state.process.is_up or state.process.state == "BACKOFF":
+            reasons.append("the service runs and must be stopped")
+    elif state.running is None:
         reasons.append("the service does not run")
     else:
-        if observed.closed:
-            reasons.append(f"nothing listens on {', '.join(observed.closed)}")
-        reasons += comparison.mismatches(wanted, observed.running)
+        if state.closed:
+            reasons.append(f"nothing listens on {', '.join(state.closed)}")
+        reasons += comparison.mismatches(wanted, state.running)
     return Decision(reasons + idle, switch=wanted.started and bool(reasons))

@@ -2,53 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What has to happen to a service so that what runs is what is wanted.
+"""A service under systemd: what it must be, and what has to be done so that what runs is what is wanted.
 
-The decision goes by what is there and what runs, not by what this run of Ansible happened to write: a play that was
+The decision compares what is there and what runs. It does not ask what this run of Ansible has written: a play that was
 killed has lost its handlers, and the next one finds its files already in place.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, names, spec, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
+
+ARGUMENTS = {
+    **spec.ARGUMENTS,
+    "unit": {"type": "str", "required": True},
+    "standin_unit": {"type": "str", "required": True},
+    "socket_unit": {"type": "str", "required": True},
+    "observed": {"type": "dict"},
+}
 
 
-class SystemdSpec(NamedTuple):
-    """A service as it shall be."""
+@dataclass(frozen=True)
+class SystemdSpec(ServiceSpec):
+    """A service under systemd as it must be."""
 
-    name: str
-    started: bool
     enabled: bool
-    user: str
-    group: str
-    log_file: str
-    config_directory: str
-    configuration: WantedFile
     unit: WantedFile
     socket: WantedFile
-    logrotate: WantedFile
-    secret_files: tuple[WantedFile, ...]
     standin_unit: str
-    binds: tuple[Address, ...]
-    argv: tuple[str, ...]
-    workers: int
-    venv: str
-    venv_directory: str
-    venv_backup: str
-    gunicorn_version: str
-    # Hashes of what the process is started with, and of its secrets alone.
-    configuration_hash: str
-    secrets_hash: str
-    health: HealthRequest
-    health_timeout: float
 
     @property
     def files(self) -> list[WantedFile]:
@@ -56,77 +43,77 @@ class SystemdSpec(NamedTuple):
         return [self.configuration, *self.secret_files, self.socket, self.unit]
 
     @property
-    def all_files(self) -> list[WantedFile]:
-        """What the host shall have; the rotation of the logs comes last, after a change that worked."""
-        return [*self.files, self.logrotate]
-
-    @property
     def idle_paths(self) -> tuple[str, str]:
-        """The files that a running process does not read, and need not be started anew for."""
+        """The files that a running process does not read, so that a change of them starts nothing."""
         return self.logrotate.path, self.socket.path
 
 
-class SystemdState(NamedTuple):
-    """What a host has of it."""
+def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_hash: str) -> SystemdSpec:
+    """What the module's arguments ask for; see spec.common_values for the others."""
+    paths = names.paths(given["name"], given["config_directory"])
+    configuration_hash = comparison.digest(given["unit"], given["configuration"], given["venv_fingerprint"])
+    unit, standin_unit = (
+        comparison.fill_in(given[text], "CONFIGURATION", configuration_hash) for text in ("unit", "standin_unit")
+    )
+    return SystemdSpec(
+        **spec.common_values(given, group, secret_files, secrets_hash, configuration_hash),
+        enabled=given["enabled"],
+        unit=WantedFile(paths.unit, unit),
+        socket=WantedFile(paths.socket, given["socket_unit"]),
+        standin_unit=standin_unit,
+    )
 
-    service: Unit
-    socket: Unit
-    standin: Unit
-    running: Running | None
-    differing: tuple[str, ...]  # paths of files that are not as wanted
-    addresses: frozenset[str]  # of the live socket unit
-    closed: tuple[str, ...]  # wanted addresses on which nothing listens
-    venv_directory: str
-    interrupted: bool
+
+def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
+    """Read what the host has and runs."""
+    paths = (file.path for file in wanted.all_files)
+    return systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, runner)
 
 
-def decide(wanted: SystemdSpec, observed: SystemdState) -> Decision:
-    """Compare what a host has and runs with what it shall."""
-    idle = _idle_reasons(wanted, observed)
+def decide(wanted: SystemdSpec, state: SystemdState) -> Decision:
+    """Compare what a host has and runs with what it must have."""
+    differing = state.differing(wanted.all_files)
+    idle = _idle_reasons(wanted, state, differing)
     if wanted.started:
-        reasons = _reasons_to_switch(wanted, observed)
+        reasons = _reasons_to_switch(wanted, state, differing)
         return Decision(reasons + idle, switch=bool(reasons))
-    if observed.service.active or observed.service.starting or observed.socket.active:
-        idle.append("the service runs and shall be stopped")
+    if state.service.active or state.service.starting or state.socket.active:
+        idle.append("the service runs and must be stopped")
     return Decision(idle, switch=False)
 
 
-def _idle_reasons(wanted: SystemdSpec, observed: SystemdState) -> list[str]:
+def _idle_reasons(wanted: SystemdSpec, state: SystemdState, differing: list[str]) -> list[str]:
     """What can be put right without starting anything."""
-    service, socket = observed.service, observed.socket
-    reasons = [
-        comparison.unlike(path) for path in observed.differing if not wanted.started or path in wanted.idle_paths
-    ]
+    service, socket = state.service, state.socket
+    reasons = [comparison.unlike(path) for path in differing if not wanted.started or path in wanted.idle_paths]
     if service.enabled != wanted.enabled or socket.enabled != wanted.enabled:
-        reasons.append(f"the service shall {'' if wanted.enabled else 'not '}start at boot")
+        reasons.append(f"the service must {'' if wanted.enabled else 'not '}start at boot")
     if service.stale or socket.stale:
         reasons.append("systemd has not read the units since they changed")
-    if observed.standin.active or observed.standin.starting:
+    if state.standin.active or state.standin.starting:
         reasons.append("the stand-in of an interrupted deployment still runs")
-    if not wanted.started and (observed.interrupted or _has_new_venv(wanted, observed)):
+    if not wanted.started and (state.interrupted or comparison.has_new_venv(wanted, state.venv_directory)):
         reasons.append("a deployment was not finished")
     return reasons
 
 
-def _reasons_to_switch(wanted: SystemdSpec, observed: SystemdState) -> list[str]:
+def _reasons_to_switch(wanted: SystemdSpec, state: SystemdState, differing: list[str]) -> list[str]:
+    """What needs a new process."""
     reasons = []
-    if not observed.socket.active:
+    closed = state.closed(wanted.binds)
+    if not state.socket.active:
         reasons.append("the listening sockets are not open")
-    if observed.closed:
-        reasons.append(f"nothing listens on {', '.join(observed.closed)}")
-    elif observed.addresses != {bind.listen_stream for bind in wanted.binds}:
+    if closed:
+        reasons.append(f"nothing listens on {', '.join(closed)}")
+    elif not state.has_addresses(wanted.binds):
         reasons.append("the listening addresses are not the ones that are configured")
-    if observed.interrupted:
+    if state.interrupted:
         reasons.append("the last change was interrupted")
-    if _has_new_venv(wanted, observed):
+    if comparison.has_new_venv(wanted, state.venv_directory):
         reasons.append("the virtual environment was changed")
-    reasons += [comparison.unlike(path) for path in observed.differing if path not in wanted.idle_paths]
-    if not observed.service.active or observed.running is None:
+    reasons += [comparison.unlike(path) for path in differing if path not in wanted.idle_paths]
+    if not state.service.active or state.running is None:
         reasons.append("the service does not run")
     else:
-        reasons += comparison.mismatches(wanted, observed.running)
+        reasons += comparison.mismatches(wanted, state.running)
     return reasons
-
-
-def _has_new_venv(wanted: SystemdSpec, observed: SystemdState) -> bool:
-    return bool(wanted.venv_backup) or observed.venv_directory != wanted.venv_directory

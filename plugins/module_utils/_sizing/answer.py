@@ -17,7 +17,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import Limits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.sizing import Sizing, size_workers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import Whole, service_limits
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import parse_size
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import parse_size
 
 # What the options are where nobody gives them.
 DEFAULTS = {

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, worker_classes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import MIB
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import sizes, worker_classes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 
 class Demand(t.NamedTuple):
@@ -35,10 +35,10 @@ def read_demand(options: dict) -> Demand:
         Demand(
             **{
                 **{option: options[option] for option in Demand._fields},
-                "memory_per_worker": checks.parse_size("memory_per_worker", options["memory_per_worker"]),
+                "memory_per_worker": sizes.parse_size("memory_per_worker", options["memory_per_worker"]),
                 "memory_reserve": None
                 if reserve is None
-                else checks.parse_size("memory_reserve", reserve, zero_allowed=True),
+                else sizes.parse_size("memory_reserve", reserve, zero_allowed=True),
             }
         )
     )
@@ -49,7 +49,7 @@ def read_resources(options: dict) -> tuple[float | None, int | None]:
     cpus, memory = options["cpus"], options["memory"]
     if cpus is not None:
         check_number("cpus", cpus, "a number above 0, which may be a fraction", lambda number: number > 0)
-    return cpus, None if memory is None else checks.parse_size("memory", memory)
+    return cpus, None if memory is None else sizes.parse_size("memory", memory)
 
 
 def check_demand(demand: Demand) -> Demand:

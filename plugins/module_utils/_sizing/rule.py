@@ -25,7 +25,7 @@ from fractions import Fraction
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import Resource
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import worker_classes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import MIB
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 # An idle master holds the interpreter and Gunicorn, not the application.
 MASTER_MEMORY = 32 * MIB

@@ -21,7 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import
     Limit,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import worker_classes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import MIB
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 
 def warn(bounds: Bounds, budget: Budget, tasks: Limit | None, demand: Demand) -> list[str]:

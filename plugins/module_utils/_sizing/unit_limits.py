@@ -15,8 +15,8 @@ import typing as t
 from fractions import Fraction
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import Limit, Limits
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks import MIB
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 # Of size, powers of 1024. systemd takes neither 512MB nor 512Mi nor 512m.
 _UNITS = {unit: 1024**power for power, unit in enumerate("BKMGTPE")}

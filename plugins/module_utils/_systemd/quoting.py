@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import ENVIRONMENT_NAME
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.environment import ENVIRONMENT_NAME
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "%": "%%"}
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./\[\]-]+\Z")  # means the same without quotes, and is easier to read

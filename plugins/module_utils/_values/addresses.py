@@ -15,12 +15,14 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.checks impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 VARIABLE = "gunicorn_bind"
-EXPECTED = (
+_EXPECTED = (
     "an IPv4 address and a port (127.0.0.1:8000), an IPv6 address in brackets and a port ([::1]:8000), "
     "or a unix socket (unix:/run/project.sock, or a mapping with path, owner, group and mode)"
 )
 UNIX_PATH_MAX = 107  # sockaddr_un.sun_path without its final NUL, see unix(7)
 _UNIX_KEYS = {"path", "owner", "group", "mode"}
+# Wildcards, and the address at which a server on the same host reaches them
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 
 
@@ -36,9 +38,15 @@ class Address(NamedTuple):
 
     @property
     def family(self) -> int:
+        """The address family that a socket is made with."""
         if self.path is not None:
             return socket.AF_UNIX
         return socket.AF_INET6 if ":" in (self.host or "") else socket.AF_INET
+
+    @property
+    def reached_at(self) -> str:
+        """The host to connect to from the same host: a wildcard is only an address to listen on."""
+        return _LOOPBACK.get(self.host or "", self.host or "")
 
     @property
     def listen_stream(self) -> str:
@@ -61,7 +69,7 @@ def default_binds(port: int, ipv6: bool) -> list[Address]:
 
 
 def parse_binds(values: list, default_owner: str, default_group: str) -> list[Address]:
-    """Parse what stands in gunicorn_bind; raises InvalidValue for the first value that can't be used."""
+    """Parse the values of gunicorn_bind; raises InvalidValue for the first that can't be used."""
     binds = [_parse(value, default_owner, default_group) for value in values]
     for number, bind in enumerate(binds):
         if any(_overlap(bind, other) for other in binds[:number]):
@@ -73,7 +81,7 @@ def parse_binds(values: list, default_owner: str, default_group: str) -> list[Ad
 
 
 def parse_streams(values: list[str]) -> list[Address]:
-    """Parse addresses as ListenStream= has them, without the owners of unix sockets; other kinds are left out."""
+    """Parse values of ListenStream=; leaves out other kinds of addresses. Unix sockets come without their owners."""
     binds = []
     for value in values:
         try:
@@ -83,19 +91,11 @@ def parse_streams(values: list[str]) -> list[Address]:
     return binds
 
 
-def _overlap(one: Address, other: Address) -> bool:
-    """Whether the kernel would refuse to listen on both."""
-    if one.family != other.family or one.port != other.port or one.path != other.path:
-        return False
-    hosts = {one.host, other.host}
-    return len(hosts) == 1 or not hosts.isdisjoint(("0.0.0.0", "::"))
-
-
 def _parse(value: object, owner: str, group: str) -> Address:
     if isinstance(value, dict):
         return _parse_unix(value, owner, group)
     if not isinstance(value, str):
-        raise InvalidValue(VARIABLE, value, EXPECTED)
+        raise InvalidValue(VARIABLE, value, _EXPECTED)
     if value.startswith("unix:"):
         return _parse_unix({"path": value[len("unix:") :]}, owner, group)
     return _parse_tcp(value)
@@ -104,14 +104,14 @@ def _parse(value: object, owner: str, group: str) -> Address:
 def _parse_tcp(value: str) -> Address:
     host, colon, port = value.rpartition(":")
     if not colon or not _PORT.match(port) or int(port) > 65535:
-        raise InvalidValue(VARIABLE, value, f"{EXPECTED}, with a port from 1 to 65535")
+        raise InvalidValue(VARIABLE, value, f"{_EXPECTED}, with a port from 1 to 65535")
     bracketed = host.startswith("[") and host.endswith("]")
     try:
         address = ipaddress.ip_address(host[1:-1] if bracketed else host)
     except ValueError:
-        raise InvalidValue(VARIABLE, value, EXPECTED) from None
+        raise InvalidValue(VARIABLE, value, _EXPECTED) from None
     if bracketed != (address.version == 6) or "%" in host:
-        raise InvalidValue(VARIABLE, value, EXPECTED)
+        raise InvalidValue(VARIABLE, value, _EXPECTED)
     return Address(host=str(address), port=int(port))
 
 
@@ -127,3 +127,11 @@ def _parse_unix(value: dict, owner: str, group: str) -> Address:
         group=check_name(VARIABLE, value.get("group") or group),
         mode=check_mode(VARIABLE, "0660" if value.get("mode") in (None, "") else value["mode"]),
     )
+
+
+def _overlap(one: Address, other: Address) -> bool:
+    """Whether the kernel would refuse to listen on both."""
+    if one.family != other.family or one.port != other.port or one.path != other.path:
+        return False
+    hosts = {one.host, other.host}
+    return len(hosts) == 1 or not hosts.isdisjoint(_LOOPBACK)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import ast
 import re
 
-from ansible.module_utils.common.text.formatters import human_to_bytes
-
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import ENVIRONMENT_NAME, checked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import checked
 
 # A project's name is at once a Python package, a user, a unit and a part of paths.
 _PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
@@ -24,31 +22,13 @@ _MODE = re.compile(r"0?[0-7]{3}\Z")
 _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
 _URL_PATH = re.compile(r"/[!-~]*\Z")
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
+_COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
+COUNT_MAX = 1000
 _ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]+\Z")
-_ENVIRONMENT_NAMES = "names of letters, digits and underscores, not a digit first"
-_ROLES = "another name: the role marks its processes with this one"
-_SYSTEMD = "another name: systemd sets this one for the service"
-# What these say would win over the variables of the role.
-RESERVED_ENVIRONMENT = {
-    "WEB_CONCURRENCY": "gunicorn_workers instead",
-    "GUNICORN_CMD_ARGS": "gunicorn_settings instead",
-    "GUNICORN_CONFIGURATION": _ROLES,
-    "GUNICORN_APP_REVISION": _ROLES,
-    "GUNICORN_SECRETS": _ROLES,
-    "LISTEN_FDS": _SYSTEMD,
-    "LISTEN_PID": _SYSTEMD,
-    "LISTEN_FDNAMES": _SYSTEMD,
-    "NOTIFY_SOCKET": _SYSTEMD,
-}
-# With these pip would install elsewhere than into the virtual environment. It takes their beginnings, too.
+# With these pip would not install into the virtual environment. It also takes their beginnings ...
 _PIP_ELSEWHERE = ("--target", "--prefix", "--root", "--user", "--python")
+# ... except where those are options of their own.
 _PIP_OTHERS = ("--pre",)
-
-
-def _matching(pattern: re.Pattern, variable: str, value: object, expected: str) -> str:
-    if not isinstance(value, str) or not pattern.match(value):
-        raise InvalidValue(variable, value, expected)
-    return value
 
 
 def check_project(variable: str, value: object) -> str:
@@ -67,7 +47,7 @@ def check_service_name(variable: str, value: object) -> str:
     """A unit's name without its suffix."""
     expected = "a unit's name without its suffix: letters, digits, '_', '-' and '.', a letter or digit first"
     name = _matching(_SERVICE, variable, value, expected)
-    # The last is the stand-in of another service.
+    # A service called X-standin would be taken for the stand-in of the service X.
     if name.endswith((*_UNIT_SUFFIXES, "-standin")):
         raise InvalidValue(variable, value, expected)
     return name
@@ -97,7 +77,7 @@ def check_app(variable: str, value: object) -> str:
 
 
 def _names_an_object(text: str) -> bool:
-    """Whether Gunicorn would take it for the name of an application, or for a call of a factory (util.import_app)."""
+    """Whether Gunicorn's util.import_app takes it for an application's name or for a call of a factory."""
     try:
         expression = ast.parse(text, mode="eval").body
         if not isinstance(expression, ast.Call):
@@ -120,11 +100,18 @@ def check_host(variable: str, value: object) -> str:
 
 
 def check_text(variable: str, value: object) -> str:
-    """Free text, of which systemd shows one line."""
+    """Free text, which systemd shows as one line."""
     try:
         return checked(str(value))
     except ValueError as error:
         raise InvalidValue(variable, value, f"another text ({error})") from None
+
+
+def check_count(variable: str, value: object) -> str:
+    """A number of workers or threads as a string, or the word auto."""
+    if value != "auto" and not (isinstance(value, str) and _COUNT.match(value) and int(value) <= COUNT_MAX):
+        raise InvalidValue(variable, value, f"auto or a whole number from 1 to {COUNT_MAX}")
+    return value
 
 
 def check_status(variable: str, value: object) -> int:
@@ -145,48 +132,7 @@ def check_pip_argument(variable: str, value: object) -> str:
     return argument
 
 
-def check_environment_names(variable: str, names: list) -> None:
-    """Names of environment variables whose values don't matter here."""
-    for name in names:
-        _matching(ENVIRONMENT_NAME, variable, name, _ENVIRONMENT_NAMES)
-
-
-def check_environment(variable: str, value: dict) -> dict:
-    """Names and values of environment variables. Numbers become text; None takes a variable out."""
-    return {
-        _checked_environment_name(variable, name): _checked_environment_value(f"{variable}['{name}']", item)
-        for name, item in value.items()
-        if item is not None
-    }
-
-
-def _checked_environment_name(variable: str, name: object) -> str:
-    if name in RESERVED_ENVIRONMENT:
-        raise InvalidValue(variable, name, RESERVED_ENVIRONMENT[name])
-    return _matching(ENVIRONMENT_NAME, variable, name, _ENVIRONMENT_NAMES)
-
-
-def _checked_environment_value(variable: str, value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise InvalidValue(variable, value, "a string (write it in quotes)")
-    try:
-        return checked(str(value))
-    except ValueError as error:
-        raise InvalidValue(variable, value, f"another string ({error})") from None
-
-
-MIB = 1 << 20
-_KUBERNETES_UNIT = re.compile(r"(?<=[KMGT])i(?=B?\s*$)")
-
-
-def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
-    """Return the bytes that V(value) of option O(option) stands for; units are powers of 1024."""
-    try:
-        size = human_to_bytes(_KUBERNETES_UNIT.sub("", value.strip()))
-    except (ValueError, OverflowError):
-        size = None
-    # Nobody sizes a worker in bytes: a bare 128 is a forgotten unit, and would give a million workers.
-    if size is None or (size < MIB and not (zero_allowed and size == 0)):
-        expected = "a size of at least 1M, with its unit, such as 128M, 1.5G or 512MiB"
-        raise InvalidValue(option, value, expected + (", or 0" if zero_allowed else ""))
-    return size
+def _matching(pattern: re.Pattern, variable: str, value: object, expected: str) -> str:
+    if not isinstance(value, str) or not pattern.match(value):
+        raise InvalidValue(variable, value, expected)
+    return value

@@ -6,16 +6,13 @@
 
 from __future__ import annotations
 
-import re
-
-ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-# Valid UTF-8, and yet systemd ignores a line with one of them: "String is not UTF-8 clean".
+# These are valid UTF-8, but systemd ignores a line with one of them: "String is not UTF-8 clean".
 _NONCHARACTERS = {chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF)}
 _NONCHARACTERS |= {chr(code) for code in range(0xFDD0, 0xFDF0)}
 
 
 def checked(value: str) -> str:
-    """Return the value, or raise ValueError where systemd can't hand it to a process, however it is quoted."""
+    """Return the value, or raise ValueError if systemd can't pass it to a process even in quotes."""
     if "\0" in value:
         raise ValueError("a NUL character can't be passed to a process")
     try:

@@ -24,14 +24,16 @@ def check_worker_class(variable: str, value: object) -> str:
 
 
 def is_sync(worker_class: str) -> bool:
-    # Gunicorn's own test, in Config.worker_class.
+    """Whether it is the class sync, by the test of Gunicorn's own Config.worker_class."""
     return worker_class == "sync" or worker_class.endswith("SyncWorker")
 
 
 def is_gthread(worker_class: str) -> bool:
+    """Whether it is the class gthread."""
     return worker_class in ("gthread", "gunicorn.workers.gthread.ThreadWorker")
 
 
 def is_async(worker_class: str) -> bool:
-    # A class we don't know is most often an event loop (uvicorn's, aiohttp's).
+    """Whether its workers serve many requests in one thread."""
+    # A class that we don't know is most often an event loop (uvicorn's, aiohttp's).
     return not (is_sync(worker_class) or is_gthread(worker_class))

@@ -4,7 +4,8 @@
 
 """Backups of a virtual environment that pip changes in place, made of hard links.
 
-Whatever step a process is killed in, `recover` finds from the names and markers how to go on."""
+After a process was killed at any step, `recover` finds from the names and marks how to go on.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ import os
 import shutil
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.directories import INSTALLING, MAKING
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.directories import CHANGING, MAKING
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.links import BACKUP
 
 
 def back_up(path: str) -> str:
-    """Make a backup of the venv by hard links, mark the venv as being changed, and return the backup's path.
+    """Make a backup of the venv, mark the venv as being changed, and return the backup's path.
 
-    A backup that is there already is kept: it is what to go back to. pip never writes into a file, it replaces it.
+    A backup that is there already stays as it is: it is what to go back to.
     """
     directory = os.path.realpath(path)
     backup = directory + BACKUP
@@ -32,31 +33,31 @@ def back_up(path: str) -> str:
         except BaseException:
             directories.remove(partial)
             raise
-    directories.mark(directory, INSTALLING)
+    directories.mark(directory, CHANGING)
     return backup
 
 
 def backup_of(path: str) -> str:
-    """The path of the venv's backup, or "" where there is none."""
+    """The path of the venv's backup, or "" if there is none."""
     backup = os.path.realpath(path) + BACKUP
     return backup if os.path.lexists(backup) else ""
 
 
 def restore(path: str, backup: str) -> None:
-    """Put the backup back in place of the venv, atomically, and remove what was there."""
+    """Put the backup back in place of the venv at once, and remove the changed venv."""
     directory = os.path.realpath(path)
     links.finish_exchanges(directory)
     if not os.path.lexists(backup):
         return
-    # The one of the two that bears this mark is the one to throw away, whatever happens next.
-    if not directories.has_mark(backup, INSTALLING):
-        directories.mark(directory, INSTALLING)
+    # Whatever happens next, this mark tells which of the two is to be removed.
+    if not directories.has_mark(backup, CHANGING):
+        directories.mark(directory, CHANGING)
         links.exchange(backup, directory)
     directories.discard(backup)
 
 
 def recover(path: str) -> None:
-    """Put right what a killed run has left; nobody else may be at work, see lock."""
+    """Put right what a killed run has left. The caller holds the lock of the path."""
     path = links.settled(path)
     directory = os.path.realpath(path)
     for place in dict.fromkeys((path, directory)):
@@ -65,15 +66,15 @@ def recover(path: str) -> None:
         if leftover.endswith((".discarded", ".partial")) or directories.is_half_made(leftover):
             directories.discard(leftover)
     backup = backup_of(path)
-    # Also one with the mark: of a backup that was put back, the changed venv is still to be removed.
-    if backup and (directories.has_mark(directory, INSTALLING) or directories.has_mark(backup, INSTALLING)):
+    # If the backup has the mark, the two were exchanged, and it is the changed venv, still to be removed.
+    if backup and (directories.has_mark(directory, CHANGING) or directories.has_mark(backup, CHANGING)):
         restore(path, backup)
     if directories.has_mark(directory, MAKING):
         directories.empty(directory)
 
 
 def _link_tree(source: str, target: str) -> None:
-    """Like cp --archive --link."""
+    """Copy like cp --archive --link. Hard links are enough: pip replaces files and never writes into one."""
     os.mkdir(target, 0o700)
     with os.scandir(source) as entries:
         for entry in entries:
@@ -88,7 +89,7 @@ def _link_tree(source: str, target: str) -> None:
 def _link(source: str, target: str) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
-    except OSError:  # no hard links here, or too many of this file
+    except OSError:  # the filesystem has no hard links, or the file has too many
         shutil.copy2(source, target, follow_symlinks=False)
         _copy_status(source, target)
 

@@ -11,78 +11,38 @@ import re
 import shutil
 import tempfile
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import probe
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import (
-    STAMP,
-    VenvError,
-    VenvSpec,
-    VenvState,
-)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def make(wanted: VenvSpec, python: str, directory: str, runner: Runner) -> None:
-    """Make a virtual environment without anything in it yet: install brings pip, whose errors venv would swallow."""
+    """Make a virtual environment that is empty. `install` brings pip, since venv would swallow ensurepip's errors."""
     command = [python, "-m", "venv", directory, "--without-pip"]
     if os.path.isfile(os.path.join(wanted.path, "pyvenv.cfg")):
         sees_system = venv_state.read_configuration(wanted.path).get("include-system-site-packages") == "true"
         command += ["--system-site-packages"] if sees_system else []
-    _run(runner, command, f"gunicorn_venv: {wanted.path} could not be made")
+    commands.run(runner, command, f"gunicorn_venv: {wanted.path} could not be made")
 
 
 def install(wanted: VenvSpec, state: VenvState, runner: Runner, kept: dict[str, str]) -> VenvState:
-    """Install Gunicorn and the requirements where `state` was read, and read it again.
+    """Install Gunicorn and the requirements in the venv that has `state`, and return what it has then.
 
-    Where it can be, what is `kept` has the same version afterwards.
+    The versions in `kept` stay, unless they conflict with the requirements.
     """
     pip = _installer(wanted, state, runner)
     if state.gunicorn_version and not state.gunicorn_is_whole:
-        # a pip that was killed leaves a Gunicorn which pip takes for installed although files are missing
+        # pip takes a Gunicorn for installed that a killed pip left without some of its files.
         _pip(wanted, [*pip, "--force-reinstall", "--no-deps"], [_repair_requirement(wanted, state)], {}, runner)
     pip += ["--upgrade"] if wanted.upgrade else []
-    for lines in _resolutions(wanted):
+    for lines in resolutions(wanted):
         _pip(wanted, pip, lines, kept, runner)
-    directories.write(os.path.join(state.directory, STAMP), venv_state.requirements_stamp(wanted))
+    requirements.write_stamp(state.directory, wanted.requirements)
     return venv_state.ask_probe(wanted, state.directory, runner)
-
-
-def _installer(wanted: VenvSpec, state: VenvState, runner: Runner) -> list[str]:
-    """The command that installs into a venv, which gets pip for it unless uv is wanted."""
-    python = venv_state.python_of(state.directory)
-    if wanted.installer == "uv":
-        # The service's user can't write there, and would compile everything at each start.
-        return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
-    if not state.has_pip:
-        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
-        _run(runner, [python, "-m", "ensurepip", "--default-pip"], failure)
-    return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
-
-
-def find_uv() -> str:
-    """The path of the host's uv; raises InvalidValue where it has none."""
-    found = shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/bin"]))
-    if found is None:
-        raise InvalidValue("gunicorn_installer", "uv", "pip, or a host with uv on root's PATH or in /usr/local/bin")
-    return found
-
-
-def _pip(wanted: VenvSpec, command: list, lines: list[str], kept: dict[str, str], runner: Runner) -> None:
-    with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
-        requirements, constraints = (os.path.join(folder, name) for name in ("requirements.txt", "constraints.txt"))
-        _write_lines(requirements, lines)
-        _write_lines(constraints, [f"{name}=={version}" for name, version in kept.items()])
-        command = [*command, "--requirement", requirements]
-        # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
-        if kept and not _has_hashes(lines) and not runner.run([*command, "--constraint", constraints], data="")[0]:
-            return
-        failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
-        _run(runner, command, f"{failure}, which is as it was before")
 
 
 def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:
@@ -94,21 +54,54 @@ def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:
     return {name: version for name, version in before.versions.items() if name not in unmet}
 
 
-def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
-    requirement = venv_requirements.gunicorn_requirement(wanted.version)
-    stays = not wanted.upgrade and requirement not in state.unmet
-    return f"gunicorn=={state.gunicorn_version}" if stays else requirement
-
-
-def _resolutions(wanted: VenvSpec) -> list[list[str]]:
-    """What is installed at once: everything, but where lines have hashes, pip wants one for each line."""
-    own = [venv_requirements.gunicorn_requirement(wanted.version)]
+def resolutions(wanted: VenvSpec) -> list[list[str]]:
+    """The lines of each run of pip: one for all, but lines with hashes get their own, since there each needs a hash."""
+    own = [requirements.gunicorn_requirement(wanted.version)]
     if wanted.installer == "uv":
-        # People expect it in a virtual environment, and what is met is judged by its parser.
+        # People expect pip in a virtual environment, and the probe compares versions with pip's parser.
         own.append("pip")
     if _has_hashes(wanted.requirements):
         return [wanted.requirements, own]
     return [own + wanted.requirements]
+
+
+def find_uv() -> str:
+    """The path of the host's uv; raises InvalidValue if there is none."""
+    found = shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/bin"]))
+    if found is None:
+        raise InvalidValue("gunicorn_installer", "uv", "pip, or a host with uv on root's PATH or in /usr/local/bin")
+    return found
+
+
+def _installer(wanted: VenvSpec, state: VenvState, runner: Runner) -> list[str]:
+    """The command that installs into a venv; a venv without pip gets it first, unless uv installs."""
+    python = venv_state.python_of(state.directory)
+    if wanted.installer == "uv":
+        # The service's user can't write there, and would compile everything at each start.
+        return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
+    if not state.has_pip:
+        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
+        commands.run(runner, [python, "-m", "ensurepip", "--default-pip"], failure)
+    return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
+
+
+def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
+    requirement = requirements.gunicorn_requirement(wanted.version)
+    stays = not wanted.upgrade and requirement not in state.unmet
+    return f"gunicorn=={state.gunicorn_version}" if stays else requirement
+
+
+def _pip(wanted: VenvSpec, command: list[str], lines: list[str], kept: dict[str, str], runner: Runner) -> None:
+    with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
+        lines_file, constraints = (os.path.join(folder, name) for name in ("requirements.txt", "constraints.txt"))
+        _write_lines(lines_file, lines)
+        _write_lines(constraints, [f"{name}=={version}" for name, version in kept.items()])
+        command = [*command, "--requirement", lines_file]
+        # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
+        if kept and not _has_hashes(lines) and not runner.run([*command, "--constraint", constraints], data="")[0]:
+            return
+        failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
+        commands.run(runner, command, f"{failure}, which is as it was before")
 
 
 def _has_hashes(lines: list[str]) -> bool:
@@ -118,9 +111,3 @@ def _has_hashes(lines: list[str]) -> bool:
 def _write_lines(path: str, lines: list[str]) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
-
-
-def _run(runner: Runner, command: list, failure: str) -> None:
-    code, output, errors = runner.run(command, data="")
-    if code:
-        raise VenvError(f"{failure}: {venv_state.reason_in(output, errors)}")

@@ -20,7 +20,7 @@ try:
 except ImportError:
     raise SystemExit("its Python is older than 3.8") from None
 
-# A name, perhaps with versions that are nothing but numbers
+# A name, perhaps with versions that are plain numbers.
 _RELEASE = r"[0-9]{1,9}(?:\.[0-9]{1,9})*"
 _COMPARISON = rf"([<>=]=|[<>])\s*({_RELEASE})"
 _PLAIN = re.compile(rf"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*({_COMPARISON}(?:\s*,\s*{_COMPARISON})*)?")
@@ -28,7 +28,7 @@ _OPERATORS = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": opera
 
 
 def answer(request: dict) -> dict:
-    """What is installed, which of the requirements are unmet, and what is wrong with the settings."""
+    """What is installed, which requirements are unmet, and which settings Gunicorn does not accept."""
     versions = installed_versions()
     return {
         "python_version": ".".join(str(part) for part in sys.version_info[:3]),
@@ -48,26 +48,27 @@ def interpreter() -> str:
 
 
 def installed_versions() -> dict:
-    """Normalized name and version of each distribution."""
+    """Normalized name and version of each distribution that is installed."""
     found = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
-        if name and not is_leftover(distribution):  # pip killed half-way leaves folders without a name
+        if name and not is_leftover(distribution):  # a killed pip leaves folders without a name
             found.setdefault(normalized(name), distribution.version)
     return found
 
 
 def is_leftover(distribution: object) -> bool:
-    """Whether it is what a killed pip was about to replace, and had moved to ~ame."""
+    """Whether a killed pip was about to replace it, and had moved it to a name that begins with ~."""
     return os.path.basename(str(getattr(distribution, "_path", ""))).startswith("~")
 
 
 def normalized(name: str) -> str:
+    """The one spelling of a distribution's name, as in PEP 503."""
     return name.lower().replace("_", "-").replace(".", "-")
 
 
 def is_whole(name: str) -> bool:
-    """Whether every file that the distribution recorded is there: a killed pip leaves some out."""
+    """Whether every file that the distribution recorded is there, which a killed pip does not see to."""
     try:
         files = metadata.files(name) or []
     except metadata.PackageNotFoundError:
@@ -76,7 +77,7 @@ def is_whole(name: str) -> bool:
 
 
 def is_met(line: str, versions: dict) -> bool:
-    """Whether what is installed satisfies one requirement; what can't be judged by name and version counts as met."""
+    """Whether what is installed satisfies a requirement. One that can't be judged by name and version counts as met."""
     plain = _PLAIN.fullmatch(line.strip())
     if plain:
         version = versions.get(normalized(plain[1]))
@@ -85,7 +86,7 @@ def is_met(line: str, versions: dict) -> bool:
         if re.fullmatch(_RELEASE, version):
             pairs = re.findall(_COMPARISON, plain[2])
             return all(_OPERATORS[sign](release(version), release(wanted)) for sign, wanted in pairs)
-    # For all else; to import this takes as long as the rest of what is asked here.
+    # Only now, since this import takes as long as all the rest of the probe.
     try:
         from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
     except ImportError:
@@ -101,12 +102,12 @@ def is_met(line: str, versions: dict) -> bool:
 
 
 def release(version: str) -> tuple:
-    """The numbers of a version, without the zeros at its end: 1.0 and 1 are the same."""
+    """The numbers of a version, without zeros at its end, since 1.0 and 1 are the same."""
     return tuple(int(part) for part in re.sub(r"(\.0+)+\Z", "", version).split("."))
 
 
 def setting_problems(settings: dict, worker_class: str) -> list:
-    """One [name, value, expected] for each setting that the installed Gunicorn would not take."""
+    """One [name, value, expected] for each setting that the installed Gunicorn does not accept."""
     if not settings:
         return worker_class_problems(worker_class)
     from gunicorn import config
@@ -122,12 +123,13 @@ def setting_problems(settings: dict, worker_class: str) -> list:
         else:
             try:
                 config.Config().set(name, value)
-            except Exception as error:  # whatever a validator raises is its verdict
+            except Exception as error:  # a validator may raise anything
                 problems.append([name, value, f"a value that Gunicorn takes ({error})"])
     return problems + worker_class_problems(worker_class)
 
 
 def unknown_setting(name: str, known: dict) -> str:
+    """What is expected in place of a setting that this Gunicorn does not have."""
     import difflib
 
     nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)
@@ -135,7 +137,10 @@ def unknown_setting(name: str, known: dict) -> str:
 
 
 def worker_class_problems(worker_class: str) -> list:
-    """A short name must be one that this Gunicorn has, with its library; a dotted path is the application's own."""
+    """One [name, value, expected] if this Gunicorn lacks the worker class, or the venv lacks its library.
+
+    A dotted path is a class of the application's own, which is not looked at.
+    """
     if worker_class == "sync":
         return []  # it needs no library
     from gunicorn.workers import SUPPORTED_WORKERS
@@ -153,7 +158,8 @@ def worker_class_problems(worker_class: str) -> list:
 
 
 def last_line(error: Exception) -> str:
-    # Gunicorn puts a traceback into brackets, and the last one on a line of its own
+    """The last line of an error's message, which says most, or the error's type."""
+    # Gunicorn puts a traceback into brackets, and the last bracket on a line of its own.
     lines = [line for line in str(error).splitlines() if line.strip("[] ")]
     return lines[-1].strip() if lines else type(error).__name__
 

@@ -17,22 +17,17 @@ from typing import NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import probe, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
-# What the requirements were when they were last installed: lines that can't be compared by name and version.
-STAMP = ".gunicorn-requirements"
 _MINOR = re.compile(r"[0-9]+\.[0-9]+")
 _WHICH_INTERPRETER = (
     "import os, sys; print(os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable), end='')"
 )
 
 
-class VenvError(Exception):
-    """The virtual environment can't be made, read or brought to what is wanted."""
-
-
 class VenvSpec(NamedTuple):
-    """What shall be in a virtual environment, and how it may get there."""
+    """What a virtual environment must have, and how it may get there."""
 
     path: str
     python: str
@@ -48,7 +43,7 @@ class VenvSpec(NamedTuple):
 
 
 class VenvState(NamedTuple):
-    """What is in a virtual environment; all fields but the first are those of the probe's answer."""
+    """What a virtual environment has; all fields but the first and the last are those of the probe's answer."""
 
     directory: str
     python_version: str
@@ -59,6 +54,12 @@ class VenvState(NamedTuple):
     has_pip: bool
     unmet: list[str]
     problems: list[list]
+    is_stamped: bool  # the requirements that are wanted were also installed last
+
+    @property
+    def is_satisfied(self) -> bool:
+        """Whether nothing has to be installed."""
+        return not self.unmet and self.gunicorn_is_whole and self.is_stamped
 
     @property
     def listing(self) -> str:
@@ -71,18 +72,65 @@ class VenvState(NamedTuple):
         return hashlib.sha256(f"{self.directory}\n{self.python_version}\n{self.listing}".encode()).hexdigest()
 
 
+def read(wanted: VenvSpec, runner: Runner) -> VenvState | None:
+    """What the venv has, or None if there is none that works; see is_venv for the errors."""
+    if not is_venv(wanted.path, wanted.rebuild):
+        return None
+    state = ask_probe(wanted, os.path.realpath(wanted.path), runner)
+    return state if is_venv(wanted.path, wanted.rebuild, state.python_version) else None
+
+
+def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
+    """What the venv in a directory has, as its own Python says; raises VenvError if that does not run."""
+    request = {
+        "requirements": [requirements.gunicorn_requirement(wanted.version), *wanted.requirements],
+        "settings": wanted.settings,
+        "worker_class": wanted.worker_class,
+    }
+    command = [python_of(directory), "-I", "-c", inspect.getsource(probe)]
+    answer = commands.run(runner, command, f"gunicorn_venv: {wanted.path} can't be read", data=json.dumps(request))
+    is_stamped = requirements.has_stamp(directory, wanted.requirements)
+    return VenvState(directory=directory, **json.loads(answer), is_stamped=is_stamped)
+
+
+def python_of(directory: str) -> str:
+    """The path of a venv's own Python."""
+    return os.path.join(directory, "bin", "python")
+
+
 def check_settings(wanted: VenvSpec, state: VenvState) -> None:
-    """Raise InvalidValue for the first setting that the Gunicorn which was asked does not take."""
+    """Raise InvalidValue for the first setting that the installed Gunicorn does not accept."""
     for name, value, expected in state.problems:
         variable = "gunicorn_worker_class" if name == "worker_class" else f"gunicorn_settings['{name}']"
         raise InvalidValue(variable, value, f"{expected}, says Gunicorn {state.gunicorn_version}")
 
 
+def needs_rebuild(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> bool:
+    """Whether `rebuild` is wanted and the venv does not work any more, or another Python made it.
+
+    `state` is what the venv has, or None if none works. VenvError if the wanted Python does not run.
+    """
+    if not wanted.rebuild:
+        return False
+    if state is None:
+        return _is_anything(wanted.path)
+    command = [wanted.python, "-I", "-c", _WHICH_INTERPRETER]
+    return state.interpreter != commands.run(runner, command, f"gunicorn_python: {wanted.python} does not run").strip()
+
+
+def stays(path: str, python: str, rebuild: bool) -> bool:
+    """Whether there is a venv that works and, with `rebuild`, was made by that Python; errors as those of is_venv."""
+    if not is_venv(path, rebuild):
+        return False
+    wanted = shutil.which(python)
+    return not rebuild or (wanted is not None and os.path.realpath(wanted) == os.path.realpath(python_of(path)))
+
+
 def is_venv(path: str, rebuild: bool = False, version: str = "") -> bool:
     """Whether there is a venv that works, as far as can be told without running it.
 
-    InvalidValue where there is something else, VenvError where the host's Python left it behind; with `rebuild`, such
-    a one counts as none. `version` is that of its interpreter, where it is known.
+    InvalidValue if something else is there. VenvError if the host's Python was upgraded and the venv does not work any
+    more; with `rebuild`, such a venv counts as none. `version` is that of its interpreter, if it is known.
     """
     if not _is_anything(path):
         return False
@@ -95,26 +143,18 @@ def is_venv(path: str, rebuild: bool = False, version: str = "") -> bool:
     return not problem
 
 
-def stays(path: str, python: str, rebuild: bool) -> bool:
-    """Whether there is a venv that works and, with `rebuild`, was made by that Python; errors as those of is_venv."""
-    if not is_venv(path, rebuild):
-        return False
-    wanted = shutil.which(python)
-    return not rebuild or (wanted is not None and os.path.realpath(wanted) == os.path.realpath(f"{path}/bin/python"))
-
-
 def _is_anything(path: str) -> bool:
     is_empty = os.path.isdir(path) and not os.listdir(path)
     return os.path.lexists(path) and not is_empty and not directories.is_in_the_making(path)
 
 
 def _problem(path: str, version: str) -> str:
-    """What keeps a venv from working. The version of its interpreter, where it is not known, is told from its name."""
-    python = os.path.join(path, "bin", "python")
+    """Why a venv does not work, or "". If its interpreter's version is not known, the interpreter's name tells it."""
+    python = python_of(path)
     interpreter = os.path.realpath(python)
     if os.path.islink(path) and not os.path.lexists(os.path.realpath(path)):
         return f"{os.path.realpath(path)} is gone"
-    # /usr has a bin/python, too
+    # /usr has a bin/python, too.
     if not os.path.lexists(python) or not os.path.isfile(os.path.join(path, "pyvenv.cfg")):
         raise InvalidValue("gunicorn_venv", path, "a virtual environment, or a path where nothing is yet")
     if not os.path.exists(python):
@@ -127,80 +167,9 @@ def _problem(path: str, version: str) -> str:
 
 
 def read_configuration(path: str) -> dict[str, str]:
+    """The keys, in lower case, and values of a venv's pyvenv.cfg."""
     with open(os.path.join(path, "pyvenv.cfg"), encoding="utf-8", errors="replace") as lines:
         pairs = [line.partition("=") for line in lines]
     values = {name.strip().lower(): value.strip() for name, _sign, value in pairs}
-    # virtualenv's name for it
+    # virtualenv calls the version by another name.
     return {"version": values.get("version_info", ""), **values}
-
-
-def is_outlived(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> bool:
-    """Whether there is a venv that its Python has left behind, or that was made by another one than is wanted."""
-    if state is None:
-        return _is_anything(wanted.path)
-    code, output, errors = runner.run([wanted.python, "-I", "-c", _WHICH_INTERPRETER], data="")
-    if code:
-        raise VenvError(f"gunicorn_python: {wanted.python} does not run: {reason_in(output, errors)}")
-    return state.interpreter != output.strip()
-
-
-def read(wanted: VenvSpec, runner: Runner) -> VenvState | None:
-    """What the venv has, or None where there is none that works; see is_venv for the errors."""
-    if not is_venv(wanted.path, wanted.rebuild):
-        return None
-    state = ask_probe(wanted, os.path.realpath(wanted.path), runner)
-    return state if is_venv(wanted.path, wanted.rebuild, state.python_version) else None
-
-
-def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
-    request = {
-        "requirements": [requirements.gunicorn_requirement(wanted.version), *wanted.requirements],
-        "settings": wanted.settings,
-        "worker_class": wanted.worker_class,
-    }
-    code, output, errors = runner.run(
-        [python_of(directory), "-I", "-c", inspect.getsource(probe)], data=json.dumps(request)
-    )
-    if code:
-        raise VenvError(f"gunicorn_venv: {wanted.path} can't be read: {reason_in(output, errors)}")
-    return VenvState(directory=directory, **json.loads(output))
-
-
-def needs_install(wanted: VenvSpec, state: VenvState) -> bool:
-    """Whether pip has anything to do."""
-    return wanted.upgrade or not _is_satisfied(wanted, state)
-
-
-def _is_satisfied(wanted: VenvSpec, state: VenvState) -> bool:
-    return not state.unmet and state.gunicorn_is_whole and _is_stamped(wanted, state)
-
-
-def is_only_upgrade(wanted: VenvSpec, before: VenvState | None) -> bool:
-    return wanted.upgrade and before is not None and _is_satisfied(wanted, before)
-
-
-def python_of(directory: str) -> str:
-    return os.path.join(directory, "bin", "python")
-
-
-def reason_in(output: str, errors: str, lines: int = 5) -> str:
-    """What pip calls an error, or else the last lines: ensurepip shows its own traceback below pip's error."""
-    said = [line.strip() for line in [*output.splitlines(), *errors.splitlines()]]
-    # Below "Exception" stands a traceback, whose last line says which.
-    named = [line for line in said if line.startswith("ERROR:") and line != "ERROR: Exception:"]
-    last = [line.strip() for line in (errors or output).splitlines() if line.strip()]
-    return " | ".join((named or last)[-lines:])
-
-
-def requirements_stamp(wanted: VenvSpec) -> str:
-    return hashlib.sha256("\n".join(wanted.requirements).encode()).hexdigest() + "\n"
-
-
-def _is_stamped(wanted: VenvSpec, state: VenvState) -> bool:
-    if not wanted.requirements:
-        return True
-    try:
-        with open(os.path.join(state.directory, STAMP), encoding="ascii") as stamp:
-            return stamp.read() == requirements_stamp(wanted)
-    except OSError:
-        return False

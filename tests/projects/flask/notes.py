@@ -1,4 +1,4 @@
-"""A small Flask application that tells what serves it."""
+"""A small Flask application that says what serves it."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""Hooks of a user's, with the arguments that Gunicorn's documentation gives them; each says in the log that it ran."""
+"""A user's hooks, with the arguments of Gunicorn's documentation; each logs that it was called."""
 
 
 def when_ready(server):
@@ -22,7 +22,7 @@ def pre_request(worker, request):
 
 
 def post_request(worker, request, environ):
-    """Gunicorn takes it with two, three or four arguments."""
+    """Gunicorn accepts this hook with two, three or four arguments."""
     worker.log.info("notes: post_request of %s", environ["PATH_INFO"])
 
 

@@ -1,4 +1,4 @@
-"""Settings of a Django project behind a web server, as production has them."""
+"""Production settings of a Django project behind a web server."""
 
 import os
 from pathlib import Path

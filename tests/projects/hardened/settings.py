@@ -1,4 +1,4 @@
-"""Settings of errands on this host; every service that runs the project has its data in its user's home."""
+"""Settings of errands on this host; every service with the project has its data in its user's home directory."""
 
 import os
 from pathlib import Path

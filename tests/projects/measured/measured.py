@@ -1,16 +1,16 @@
-"""An application that computes, waits and keeps memory as its environment says: what was measured can be compared."""
+"""An application that computes, waits and keeps memory as its environment says, to compare with measurements."""
 
 import os
 import time
 
 COMPUTE = float(os.environ.get("COMPUTE_SECONDS", "0"))
 WAIT = float(os.environ.get("WAIT_SECONDS", "0"))
-# Each worker has its own, made after the fork, and in one piece: a copy would stay in its peak.
+# Each worker makes its own after the fork, and without a copy, which would count in its peak.
 KEPT = bytearray(b"x") * (int(os.environ.get("KEEP_MIB", "0")) << 20)
 
 
 def application(environ, start_response):
-    """Answer when the request has computed and waited."""
+    """Answer after computing and waiting."""
     end = time.thread_time() + COMPUTE
     while time.thread_time() < end:
         pass

@@ -11,7 +11,7 @@ from converge_benchmark import run, table
 
 
 def runs(case: str, way: str, hosts: int, *seconds: float) -> list[dict]:
-    """Runs that took so long, with costs that can be told apart."""
+    """Runs that took so many seconds, with costs that differ from each other."""
     return [
         run.Run(case, way, hosts, one, one / 2, one / 4 * hosts, 3 * hosts, 5000 * hosts)._asdict() for one in seconds
     ]
@@ -31,7 +31,7 @@ RESULTS = {
 
 
 def test_the_middle_of_the_rounds_is_compared() -> None:
-    """One run that others disturbed decides nothing."""
+    """One disturbed run has no effect."""
     assert "| a run that changes nothing | 1 | 1.20 s | 0.60 s | 2.40 s | 2.00 | 4.00 | 2.40 s |" in table.table(
         RESULTS
     )
@@ -39,21 +39,21 @@ def test_the_middle_of_the_rounds_is_compared() -> None:
 
 
 def test_costs_are_those_of_one_host() -> None:
-    """The controller's are those of the run."""
+    """The controller's are those of the whole run."""
     results = {**RESULTS, "runs": runs("nothing", "role", 4, 8.0)}
     assert "| a run that changes nothing | 4 | the role | 4.00 s | 2.00 s | 3 | 5 kB |" in table.table(results)
 
 
 def test_results_of_several_runs_are_one_table() -> None:
-    """It tells how often each number of hosts was measured."""
+    """It says how often each number of hosts was measured."""
     more = {**RESULTS, "runs": runs("nothing", "role", 4, 8.0)}
     made = table.table(table.joined([RESULTS, more]))
     assert "Medians of so many rounds on so many hosts: 3 on 1, 1 on 4. 10 forks;" in made
     assert "| a run that changes nothing | 1 | 1.20 s |" in made
 
 
-def test_the_script_writes_the_files_as_they_are(tmp_path: Path) -> None:
-    """What stands in them is not taken for shell; only the number of workers changes."""
+def test_the_script_writes_the_files_unchanged(tmp_path: Path) -> None:
+    """Their text is not taken for shell commands; only the number of workers changes."""
     files = {"a.conf": "$HOME `id` \\ 'x' \"y\"\nend\n", "b": "gunicorn --workers=2 $$MAINPID\n"}
     text = run.script(files, 5).partition("#!/bin/sh")[0]
     subprocess.run(["sh", "-c", text + f"write_files {tmp_path}"], check=True)

@@ -13,7 +13,7 @@ BEGIN, END = "<!-- begin -->\n", "<!-- end -->\n"
 
 
 def test_a_part_is_replaced_and_nothing_else(tmp_path: Path) -> None:
-    """Again and again: what stands between the two lines is what was made last."""
+    """Each time, the two lines have only the latest text between them."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}old\n{END}after\n", encoding="utf-8")
     for made in ("| new |\n", "", "| newer |\n"):
@@ -22,7 +22,7 @@ def test_a_part_is_replaced_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_page_without_the_lines_is_left_alone(tmp_path: Path) -> None:
-    """The error names the page."""
+    """And the error names the page."""
     page = tmp_path / "page.md"
     page.write_text("without", encoding="utf-8")
     with pytest.raises(documents.DocumentError, match=r"page\.md"):

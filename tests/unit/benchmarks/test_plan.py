@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The walk over workers and threads, against applications of which the throughput is known."""
+"""The walk over workers and threads, with applications whose throughput is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sizing_benchmark.cases import Setting
 def walk(
     throughput: Callable[[Setting], float | None], ladders: plan.Ladders = plan.FULL
 ) -> dict[Setting, float | None]:
-    """Return what a sweep measures, in its order."""
+    """Return the settings that a sweep measures, in its order, with their throughput."""
     measured: dict[Setting, float | None] = {}
     sweep = plan.sweep(ladders)
     answer = None
@@ -35,12 +35,12 @@ def waiting(setting: Setting) -> float:
 
 
 def computing(setting: Setting) -> float:
-    """One that only computes."""
+    """An application that only computes, on two cores."""
     return 100.0 * min(2, setting.workers) - setting.threads
 
 
-def test_computing_application_is_not_given_more_and_more() -> None:
-    """Two settings without a gain end a ladder, and two ladders without one the walk."""
+def test_walk_ends_early_for_a_computing_application() -> None:
+    """Two settings without a gain end a ladder, and two ladders without a gain end the walk."""
     assert list(walk(computing)) == [
         *(Setting(workers) for workers in (1, 2, 3, 4)),
         *(Setting(workers, 2) for workers in (1, 2, 3, 4)),
@@ -49,32 +49,32 @@ def test_computing_application_is_not_given_more_and_more() -> None:
     ]
 
 
-def test_waiting_application_is_followed_to_its_best() -> None:
-    """Whatever it takes: workers or threads."""
+def test_walk_reaches_the_best_of_a_waiting_application() -> None:
+    """With many workers, and with threads."""
     measured = walk(waiting)
     assert max(measured.values()) == 2000
     assert Setting(48) in measured
     assert Setting(6, 8) in measured
-    # 4 and 8 threads gave no more than 2 did.
+    # 4 and 8 threads gained nothing over 2.
     assert all(setting.threads < 16 for setting in measured)
 
 
 @pytest.mark.parametrize("ladders", [plan.FULL, plan.QUICK])
-def test_what_does_not_fit_ends_a_ladder(ladders: plan.Ladders) -> None:
-    """More workers of the same threads would fit even less; more threads are still tried."""
+def test_setting_that_does_not_fit_ends_a_ladder(ladders: plan.Ladders) -> None:
+    """More workers with the same threads would not fit either; more threads are still tried."""
     measured = walk(lambda setting: waiting(setting) if setting.workers < 3 else None, ladders)
     assert max(setting.workers for setting in measured) == 3
     assert max(setting.threads for setting in measured) == ladders.threads[-1]
 
 
 def test_noise_is_no_gain() -> None:
-    """A ladder does not go on for a percent."""
+    """A ladder does not go on for one percent."""
     measured = walk(lambda setting: 100 + setting.workers / 10)
     assert max(setting.workers for setting in measured) == 3
 
 
 def test_finalists_are_near_the_best() -> None:
-    """The best first, not too many, and none that is not admissible."""
+    """The best first, not too many, and only admissible ones."""
     measured = {Setting(1): 50.0, Setting(2): 95.0, Setting(3): 100.0, Setting(4): 99.0, Setting(5): None}
     assert plan.finalists(measured, 0.9, 8) == [Setting(3), Setting(4), Setting(2)]
     assert plan.finalists(measured, 0.9, 1) == [Setting(3)]

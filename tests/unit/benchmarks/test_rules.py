@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules, as their sources state them."""
+"""The rules give the numbers that their sources state."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ MEASURED = rules.Measured(wait_ratio=0.0, worker_memory=100 * MIB, memory_per_wo
 
 
 def facts(application: str = "cpu", limit: str = "none", **changes: object) -> rules.Facts:
-    """Return those of a host of two cores and 16 GiB."""
+    """Return the facts of a host with two cores and 16 GiB."""
     start = rules.Facts(2, 2.0, 16 * GIB, APPLICATIONS[application], LIMITS[limit], MEASURED)
     return start._replace(**changes)
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-def test_rules_of_nproc_do_not_see_a_quota(limit: str) -> None:
-    """They give the same with a quota of half a CPU."""
+def test_rules_that_use_nproc_ignore_a_quota(limit: str) -> None:
+    """They give the same under every limit."""
     assert rules.gunicorn(facts(limit=limit)) == Setting(5)
     assert rules.tiangolo(facts(limit=limit)) == Setting(2)
 
@@ -31,12 +31,12 @@ def test_rules_of_nproc_do_not_see_a_quota(limit: str) -> None:
     ("changes", "workers"),
     [({}, 5), ({"memory": GIB}, 4), ({"memory": 128 * MIB}, 1), ({"limit": "100%"}, 1), ({"nproc": 8}, 17)],
 )
-def test_heroku_has_256_megabytes_a_worker(changes: dict, workers: int) -> None:
-    """Of the host or of the service, and never no worker."""
+def test_heroku_gives_each_worker_256_megabytes(changes: dict, workers: int) -> None:
+    """Of the host's or the service's memory, and always has a worker."""
     assert rules.heroku(facts(**changes)) == Setting(workers)
 
 
-def test_tiangolo_has_at_least_two() -> None:
+def test_tiangolo_has_at_least_two_workers() -> None:
     """Also on one core."""
     assert rules.tiangolo(facts(nproc=1)) == Setting(2)
 
@@ -46,18 +46,18 @@ def test_tiangolo_has_at_least_two() -> None:
     [("cpu", "none", 2), ("wait", "none", 122), ("cpu", "50%", 1), ("wait", "50%", 1)],
 )
 def test_passenger_fills_three_quarters_of_the_memory(application: str, limit: str, workers: int) -> None:
-    """With applications that wait; others get a worker for each core at most."""
+    """If the application waits; otherwise it has at most a worker for each core."""
     assert rules.passenger(facts(application, limit)) == Setting(workers)
 
 
 def test_ours_takes_the_limits_of_the_service() -> None:
-    """Unmeasured it is 2n+1 as long as it fits: 256M hold a worker of 128M."""
+    """Without a measurement it is 2n+1 if they fit: 256M have room for one worker of 128M."""
     assert rules.ours_unmeasured(facts()) == Setting(5)
     assert rules.ours_unmeasured(facts(limit="150%")) == Setting(1)
 
 
-def test_ours_takes_what_was_measured() -> None:
-    """Only waiting is a reason for threads, and a worker is counted twice for a reload."""
+def test_ours_uses_the_measurement() -> None:
+    """Only an application that waits gets threads, and each worker counts twice because of a reload."""
     assert rules.ours_measured(facts()).threads == 1
     waiting = facts("wait", measured=rules.Measured(20.0, 50 * MIB, 100 * MIB))
     assert rules.ours_measured(waiting).threads > 1
@@ -65,6 +65,6 @@ def test_ours_takes_what_was_measured() -> None:
 
 
 def test_rules_that_need_a_measurement_say_nothing_without() -> None:
-    """The others do."""
+    """The other rules need none."""
     named = rules.named(facts(measured=None))
     assert {name for name, setting in named.items() if setting is None} == {"Passenger", "ours, measured"}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Records, and the table that is made of them."""
+"""Records, and the table that is made from them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = {"nproc": 2, "cpus": 2.0, "memory": 16 << 30, "gunicorn": "27.0.1", "djan
 
 
 def record(workers: int, threads: int = 1, throughput: float = 100.0, problem: str | None = None) -> Record:
-    """Return that of a setting of the application that only computes, without limits."""
+    """Return the record of a setting, for the application that only computes and without limits."""
     rounds = [
         {"throughput": throughput + change, "p50": 0.1, "p99": 0.2, "disturbed": False} for change in (-10, 0, 20)
     ]
@@ -27,12 +27,12 @@ def record(workers: int, threads: int = 1, throughput: float = 100.0, problem: s
 
 
 def results(*records: Record, worker_memory: int = 40 * MIB) -> Results:
-    """Return records with what was measured of the application."""
+    """Return records, with a measurement of the application."""
     return Results(HOST, list(records), {("cpu", "none"): Measured(0.0, worker_memory, 2 * worker_memory)})
 
 
-def test_record_is_kept_as_it_is() -> None:
-    """What was written is read, and what is computed of it is there for other readers."""
+def test_record_is_read_as_it_was_written() -> None:
+    """The file also has the computed values, for other readers."""
     kept = json.loads(json.dumps(results(record(5), record(2, 8, problem="OOM kill")).as_dict()))
     assert Results.from_dict(kept).as_dict() == kept
     first, second = kept["records"]
@@ -48,7 +48,7 @@ def test_setting_has_one_record() -> None:
 
 
 def test_rounds_that_others_disturbed_do_not_count() -> None:
-    """Unless there is no other."""
+    """Unless all were disturbed."""
     one = record(5)
     one.rounds[2]["disturbed"] = True
     assert (one.median, one.quiet) == (95, 2)
@@ -58,13 +58,13 @@ def test_rounds_that_others_disturbed_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(("foreign", "busy", "disturbed"), [(0.9, 1.95, True), (0.1, 2.0, False), (0.9, 1.5, False)])
-def test_others_disturb_if_they_leave_nothing(foreign: float, busy: float, disturbed: bool) -> None:
-    """A service that has used up its quota misses nothing."""
+def test_others_disturb_only_if_they_leave_no_cpu_time(foreign: float, busy: float, disturbed: bool) -> None:
+    """If some is left, the service could not have used it: its quota was used up."""
     assert is_disturbed({"foreign": foreign, "busy": busy}, 2) is disturbed
 
 
 def answer(**changes: object) -> dict:
-    """Return one of the agent."""
+    """Return an answer of the agent."""
     memory = {"pss": 90 * MIB, "pss_per_worker": 40 * MIB}
     return {"memory": memory, "memory_peak": 120 * MIB, "failures": [], "problem": None, **changes}
 
@@ -79,7 +79,7 @@ def answer(**changes: object) -> dict:
     ],
 )
 def test_setting_is_admissible_if_nothing_was_lost(changes: dict, problem: str | None) -> None:
-    """Neither under load nor by the reload; and what spoiled an earlier round stays."""
+    """Neither under load nor in the reload; and a problem of an earlier round stays."""
     given = answer(**changes)
     one = record(5)
     one.note(given)
@@ -89,7 +89,7 @@ def test_setting_is_admissible_if_nothing_was_lost(changes: dict, problem: str |
 
 
 def test_memory_is_the_highest_of_all_rounds() -> None:
-    """A round that could not read it takes nothing away."""
+    """A round that could not read it has no effect."""
     one = Record("cpu", "none", 5, 1)
     for given in (
         answer(),
@@ -101,7 +101,7 @@ def test_memory_is_the_highest_of_all_rounds() -> None:
 
 
 def test_best_is_admissible() -> None:
-    """However much a setting answers until the kernel kills one of its workers."""
+    """A setting whose worker was killed does not count, however much it answered before."""
     assert (
         table.best([record(2), record(9, throughput=500, problem="OOM kill"), record(3, throughput=110)]).workers == 3
     )
@@ -109,14 +109,14 @@ def test_best_is_admissible() -> None:
 
 
 def cells(made: str, number: int) -> list[list[str]]:
-    """Return the cells of a row of each table that has so many rows."""
+    """Return the cells of one row, from each table that has so many rows."""
     tables = [part.splitlines() for part in made.split("\n\n") if part.startswith("|")]
     rows = [lines[1 + number] for lines in tables if len(lines) > 1 + number]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
 def test_table_has_the_share_of_the_best() -> None:
-    """With memory and 99th percentile; what was not measured is said, and not guessed."""
+    """With memory and 99th percentile; a setting that was not measured is named as such."""
     made = table.table(results(record(5, throughput=80), record(2, throughput=100), record(7, throughput=160)))
     shares, figures = cells(made, 1)
     assert shares[:4] == ["cpu", "none", "7: 160/s", "5: 50%"]
@@ -127,41 +127,41 @@ def test_table_has_the_share_of_the_best() -> None:
 
 
 def test_setting_that_did_not_last_has_its_reason_in_the_table() -> None:
-    """Not a share of the best."""
+    """Instead of a share of the best."""
     made = table.table(results(record(2), record(5, problem="OOM kill")))
     assert [row[3] for row in cells(made, 1)] == ["5: OOM kill", "OOM kill"]
     assert cells(made, 2)[0][3] == "fails 1 x"
 
 
-def test_least_is_that_of_all_rows() -> None:
-    """The rule with 2 workers reaches all of the best of one application, and half of that of the other."""
+def test_least_is_the_minimum_of_all_rows() -> None:
+    """The rule with 2 workers reaches all of the best with one application, and half of it with the other."""
     other = [dataclasses.replace(record(2, throughput=50), application="memory"), record(5), record(2)]
     made = table.table(results(*other, dataclasses.replace(record(5, throughput=100), application="memory")))
     assert cells(made, 3)[0][5] == "**50%**"
 
 
-def test_table_says_how_far_it_repeats() -> None:
-    """Of what was measured more than once, and lasted."""
+def test_table_says_how_much_rounds_differ() -> None:
+    """For settings that were measured more than once, and lasted."""
     assert "2 settings that have more than one differ by 24% of their median" in table.table(
         results(record(5, throughput=200), record(2, throughput=90), record(3, problem="OOM kill"))
     )
 
 
 def test_missing_settings_are_those_that_rules_name() -> None:
-    """To be measured alone."""
+    """And that are not measured yet."""
     assert table.missing(results(record(5), record(2))) == {("cpu", "none"): [Setting(3)]}
     assert table.missing(results(record(5), record(2), record(3))) == {}
 
 
 def test_hundreds_of_workers_are_not_missing() -> None:
-    """Passenger's rule fills the memory with an application that waits."""
+    """Passenger's rule fills the memory if an application waits."""
     kept = Results(HOST, [Record("wait", "none", 5, 1)], {("wait", "none"): Measured(0.0, 40 * MIB, 80 * MIB)})
     assert table.missing(kept) == {("wait", "none"): [Setting(2), Setting(3)]}
     assert "307: not measured, more than 96" in table.table(kept)
 
 
 def test_facts_come_from_the_records() -> None:
-    """The rules look at the host that was measured, not at this one."""
+    """The rules use the host that was measured, not this one."""
     facts = results(record(5)).facts(APPLICATIONS["cpu"], LIMITS["none"])
     assert (facts.nproc, facts.memory, facts.measured) == (2, 16 << 30, Measured(0.0, 40 * MIB, 80 * MIB))
     assert results().facts(APPLICATIONS["wait"], LIMITS["50%"]).measured is None

@@ -37,7 +37,7 @@ Handler = Callable[["Server", asyncio.StreamReader, asyncio.StreamWriter], Await
 
 
 class Server:
-    """A server that does to each connection what the handler says."""
+    """A server that calls the handler for each connection."""
 
     def __init__(self, handler: Handler) -> None:
         self.connections = 0
@@ -56,7 +56,7 @@ class Server:
 
 
 async def answer_all(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer until the client wants no more."""
+    """Answer until the client wants to close."""
     while b"Connection: close" not in await server.request(reader):
         writer.write(OK)
     writer.write(OK)
@@ -83,14 +83,14 @@ async def reset(server: Server, reader: asyncio.StreamReader, writer: asyncio.St
 
 
 async def never_answer(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Take the request and say nothing, until the client gives up."""
+    """Take the request and do not answer, until the client gives up."""
     await server.request(reader)
     await reader.read()
 
 
 @contextlib.asynccontextmanager
 async def serving(handler: Handler, host: str = "127.0.0.1"):
-    """Run a server; yields it with its address."""
+    """Run a server meanwhile, and yield it with its address."""
     server = Server(handler)
     listener = await asyncio.start_server(server.serve, host)
     async with listener:
@@ -107,7 +107,14 @@ def unused_port() -> int:
         return unused.getsockname()[1]
 
 
-def lost(handler: Handler, timeout: float = 10) -> load.Failure:
+def lost(target: load.Target) -> load.Failure:
+    """Return the failure of one request to a target."""
+    with pytest.raises(load.Failure) as failure:
+        asyncio.run(load.Client(target, 10).ask())
+    return failure.value
+
+
+def lost_by(handler: Handler, timeout: float = 10) -> load.Failure:
     """Return the failure of one request to a server."""
 
     async def ask() -> None:
@@ -134,13 +141,13 @@ def lost(handler: Handler, timeout: float = 10) -> load.Failure:
     ],
 )
 def test_target_is_read(text: str, target: load.Target) -> None:
-    """Address families, and what can be said about a target."""
+    """With every address family and every option."""
     assert load.parse_target(text) == target
 
 
 @pytest.mark.parametrize("text", ["a", "=127.0.0.1:80", "a=80", "a=127.0.0.1:http", "a=:80", "a=1.2.3.4:1,keep=1"])
 def test_bad_target_is_named(text: str) -> None:
-    """The error has the text that can't be read."""
+    """The error contains the text that can't be read."""
     with pytest.raises(load.LoadError, match=text.rpartition("=")[2].partition(",")[0]):
         load.parse_target(text)
 
@@ -150,7 +157,7 @@ def test_bad_target_is_named(text: str) -> None:
 
 @pytest.mark.parametrize("data", [OK, CHUNKED, b"HTTP/1.1 204 No Content\r\n\r\n"])
 def test_answer_is_complete_with_its_last_byte(data: bytes) -> None:
-    """Not before it, in whatever pieces it comes."""
+    """And not before it, in whatever pieces it arrives."""
     for cut in range(1, len(data)):
         answer = load.Answer()
         answer.feed(data[:cut])
@@ -166,7 +173,7 @@ def test_answer_is_complete_with_its_last_byte(data: bytes) -> None:
 
 
 def test_answer_without_a_length_lasts_to_the_end() -> None:
-    """It ends with the connection."""
+    """It is complete when the connection ends."""
     answer = load.Answer()
     answer.feed(b"HTTP/1.0 200 OK\r\n\r\nwhat comes")
     assert not answer.complete
@@ -177,7 +184,7 @@ def test_answer_without_a_length_lasts_to_the_end() -> None:
 
 @pytest.mark.parametrize("data", [OK, CHUNKED])
 def test_answer_that_ends_early_is_lost(data: bytes) -> None:
-    """The connection's end before the answer's is a failure, wherever it is."""
+    """Wherever the connection ends before the answer does."""
     for cut in range(len(data)):
         answer = load.Answer()
         if cut:
@@ -187,7 +194,7 @@ def test_answer_that_ends_early_is_lost(data: bytes) -> None:
 
 
 def test_answer_that_closes_is_not_reusable() -> None:
-    """The server says that it closes."""
+    """If the server announces it."""
     answer = load.Answer()
     answer.feed(OK.replace(b"\r\n\r\n", b"\r\nConnection: Close\r\n\r\n"))
     assert not answer.reusable
@@ -197,35 +204,28 @@ def test_answer_that_closes_is_not_reusable() -> None:
 
 
 def test_closed_port_refuses() -> None:
-    """Nobody listens."""
-    client = load.Client(tcp(("127.0.0.1", unused_port())), 10)
-    with pytest.raises(load.Failure) as failure:
-        asyncio.run(client.ask())
-    assert failure.value.kind == "refused"
+    """Nothing listens there."""
+    assert lost(tcp(("127.0.0.1", unused_port()))).kind == "refused"
 
 
 @pytest.mark.parametrize("left", [False, True])
 def test_unix_socket_without_a_server_refuses(tmp_path: Path, left: bool) -> None:
-    """The file is gone, or was left behind."""
+    """Whether its file is missing or was left behind."""
     path = str(tmp_path / "a.sock")
     if left:
         with socket.socket(socket.AF_UNIX) as gone:
             gone.bind(path)
-    with pytest.raises(load.Failure) as failure:
-        asyncio.run(load.Client(load.Target("unix", socket.AF_UNIX, path), 10).ask())
-    assert failure.value.kind == "refused"
+    assert lost(load.Target("unix", socket.AF_UNIX, path)).kind == "refused"
 
 
 def test_full_queue_of_a_unix_socket_refuses(tmp_path: Path) -> None:
-    """As a web server in front takes it; asyncio alone would take it for a connection."""
+    """As for a web server in front of it; asyncio alone would take it for a connection."""
     path = str(tmp_path / "a.sock")
     with socket.socket(socket.AF_UNIX) as full, contextlib.ExitStack() as waiting:
         full.bind(path)
         full.listen(0)
         waiting.enter_context(socket.socket(socket.AF_UNIX)).connect(path)
-        with pytest.raises(load.Failure) as failure:
-            asyncio.run(load.Client(load.Target("unix", socket.AF_UNIX, path), 10).ask())
-    assert failure.value.kind == "refused"
+        assert lost(load.Target("unix", socket.AF_UNIX, path)).kind == "refused"
 
 
 @pytest.mark.parametrize(
@@ -242,20 +242,20 @@ def test_full_queue_of_a_unix_socket_refuses(tmp_path: Path) -> None:
     ],
 )
 def test_lost_request_is_classified(handler: Handler, kind: str) -> None:
-    """What a server can do to a request."""
-    assert lost(handler).kind == kind
+    """By what the server did to it."""
+    assert lost_by(handler).kind == kind
 
 
 def test_server_that_does_not_answer_times_out() -> None:
-    """After the time that was given."""
-    assert lost(never_answer, timeout=0.05).kind == "timeout"
+    """After the given time."""
+    assert lost_by(never_answer, timeout=0.05).kind == "timeout"
 
 
 # Connections
 
 
-def test_without_keepalive_each_request_has_its_connection() -> None:
-    """And says so."""
+def test_without_keepalive_each_request_has_its_own_connection() -> None:
+    """And announces that it closes it."""
 
     async def ask() -> Server:
         async with serving(answer_all) as (server, address):
@@ -270,7 +270,7 @@ def test_without_keepalive_each_request_has_its_connection() -> None:
 
 
 def test_with_keepalive_connections_are_used_in_turn() -> None:
-    """As many as wanted, and no more, after a moment that took more of them, either."""
+    """As many as wanted, also after a burst of requests that needed more."""
 
     async def ask() -> tuple[int, int, int]:
         async with serving(answer_all) as (server, address):
@@ -311,7 +311,7 @@ def test_connection_that_was_closed_while_idle_is_reopened() -> None:
 
 
 def test_connection_that_closes_after_the_request_was_written_is_lost() -> None:
-    """It is not asked again: the server may have begun to work on it."""
+    """It is not sent again: the server may have begun to work on it."""
 
     async def drop_the_second(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.request(reader)
@@ -333,14 +333,14 @@ def test_connection_that_closes_after_the_request_was_written_is_lost() -> None:
 
 
 def test_rate_is_kept_whatever_the_server_does() -> None:
-    """A stall of the server stops no request, and the time of each counts from its instant."""
+    """A stall of the server delays no later request, and the time of each counts from its instant."""
 
     async def stall() -> dict:
         released = asyncio.Event()
 
         async def wait(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await server.request(reader)
-            # All that come within half a second are held for it.
+            # The requests of the first half second wait for its end.
             if len(server.requests) == 100:
                 released.set()
             await released.wait()
@@ -360,7 +360,7 @@ def test_rate_is_kept_whatever_the_server_does() -> None:
 
 
 def test_targets_are_asked_in_turn_over_every_family(tmp_path: Path) -> None:
-    """Each has its own results, with the first few failures."""
+    """Each has its own results, with its first few failures."""
 
     async def ask() -> dict:
         path = str(tmp_path / "a.sock")
@@ -385,7 +385,7 @@ def test_targets_are_asked_in_turn_over_every_family(tmp_path: Path) -> None:
 
 
 def test_request_belongs_to_the_phase_of_its_instant() -> None:
-    """Though it is lost in the next one; and a phase's results are there when its last request has ended."""
+    """Even if it is lost in the next phase; and a phase is done when its last request has ended."""
 
     async def ask() -> list[dict]:
         released = asyncio.Semaphore(0)
@@ -414,8 +414,8 @@ def test_request_belongs_to_the_phase_of_its_instant() -> None:
     assert first["requests"] == first["failed"] == first["failures"]["closed"] >= 3
 
 
-def test_closed_loop_has_so_many_requests_under_way() -> None:
-    """Never more, and the next one as soon as one was answered or lost."""
+def test_closed_loop_keeps_the_number_of_requests_under_way() -> None:
+    """Never more, and the next one follows as soon as one was answered or lost."""
 
     async def ask() -> tuple[list[int], list[dict]]:
         under_way, seen, released = set(), [], asyncio.Semaphore(0)
@@ -452,7 +452,7 @@ def test_closed_loop_has_so_many_requests_under_way() -> None:
 
 
 def test_closed_loop_ends_after_its_time() -> None:
-    """With what it has counted."""
+    """With all requests counted."""
 
     async def ask() -> dict:
         async with serving(answer_all) as (server, address):
@@ -466,8 +466,8 @@ def test_closed_loop_ends_after_its_time() -> None:
     assert results["phases"][0]["requests"] > results["phases"][0]["failed"] == 0
 
 
-def test_stall_of_the_generator_itself_is_told() -> None:
-    """It is not to be taken for one of the server."""
+def test_stall_of_the_generator_itself_is_reported() -> None:
+    """So that nobody takes it for a stall of the server."""
 
     async def ask() -> dict:
         async with serving(answer_all) as (_server, address):
@@ -488,7 +488,7 @@ def test_stall_of_the_generator_itself_is_told() -> None:
 
 @pytest.fixture
 def program(tmp_path: Path):
-    """Run the program against a port that refuses; yields it, its control socket and its output."""
+    """Run the program against a port that refuses, and yield it with its control socket and its output."""
     control, output = tmp_path / "load.sock", tmp_path / "load.json"
     target = f"nobody=127.0.0.1:{unused_port()}"
     command = [sys.executable, PROGRAM, "run", "--control", control, "--output", output, target]
@@ -506,7 +506,7 @@ def tell(control: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_program_marks_phases_and_stops_when_told(program) -> None:
-    """Each command is answered with results, and the last one's are in the file."""
+    """Each command returns results, and those of the last one are in the file."""
     process, control, output = program
     first = json.loads(tell(control, "phase", "workers changed").stdout)
     assert first["name"] == load.FIRST_PHASE
@@ -520,7 +520,7 @@ def test_program_marks_phases_and_stops_when_told(program) -> None:
 
 
 def test_program_writes_its_results_at_sigterm(program) -> None:
-    """It ends in peace."""
+    """And exits with status 0."""
     process, _control, output = program
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
@@ -528,7 +528,7 @@ def test_program_writes_its_results_at_sigterm(program) -> None:
 
 
 def test_program_refuses_other_commands(program) -> None:
-    """It says what it takes, and goes on."""
+    """It names the commands that it takes, and goes on."""
     process, control, _output = program
     for words in (["pause"], ["phase"]):
         refused = tell(control, *words)
@@ -538,14 +538,14 @@ def test_program_refuses_other_commands(program) -> None:
 
 
 def test_program_says_what_it_cannot_read() -> None:
-    """One line, no traceback."""
+    """In one line, without a traceback."""
     done = subprocess.run([sys.executable, PROGRAM, "run", "a=b"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "load: 'b': expected IPV4:PORT, [IPV6]:PORT or unix:PATH\n"
 
 
 def test_program_holds_as_many_connections_as_a_stall_leaves() -> None:
-    """Whatever limit it was started with: its own want of files would look like a fault of the server."""
+    """Whatever limit it was started with: too few open files would look like a fault of the server."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (32, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

@@ -14,7 +14,7 @@ BEGIN, END = "<!-- sizing-table: made by scripts/sizing-table -->\n", "<!-- end 
 
 
 def test_the_table_in_the_documentation_is_what_the_rule_gives(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is printed by scripts/sizing-table stands in docs/sizing.md: put it there after a change of the rule."""
+    """docs/sizing.md has the output of scripts/sizing-table: put it there after a change of the rule."""
     runpy.run_path(str(ROOT / "scripts" / "sizing-table"), run_name="__main__")
     documented = (ROOT / "docs" / "sizing.md").read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert documented == capsys.readouterr().out

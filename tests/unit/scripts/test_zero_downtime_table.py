@@ -28,7 +28,7 @@ def phase(name: str, requests: int, failed: int, longest: float | None) -> dict:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """What a run of the scenario left."""
+    """The results of a run of the scenario."""
     role = [
         phase("start", 10, 0, 0.1),
         phase("workers changed", 1200, 0, 0.312),
@@ -46,12 +46,12 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_change_has_a_row(results: Path) -> None:
-    """The times between the changes have none, and the plain unit may lack one."""
+    """The times between the changes have no row, and the plain unit may lack a change."""
     assert run(results).stdout == TABLE
 
 
-def test_write_replaces_the_table_alone(results: Path, tmp_path: Path) -> None:
-    """What stands around it stays, and a second time changes nothing."""
+def test_write_replaces_only_the_table(results: Path, tmp_path: Path) -> None:
+    """The text around it stays, and a second time changes nothing."""
     readme = tmp_path / "README.md"
     readme.write_text(f"# Title\n\n{BEGIN}old\n{END}\nrest é\n", encoding="utf-8")
     for _time in range(2):
@@ -60,7 +60,7 @@ def test_write_replaces_the_table_alone(results: Path, tmp_path: Path) -> None:
 
 
 def test_write_says_where_it_would_write(results: Path, tmp_path: Path) -> None:
-    """A file without the comments stays as it is."""
+    """A file without the comments is not changed."""
     (tmp_path / "README.md").write_text("# Title\n")
     done = run(results, "--write", tmp_path / "README.md")
     assert done.returncode == 1
@@ -69,7 +69,7 @@ def test_write_says_where_it_would_write(results: Path, tmp_path: Path) -> None:
 
 
 def test_the_table_of_the_readme_shows_nothing_lost_by_a_planned_change() -> None:
-    """README.md has room for exactly one, and it claims what the scenario asserts."""
+    """README.md has exactly one such table, and it claims what the scenario asserts."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.count(BEGIN) == readme.count(END) == 1
     rows = [line.split("|")[1:-1] for line in readme.partition(BEGIN)[2].partition(END)[0].splitlines()[2:]]

@@ -1,4 +1,4 @@
-"""A path for each application of the benchmark, one for requests in flight, and one for the role's health request."""
+"""A path for each application of the benchmark, for requests in flight, and for the role's health request."""
 
 from django.urls import path
 

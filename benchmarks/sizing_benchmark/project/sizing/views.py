@@ -13,7 +13,7 @@ from sizing.models import Article, Author, Comment
 from sizing.work import compute
 
 MIB = 1 << 20
-# Memory of the worker's own: written to, so that it is no page of zeros that all share.
+# Memory of each worker: not zeros, whose pages all workers would share
 HELD = b"\1" * (int(os.environ.get("SIZING_HELD_MIB", "0")) * MIB)
 
 
@@ -32,14 +32,14 @@ def work(request):
 
 
 def hold(request):
-    """Answer when requests are held no more: it is in flight for just as long as who measures wants."""
+    """Answer when the file `hold` is gone: the agent decides how long the request is in flight."""
     while os.path.exists(os.path.join(os.environ["RUNTIME_DIRECTORY"], "hold")):
         time.sleep(0.02)
     return HttpResponse("held")
 
 
 def articles(request):
-    """A page as many have it: the newest articles with author, tags and comments, and who writes most."""
+    """A common page: the newest articles with author, tags and comments, and the authors who write most."""
     page = Article.objects.select_related("author").prefetch_related("tags").order_by("-published")[:10]
     comments = Comment.objects.filter(article__in=list(page)).values_list("article").annotate(Count("id"))
     return render(
@@ -55,6 +55,6 @@ def articles(request):
 
 
 def ask(request):
-    """Ask a slow service, and answer with what it says."""
+    """Ask a slow service, and answer with its answer."""
     with urllib.request.urlopen(os.environ["SIZING_PEER"], timeout=10) as answer:
         return JsonResponse({"peer": json.load(answer)})

@@ -10,8 +10,8 @@ TEXT = "It was the best of times, it was the worst of times, it was the age of w
 def compute(milliseconds):
     """Compute until the thread has used so much CPU time.
 
-    By the clock, not by the amount of work: that the CPUs of a shared machine are faster now and slower then shall not
-    show. That threads wait for each other does, as waiting takes no CPU time.
+    By CPU time and not by the amount of work: the CPUs of a shared machine are sometimes faster and sometimes slower,
+    which must not show. Threads that wait for each other do show, as waiting takes no CPU time.
     """
     end = time.thread_time() + milliseconds / 1000
     while time.thread_time() < end:

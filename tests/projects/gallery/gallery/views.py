@@ -1,4 +1,4 @@
-"""A page with its stylesheet, what Django sees of a request, and uploads."""
+"""A page with a stylesheet, a page with what Django sees of the request, and uploads."""
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage

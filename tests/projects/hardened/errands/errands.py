@@ -1,6 +1,6 @@
-"""What applications do outside of themselves, and what a sandboxed one shall not: each a function of a text.
+"""Errands: what applications do on a host, and what a sandboxed one must not do. Each is a function of a text.
 
-`python -m errands.errands NAME...` does them outside of the service, without a sandbox, and prints each one's error.
+`python -m errands.errands NAME...` does errands outside of the service and its sandbox, and prints the error of each.
 """
 
 import json
@@ -113,7 +113,7 @@ def setgid_directory(text):
 
 
 def _store(storage, text):
-    # A directory of its own each time, since the mode of one that is there is not set again.
+    # A new directory each time, since Django does not set the mode of an existing one.
     return storage.path(storage.save(f"{text}-{uuid.uuid4()}/note.txt", ContentFile(text)))
 
 
@@ -141,12 +141,12 @@ def interfaces(text):
 
 @_errand
 def sendmail(text):
-    # Where it may not, its helper tries again for ever.
+    # If the sandbox forbids it, sendmail's helper tries again for ever.
     message = f"To: ansible@localhost\nSubject: {text}\n\nAn errand\n"
     return _run("/usr/bin/timeout", "3", "/usr/sbin/sendmail", "-t", given=message)
 
 
-# What shall not work; the modes of the files and directories forbid none of it
+# What must not work, though the modes of the files and directories allow it
 
 
 @_errand
@@ -197,7 +197,7 @@ def become_root(text):
     return user
 
 
-# What the sandbox says of itself
+# What the kernel says about the sandbox
 
 
 @_errand

@@ -1,4 +1,4 @@
-"""Each errand has its page: what it brought, or with status 500 why it failed."""
+"""Each errand has a page with its result or, with status 500, its error."""
 
 from django.core.files.storage import default_storage
 from django.http import Http404, HttpResponse

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real Gunicorns for the tests that ask them."""
+"""What tests of several rooms share: real Gunicorns to ask, and kernels that can't exchange two names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from venvs import OLDEST
 
-OLDEST = "23.0.0"
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import links
+
+# Before it is imported, so that its assertions say which values they compared.
+pytest.register_assert_rewrite("interruptions")
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +75,11 @@ def known_settings(sites: dict[str, Path]) -> dict[str, list[str]]:
         )
         for version, site in sites.items()
     }
+
+
+@pytest.fixture(params=["at once", "by renames"])
+def exchange(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How two names are exchanged. A kernel answers to a flag that it does not know as one does that can't exchange."""
+    if request.param == "by renames":
+        monkeypatch.setattr(links, "_RENAME_EXCHANGE", 1 << 20)
+    return request.param

@@ -67,7 +67,7 @@ def status(code: int) -> bytes:
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
 def test_each_kind_of_address_is_asked(serve: Callable, family: int) -> None:
-    """The path and the host stand in the request."""
+    """The path and the host are in the request."""
     server, bind = serve(family, status(200))
     assert _health_request.problem(bind, REQUEST, 5) == ""
     assert server.asked[0].startswith(b"GET /up?full=1 HTTP/1.1\r\nHost: shop.example.com\r\n")
@@ -98,7 +98,7 @@ def test_half_an_answer_is_none(serve: Callable, answer: bytes) -> None:
 
 
 def test_refused_and_silent(tmp_path: Path) -> None:
-    """Nobody there, and somebody who says nothing."""
+    """Nothing listens there, or a server says nothing."""
     assert "no answer on unix:" in _health_request.problem(Address(path=str(tmp_path / "none")), REQUEST, 1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bind = Address("127.0.0.1", silent.getsockname()[1])

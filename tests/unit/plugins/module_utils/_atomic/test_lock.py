@@ -21,7 +21,7 @@ def name():
 
 
 def test_one_at_a_time(name: str) -> None:
-    """Until the other lets go."""
+    """A lock can be taken when the other holder lets go."""
     first = lock.take(name, 0)
     with pytest.raises(TimeoutError, match="within 0 s"):
         lock.take(name, 0)
@@ -30,7 +30,7 @@ def test_one_at_a_time(name: str) -> None:
 
 
 def test_a_lock_that_is_removed_keeps_the_next_one_out_all_the_same(name: str) -> None:
-    """Who waited for the removed one takes the new one, as everybody else does."""
+    """A run that waited for the removed file takes the new one, as every other run does."""
     first = lock.take(name, 0)
     taken: list[int] = []
     waiting = threading.Thread(target=lambda: taken.append(lock.take(name, 30)))

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import ENTER, WRITE, Account
 
 
 class TestAccounts:
@@ -40,7 +40,7 @@ class TestAccounts:
             (0, 9, 0o772, False),
         ],
     )
-    def test_writable_by(self, owner: int, group: int, mode: int, writable: bool) -> None:
+    def test_who_may_make_a_file(self, owner: int, group: int, mode: int, writable: bool) -> None:
         """To make a file in a directory takes writing and searching, by the one class that the account is in."""
         status = os.stat_result((0o040000 | mode, 0, 0, 1, owner, group, 0, 0, 0, 0))
-        assert accounts.writable_by(status, Account(1000, 1001, (1001, 1002))) is writable
+        assert accounts.allows(status, Account(1000, 1001, (1001, 1002)), WRITE | ENTER) is writable

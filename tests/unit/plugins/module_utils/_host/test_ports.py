@@ -6,23 +6,15 @@ from __future__ import annotations
 
 import errno
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports, processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
 
-# of /proc/net/if_inet6
+# Lines of /proc/net/if_inet6
 LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo\n"
 LINK_LOCAL = "fe80000000000000ac5334fffeee6fa7 02 40 20 80     eth0\n"
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Write a file and the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 class TestIpv6:
@@ -40,7 +32,8 @@ class TestIpv6:
     def test_the_loopback_address_decides(self, tmp_path: Path, content: str | None, there: bool) -> None:
         """A host without IPv6 has no such file; one where it is disabled on lo lists other addresses at most."""
         if content is not None:
-            write(tmp_path / "proc/net/if_inet6", content)
+            (tmp_path / "proc/net").mkdir(parents=True)
+            (tmp_path / "proc/net/if_inet6").write_text(content, encoding="utf-8")
         assert ports.has_ipv6_loopback(str(tmp_path)) is there
 
     def test_this_host_is_as_its_kernel_says(self) -> None:
@@ -78,23 +71,3 @@ class TestBindError:
         """[::] does not stand for IPv4, too, as the socket unit says."""
         with socket.create_server(("0.0.0.0", 0)) as server:
             assert ports.bind_error(socket.AF_INET6, "::", server.getsockname()[1]) in (0, errno.EAFNOSUPPORT)
-
-
-class TestReadEnvironment:
-    def test_a_captured_process(self, tmp_path: Path) -> None:
-        """NUL parts the items; values keep their equals signs, newlines and broken bytes."""
-        write(tmp_path / "proc/42/environ", b"A=1\0B=x=y\nz\0C=\0BROKEN\0D=\xff\0")
-        assert processes.read_environment(42, str(tmp_path)) == {"A": "1", "B": "x=y\nz", "C": "", "D": "\udcff"}
-
-    def test_a_real_process(self) -> None:
-        """It is what the process was started with."""
-        command = [sys.executable, "-c", "print('here', flush=True); input()"]
-        environment, pipe = {"GUNICORN_SECRETS": "abc"}, subprocess.PIPE
-        with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as process:
-            assert process.stdout.readline() == b"here\n"  # the kernel shows it a moment after the start
-            assert processes.read_environment(process.pid)["GUNICORN_SECRETS"] == "abc"
-            process.communicate(b"\n")
-
-    def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
-        """It ended between two looks at it, which is no error."""
-        assert processes.read_environment(42, str(tmp_path)) == {}

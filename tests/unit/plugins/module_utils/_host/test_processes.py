@@ -138,6 +138,27 @@ class TestHostileProcess:
         "".join(processes.parse_arguments(text)).encode()
 
 
+class TestReadEnvironment:
+    def test_a_captured_process(self, tmp_path: Path) -> None:
+        """NUL separates the items; values keep their equals signs, newlines and broken bytes."""
+        (tmp_path / "proc/42").mkdir(parents=True)
+        (tmp_path / "proc/42/environ").write_bytes(b"A=1\0B=x=y\nz\0C=\0BROKEN\0D=\xff\0")
+        assert processes.read_environment(42, str(tmp_path)) == {"A": "1", "B": "x=y\nz", "C": "", "D": "\udcff"}
+
+    def test_a_real_process(self) -> None:
+        """It is what the process was started with."""
+        command = [sys.executable, "-c", "print('here', flush=True); input()"]
+        environment, pipe = {"GUNICORN_SECRETS": "abc"}, subprocess.PIPE
+        with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe) as process:
+            assert process.stdout.readline() == b"here\n"  # the kernel shows it a moment after the start
+            assert processes.read_environment(process.pid)["GUNICORN_SECRETS"] == "abc"
+            process.communicate(b"\n")
+
+    def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
+        """It ended between two looks at it, which is no error."""
+        assert processes.read_environment(42, str(tmp_path)) == {}
+
+
 def test_an_older_kernel_tells_less_of_the_pages() -> None:
     """What it does not tell is not known, and no zero."""
     pages = processes.parse_rollup("Rss: 10 kB\nPss: 6 kB\nPrivate_Dirty: 4 kB\nShared_Clean: 6 kB\nAnonymous: 4 kB\n")
@@ -153,7 +174,17 @@ def test_when_this_process_was_started() -> None:
 
 
 def test_parent_of_a_process() -> None:
-    """Read from the kernel; nobody's where the process is gone."""
+    """Read from the kernel; 0 where the process is gone."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert processes.parent_of(child.pid) == os.getpid()
+        assert child.pid in processes.children_of(os.getpid())
     assert processes.parent_of(child.pid) == 0
+
+
+@pytest.mark.parametrize(("text", "parent"), [("7 (a) S 1 2) (b)) S 42 7", 42), ("7 (a) S x", 0), ("7 (a)", 0)])
+def test_parent_of_a_hostile_process(tmp_path: Path, text: str, parent: int) -> None:
+    """Its name does not count, and a file that is no such file has no parent."""
+    (tmp_path / "proc/7").mkdir(parents=True)
+    (tmp_path / "proc/7/stat").write_text(text, encoding="utf-8")
+    assert processes.parent_of(7, str(tmp_path)) == parent
+    assert processes.children_of(42, str(tmp_path)) == ({7} if parent == 42 else set())

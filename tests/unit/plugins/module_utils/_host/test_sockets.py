@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 SERVICES = str(Path(__file__).parents[4] / "fixtures" / "services")
 
@@ -24,15 +25,15 @@ def test_a_captured_master() -> None:
 
 
 def test_a_process_that_may_not_be_looked_into(tmp_path: Path) -> None:
-    """Or is gone: it is not known, which is not the same as none."""
+    """Or is gone: its addresses are not known, which is not the same as none."""
     assert sockets.read_listening(833, str(tmp_path)) is None
 
 
 def test_connections_are_no_listening_sockets() -> None:
     """A master may have some, such as to a database."""
     line = "   0: 0100007F:1F54 0100007F:1538 {} 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
-    assert sockets.parse_tcp("sl\n" + line.format("01"), socket.AF_INET, {"1"}) == []
-    assert sockets.parse_tcp("sl\n" + line.format("0A"), socket.AF_INET, {"1"}) == ["127.0.0.1:8020"]
+    assert sockets.listening_tcp("sl\n" + line.format("01"), socket.AF_INET, {"1"}) == {}
+    assert sockets.listening_tcp("sl\n" + line.format("0A"), socket.AF_INET, {"1"}) == {"1": "127.0.0.1:8020"}
 
 
 def test_unix_sockets() -> None:
@@ -44,21 +45,21 @@ def test_unix_sockets() -> None:
         "0000000084befae2: 00000003 00000000 00000000 0001 03 1 /run/connected.sock\n"
         "0000000084befae3: 00000002 00000000 00010000 0001 01 1\n"
     )
-    assert sockets.parse_unix(table, {"1"}) == ["unix:/run/my shop.sock"]
+    assert sockets.listening_unix(table, {"1"}) == {"1": "unix:/run/my shop.sock"}
 
 
-def test_a_unix_socket_whose_file_has_another_place_by_now() -> None:
-    """The kernel goes on to call it by the name under which it was opened beside another."""
+def test_a_unix_socket_whose_file_was_moved() -> None:
+    """The kernel keeps calling it by the name under which it was opened beside another."""
     table = "Num\n0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/shop/.beside.shop.sock\n"
-    assert sockets.parse_unix(table, {"1"}) == ["unix:/run/shop/shop.sock"]
+    assert sockets.listening_unix(table, {"1"}) == {"1": "unix:/run/shop/shop.sock"}
 
 
 def test_connections_that_are_being_opened() -> None:
     """On the port in question, by whom."""
     line = "   0: 0100007F:{} 0100007F:A4C8 {} 00000000:00000000 01:00000018 00000000     0        0 0 1 0\n"
     table = "sl\n" + line.format("1F40", "03") + line.format("1F41", "03") + line.format("1F40", "01") + "\n"
-    assert sockets.parse_handshakes(table, 8000) == {"0100007F:A4C8"}
-    assert sockets.parse_handshakes(table, 8002) == set()
+    assert sockets.handshakes(table, 8000) == {"0100007F:A4C8"}
+    assert sockets.handshakes(table, 8002) == set()
 
 
 def test_descriptors_of_a_process() -> None:
@@ -100,12 +101,12 @@ def test_configured_addresses_count_where_somebody_listens() -> None:
 def test_no_table_stops_it(table: str, family: int) -> None:
     """Whatever the kernel of tomorrow writes there."""
     line = "   0: 0100007F:1F54 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
-    sockets.parse_tcp("\n" + table, family, {"1"})
-    sockets.parse_tcp("\n" + line.replace("0100007F", table[:40].replace(" ", "") or "x"), family, {"1"})
-    sockets.parse_unix("\n" + table, {"1"})
+    sockets.listening_tcp("\n" + table, family, {"1"})
+    sockets.listening_tcp("\n" + line.replace("0100007F", table[:40].replace(" ", "") or "x"), family, {"1"})
+    sockets.listening_unix("\n" + table, {"1"})
 
 
-class TestListening:
+class TestIsOpen:
     """Asked of this machine's kernel."""
 
     @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
@@ -113,21 +114,21 @@ class TestListening:
         """A bound socket counts once it listens, on its own address alone."""
         with socket.socket(family, socket.SOCK_STREAM) as server:
             server.bind((host, 0))
-            port = server.getsockname()[1]
-            assert not sockets.is_listening(family, host, port, None)
+            address = Address(host=host, port=server.getsockname()[1])
+            assert not sockets.is_open(address)
             server.listen()
-            assert sockets.is_listening(family, host, port, None)
+            assert sockets.is_open(address)
             wildcard = "::" if family == socket.AF_INET6 else "0.0.0.0"
-            assert not sockets.is_listening(family, wildcard, port, None)
-        assert not sockets.is_listening(family, host, port, None)
+            assert not sockets.is_open(address._replace(host=wildcard))
+        assert not sockets.is_open(address)
 
     def test_unix(self, tmp_path: Path) -> None:
         """By its path, also with characters that mean something elsewhere; a connected one is no listener."""
         path = str(tmp_path / "a+b.sock")
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
-            assert not sockets.is_listening(socket.AF_UNIX, None, None, path)
+            assert not sockets.is_open(Address(path=path))
             server.listen()
-            assert sockets.is_listening(socket.AF_UNIX, None, None, path)
-            assert not sockets.is_listening(socket.AF_UNIX, None, None, path[1:])
-        assert not sockets.is_listening(socket.AF_UNIX, None, None, path)
+            assert sockets.is_open(Address(path=path))
+            assert not sockets.is_open(Address(path=path[1:]))
+        assert not sockets.is_open(Address(path=path))

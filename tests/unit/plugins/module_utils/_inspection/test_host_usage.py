@@ -117,7 +117,7 @@ class TestSwap:
 
     @pytest.mark.parametrize("host", ["derived-zram"], indirect=True)
     def test_what_moved(self, host: str) -> None:
-        """Pages of 4 KiB in half a second; zram lies in memory itself."""
+        """Pages of 4 KiB in half a second; zram is in memory itself."""
         place, (before, after) = moments(host, {"proc/vmstat": "pswpin 120410\npswpout 260700\n"})
         page = host_usage._PAGE
         assert host_usage.read_swap(place, before, after, host) == Swap(

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services as inspection_services
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import unit_files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.units import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 
@@ -143,70 +141,7 @@ class TestCapturedServices:
         assert [(service.name, service.master) for service in services][-1] == ("plain", 833)
 
 
-class TestInstalled:
-    def write(self, root: Path, name: str, text: str) -> None:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def test_a_unit_that_starts_gunicorn(self, tmp_path: Path) -> None:
-        """In each place of units; others, templates and comments do not count."""
-        start = "[Service]\nExecStart=/opt/x/bin/gunicorn x.wsgi\n"
-        for name in (
-            "etc/systemd/system/one.service",
-            "lib/systemd/system/two.service",
-            "etc/systemd/system/t@.service",
-        ):
-            self.write(tmp_path, name, start)
-        self.write(tmp_path, "etc/systemd/system/t@1.service", start)
-        self.write(
-            tmp_path,
-            "etc/systemd/system/three.service",
-            "#ExecStart=/opt/x/bin/gunicorn\n[Service]\nExecStart=/bin/x\n",
-        )
-        self.write(tmp_path, "etc/systemd/system/four.socket", start)
-        assert sorted(unit_files.read_installed(str(tmp_path))) == ["one.service", "t@1.service", "two.service"]
-
-    def test_the_first_of_a_name_counts(self, tmp_path: Path) -> None:
-        """An administrator's unit hides that of a package, also one that is masked."""
-        for name in ("one", "masked"):
-            self.write(tmp_path, f"lib/systemd/system/{name}.service", "[Service]\nExecStart=/usr/bin/gunicorn a\n")
-        self.write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/usr/bin/gunicorn b\n")
-        os.symlink("/dev/null", tmp_path / "etc/systemd/system/masked.service")
-        assert unit_files.read_installed(str(tmp_path)) == {"one.service": ("/usr/bin/gunicorn", "b")}
-
-    def test_a_drop_in_counts(self, tmp_path: Path) -> None:
-        """It may be what starts Gunicorn."""
-        self.write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/bin/x\n")
-        self.write(
-            tmp_path,
-            "etc/systemd/system/one.service.d/a.conf",
-            "[Service]\nExecStart=\nExecStart=/usr/bin/gunicorn a\n",
-        )
-        assert unit_files.read_installed(str(tmp_path)) == {"one.service": ("/usr/bin/gunicorn", "a")}
-
-    def test_an_alias_is_no_other_service(self, tmp_path: Path) -> None:
-        """It is found by its own name."""
-        self.write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/usr/bin/gunicorn a\n")
-        os.symlink("one.service", tmp_path / "etc/systemd/system/alias.service")
-        assert list(unit_files.read_installed(str(tmp_path))) == ["one.service"]
-
-    @pytest.mark.parametrize(
-        "name",
-        ["--force.service", "a b.service", "a\nb.service", "*.service", "\ud800.service", "x" * 245 + ".service"],
-    )
-    def test_names_that_no_unit_has(self, tmp_path: Path, name: str) -> None:
-        """systemctl would take them for something else."""
-        folder = tmp_path / "etc/systemd/system"
-        folder.mkdir(parents=True)
-        with open(
-            os.path.join(os.fsencode(folder), name.encode("utf-8", "surrogatepass")), "w", encoding="utf-8"
-        ) as file:
-            file.write("[Service]\nExecStart=/usr/bin/gunicorn a\n")
-        assert set(unit_files.read_installed(str(tmp_path))) <= {"x" * 245 + ".service"}
-
-
 @given(st.text() | st.text("Id=\n.service LoadState=loaded"))
 def test_no_answer_of_systemd_stops_it(printed: str) -> None:
-    """Whatever is printed, such as by a systemctl that is none."""
+    """Whatever is printed, also by a program that is not systemctl at all."""
     inspection_services.read_services(printing(printed), str(SERVICES))

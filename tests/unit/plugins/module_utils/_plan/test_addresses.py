@@ -4,30 +4,136 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+from types import SimpleNamespace
+from typing import Callable
+
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import addresses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses as values_addresses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+NO_UNIT = Unit(False, False, False, False, 0, False, "", ())
+SERVICE = Unit(True, True, False, True, 0, False, "/etc/systemd/system/shop.service", ())
+SOCKET = SERVICE._replace(path="/etc/systemd/system/shop.socket", listen=("127.0.0.1:8000", "[::1]:8000"))
 
 
-class TestSocketDirectives:
-    @pytest.mark.parametrize(
-        ("binds", "directives"),
-        [
-            (["127.0.0.1:80"], {"ListenStream": ["127.0.0.1:80"]}),
-            (["[::]:80"], {"ListenStream": ["[::]:80"]}),
-            (["0.0.0.0:80", "[::]:80"], {"ListenStream": ["0.0.0.0:80", "[::]:80"], "BindIPv6Only": "ipv6-only"}),
-            (
-                ["unix:/run/a", "127.0.0.1:80"],
-                {
-                    "ListenStream": ["/run/a", "127.0.0.1:80"],
-                    "SocketUser": "shop",
-                    "SocketGroup": "shop",
-                    "SocketMode": "0660",
-                },
-            ),
-        ],
-    )
-    def test_they_follow_from_the_addresses(self, binds: list[str], directives: dict) -> None:
-        """[::] stands for IPv4 as well, as it does elsewhere, unless IPv4 has addresses of its own."""
-        assert addresses.socket_directives(values_addresses.parse_binds(binds, "shop", "shop")) == directives
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (errno.EADDRINUSE, "a port that no other process listens on"),
+        (errno.EADDRNOTAVAIL, "an address of this host"),
+        (errno.EAFNOSUPPORT, "an address of this host"),
+    ],
+)
+def test_what_would_end_the_start_is_found_before(
+    host: SimpleNamespace, plan: Callable, error: int, expected: str
+) -> None:
+    """The error names the address."""
+    host.refused["127.0.0.1:8000"] = error
+    with pytest.raises(InvalidValue, match=f"gunicorn_bind: '127.0.0.1:8000'.*{expected}"):
+        plan()
+
+
+def test_another_process_on_the_port(host: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found by the real probe, too."""
+    monkeypatch.undo()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (bind,) = values_addresses.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
+        with pytest.raises(InvalidValue, match="no other process"):
+            addresses.check_addresses("shop", [bind], NO_UNIT, NO_UNIT)
+    addresses.check_addresses("shop", [bind], NO_UNIT, NO_UNIT)
+
+
+@pytest.mark.parametrize(
+    ("service", "sockets", "bind", "passes"),
+    [
+        pytest.param(SERVICE, SOCKET, "127.0.0.1:8000", True, id="held by our own socket"),
+        pytest.param(NO_UNIT, SOCKET, "127.0.0.1:8000", True, id="held by our own socket, nothing behind it"),
+        pytest.param(SERVICE, SOCKET, "0.0.0.0:8000", False, id="our socket stays open while somebody is served"),
+        pytest.param(SERVICE, SOCKET, "127.0.0.1:8080", False, id="a running service does not own every port"),
+        pytest.param(SERVICE, NO_UNIT, "127.0.0.1:8000", False, id="a service made by hand does not own every port"),
+        pytest.param(NO_UNIT, SOCKET._replace(active=False), "127.0.0.1:8000", False, id="ours is not open"),
+        pytest.param(NO_UNIT, NO_UNIT, "127.0.0.1:8000", False, id="nothing is ours"),
+    ],
+)
+def test_whose_port_it_is(
+    host: SimpleNamespace, plan: Callable, service: object, sockets: object, bind: str, passes: bool
+) -> None:
+    """A port in use is an error unless it is ours and will be given up."""
+    host.refused[bind] = errno.EADDRINUSE
+    host.units = {"shop.service": service, "shop.socket": sockets}
+    if passes:
+        plan(bind=[bind])
+    else:
+        with pytest.raises(InvalidValue, match="no other process"):
+            plan(bind=[bind])
+
+
+def test_a_service_made_by_hand_holds_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what its own process holds is its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (bind,) = values_addresses.parse_binds([f"127.0.0.1:{server.getsockname()[1]}"], "shop", "shop")
+        addresses.check_addresses("shop", [bind], SERVICE._replace(main_pid=os.getpid()), NO_UNIT)
+        with pytest.raises(InvalidValue, match="no other process"):
+            addresses.check_addresses("shop", [bind], SERVICE._replace(main_pid=os.getppid()), NO_UNIT)
+
+
+def test_a_unix_socket_is_not_tried(plan: Callable) -> None:
+    """systemd replaces the file that an ended service left."""
+    plan(bind=["unix:/run/shop.sock"])
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("file", "at which nothing else is"),
+        ("folder", "at which nothing else is"),
+        ("file/a", "a path in a directory"),
+    ],
+)
+def test_what_is_at_the_path_of_a_unix_socket_is_safe(
+    host: SimpleNamespace, plan: Callable, path: str, expected: str
+) -> None:
+    """systemd would remove it to make room for the socket."""
+    (host.root / "file").touch()
+    (host.root / "folder").mkdir()
+    with pytest.raises(InvalidValue, match=expected):
+        plan(bind=[f"unix:{host.root}/{path}"])
+
+
+def test_a_unix_socket_of_another_server_stays_its_own(host: SimpleNamespace, plan: Callable) -> None:
+    """One that nobody listens on any more is only a leftover."""
+    path = f"{host.root}/s"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(1)
+        with pytest.raises(InvalidValue, match="no other process listens on"):
+            plan(bind=[f"unix:{path}"])
+    assert plan(bind=[f"unix:{path}"])["binds"] == [f"unix:{path}"]
+
+
+@pytest.mark.parametrize(
+    ("binds", "directives"),
+    [
+        (["127.0.0.1:80"], {"ListenStream": ["127.0.0.1:80"]}),
+        (["[::]:80"], {"ListenStream": ["[::]:80"]}),
+        (["0.0.0.0:80", "[::]:80"], {"ListenStream": ["0.0.0.0:80", "[::]:80"], "BindIPv6Only": "ipv6-only"}),
+        (
+            ["unix:/run/a", "127.0.0.1:80"],
+            {
+                "ListenStream": ["/run/a", "127.0.0.1:80"],
+                "SocketUser": "shop",
+                "SocketGroup": "shop",
+                "SocketMode": "0660",
+            },
+        ),
+    ],
+)
+def test_the_directives_follow_from_the_addresses(binds: list[str], directives: dict) -> None:
+    """[::] includes IPv4, as it does elsewhere, unless IPv4 has addresses of its own."""
+    assert addresses.socket_directives(values_addresses.parse_binds(binds, "shop", "shop")) == directives

@@ -5,30 +5,72 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Callable
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import names as plan_names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
+FIXTURES = Path(__file__).parents[4] / "fixtures" / "systemctl"
 
-class TestDropIns:
-    def test_they_must_not_say_how_a_service_starts_that_is_taken_over(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Others are an administrator's right, and so are those of a service that the role made."""
-        monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path))
-        drop_in = tmp_path / "shop.service.d" / "override.conf"
-        drop_in.parent.mkdir()
-        drop_in.write_text("[Service]\nMemoryMax=1G\n# User=root\n")
-        unit = tmp_path / "shop.service"
-        unit.write_text("[Service]\nExecStart=/opt/shop/venv/bin/gunicorn\n")
-        plan_names._check_drop_ins("shop")
-        drop_in.write_text("[Service]\nMemoryMax=1G\nUser = web\n")
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_a_name_that_the_host_needs_itself(suite: str, check: Callable) -> None:
+    """With the real reader and a captured host: the role would have replaced ssh.service, or syslog.socket."""
+    blocks = (FIXTURES / f"{suite}.txt").read_text().split("\n\n") + (
+        FIXTURES / f"{suite}-states.txt"
+    ).read_text().split("\n\n")
+    known = {name: block for block in blocks for name in [block.split("Id=")[1].splitlines()[0]]}
+
+    def run(command: list[str], directory: str = "/etc/systemd") -> tuple[int, str, str]:
+        shown = (known.get(name, known["nosuch.service"]).strip("\n") for name in command[4:])
+        return 0, ("\n\n".join(shown) + "\n").replace("/etc/systemd", directory), ""
+
+    for name in ("ssh", "syslog"):
         with pytest.raises(
-            InvalidValue, match=r"gunicorn_service_name: 'shop'.*no User= .*shop.service.d/override.conf"
-        ):
-            plan_names._check_drop_ins("shop")
-        unit.write_text("# Managed by Ansible (role pyweb.gunicorn.gunicorn): x\n[Service]\n")
-        plan_names._check_drop_ins("shop")
+            InvalidValue, match=f"gunicorn_service_name: '{name}'.*/lib/systemd/system/{name}"
+        ) as caught:
+            plan_plan.make_plan(check(service_name=name), Runner(run))
+        assert "no other unit" in str(caught.value)
+    with pytest.raises(InvalidValue, match="gunicorn_service_name: 'hang'"):
+        plan_plan.make_plan(check(service_name="hang"), Runner(run, directory="/run/systemd"))
+
+
+def test_a_masked_unit_is_left_alone(host: SimpleNamespace, plan: Callable) -> None:
+    """An administrator who masks a unit does not want it to be started."""
+    host.units["shop.socket"] = host.units["shop.socket"]._replace(exists=True, masked=True)
+    with pytest.raises(InvalidValue, match="systemctl unmask shop.socket"):
+        plan()
+
+
+def test_drop_ins_of_a_service_that_is_taken_over_do_not_say_how_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator may have other directives there, and any for a service that the role made."""
+    monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path))
+    drop_in = tmp_path / "shop.service.d" / "override.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nMemoryMax=1G\n# User=root\n")
+    unit = tmp_path / "shop.service"
+    unit.write_text("[Service]\nExecStart=/opt/shop/venv/bin/gunicorn\n")
+    names._check_drop_ins("shop")
+    drop_in.write_text("[Service]\nMemoryMax=1G\nUser = web\n")
+    with pytest.raises(InvalidValue, match=r"gunicorn_service_name: 'shop'.*no User= .*shop.service.d/override.conf"):
+        names._check_drop_ins("shop")
+    unit.write_text("# Managed by Ansible (role pyweb.gunicorn.gunicorn): x\n[Service]\n")
+    names._check_drop_ins("shop")
+
+
+def test_a_program_of_another_file(supervised_plan: Callable, tmp_path: Path) -> None:
+    """supervisor would have two programs of one name; only one in the role's own file is taken over."""
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/shop.conf").write_text("[program:shop]\n")
+    supervised_plan()
+    (tmp_path / "conf.d/other.conf").write_text("[program:shop]\n")
+    with pytest.raises(InvalidValue, match="gunicorn_service_name: 'shop'.*other.conf"):
+        supervised_plan()

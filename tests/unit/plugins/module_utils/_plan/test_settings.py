@@ -26,14 +26,22 @@ def test_other_settings_are_left_to_gunicorn(settings: dict) -> None:
 
 
 @pytest.mark.parametrize(("name", "reason"), REFUSED.items())
-@pytest.mark.parametrize("value", [None, True, "x"])
-def test_a_setting_that_has_its_place_elsewhere_is_refused(name: str, reason: str, value: object) -> None:
-    """Whatever its value, the message names the setting, the value, and where to go or why not."""
+def test_a_setting_that_does_not_belong_here_is_refused(name: str, reason: str) -> None:
+    """Whatever its value, the message names the setting, the value, and the variable to use or the reason."""
+    for value in (None, True, 3, 4, "x", "root", ":80", "/run/a"):
+        with pytest.raises(InvalidValue) as caught:
+            check_settings({"timeout": 30, name: value})
+        message = str(caught.value)
+        assert message.startswith(f"gunicorn_settings['{name}']: {value!r} can't be used: expected ")
+        assert message.endswith(reason)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a.b", "x = 1\nimport os #"])
+def test_what_is_no_name_of_a_setting(name: str) -> None:
+    """Python would read it as something else, or not at all."""
     with pytest.raises(InvalidValue) as caught:
-        check_settings({"timeout": 30, name: value})
-    message = str(caught.value)
-    assert message.startswith(f"gunicorn_settings['{name}']: {value!r} can't be used: expected ")
-    assert message.endswith(reason)
+        check_settings({"timeout": 30, name: 1})
+    assert str(caught.value) == f"gunicorn_settings: {name!r} can't be used: expected names of Gunicorn's settings"
 
 
 def test_the_variables_that_are_named_exist() -> None:

@@ -4,58 +4,18 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
+import pytest
+from service_samples import RUNNING
+from service_samples import SUPERVISOR_SPEC as WANTED
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import (
-    SupervisorSpec,
     SupervisorState,
     decide,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
-CONFIGURATION = WantedFile("/etc/opt/shop/gunicorn.conf.py", "threads = 1\n")
-WANTED = SupervisorSpec(
-    name="shop",
-    started=True,
-    user="shop",
-    group="shop",
-    log_file="-",
-    configuration=CONFIGURATION,
-    launcher=WantedFile("/etc/opt/shop/gunicorn.launch.py", ""),
-    description=WantedFile("/etc/opt/shop/gunicorn.launch.json", "{}"),
-    program=WantedFile("/etc/supervisor/conf.d/shop.conf", "[program:shop]\n"),
-    logrotate=WantedFile("/etc/logrotate.d/gunicorn-shop", None),
-    secret_files=(WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True),),
-    trial="{}",
-    binds=(Address("127.0.0.1", 8000),),
-    argv=("/opt/shop/venv/bin/gunicorn", "--workers=3", "shop.wsgi"),
-    workers=3,
-    venv="/opt/shop/venv",
-    venv_directory="/opt/shop/venv-12345678",
-    venv_backup="",
-    gunicorn_version="27.0.1",
-    configuration_hash="hash",
-    secrets_hash="secrets",
-    stop_timeout=40,
-    health=HealthRequest("/", "localhost", "http", ()),
-    health_timeout=30,
-)
-RUNNING = Running(
-    pid=7,
-    configuration="hash",
-    secrets="secrets",
-    argv=WANTED.argv,
-    prefix="/opt/shop/venv-12345678",
-    gunicorn_version="27.0.1",
-    configuration_sha256=files.text_hash(CONFIGURATION.content or ""),
-    workers=3,
-    holds_sockets=True,
-)
 OBSERVED = SupervisorState(
     process=ProgramProcess("RUNNING", 7),
     running=RUNNING,
@@ -103,16 +63,16 @@ class TestDecide:
 
     def test_a_venv_that_was_changed_in_place_is_started(self) -> None:
         """Also where the versions are the same."""
-        assert decide(WANTED._replace(venv_backup="/opt/shop/venv.backup"), OBSERVED).switch
+        assert decide(replace(WANTED, venv_backup="/opt/shop/venv.backup"), OBSERVED).switch
 
     @pytest.mark.parametrize("state", ["RUNNING", "STARTING", "BACKOFF"])
     def test_stopped_is_reached(self, state: str) -> None:
         """Also where it does not come up, and would be started again."""
-        decision = decide(WANTED._replace(started=False), OBSERVED._replace(process=ProgramProcess(state, 7)))
-        assert decision == (["the service runs and shall be stopped"], False)
+        decision = decide(replace(WANTED, started=False), OBSERVED._replace(process=ProgramProcess(state, 7)))
+        assert decision == (["the service runs and must be stopped"], False)
 
     @pytest.mark.parametrize("state", ["", "STOPPED", "EXITED", "FATAL"])
     def test_stopped_is_kept(self, state: str) -> None:
         """One that does not run, and is else as wanted, is left alone."""
         stopped = OBSERVED._replace(process=ProgramProcess(state), running=None)
-        assert decide(WANTED._replace(started=False), stopped) == ([], False)
+        assert decide(replace(WANTED, started=False), stopped) == ([], False)

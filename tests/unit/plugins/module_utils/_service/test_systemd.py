@@ -4,96 +4,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from service_samples import FILES, GONE, RUNNING, UNIT, without
+from service_samples import SYSTEMD_SPEC as WANTED
+from service_samples import SYSTEMD_STATE as OBSERVED
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec, SystemdState, decide
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdState, decide
 
-SOCKET_TEXT = """\
-[Unit]
-Description=shop
-
-[Socket]
-ListenStream=127.0.0.1:8000
-ListenStream=[::1]:8000
-FreeBind=yes
-Service=shop.service
-
-[Install]
-WantedBy=sockets.target
-"""
-CONFIGURATION = WantedFile("/etc/opt/shop/gunicorn.conf.py", "threads = 1\n")
-WANTED = SystemdSpec(
-    name="shop",
-    started=True,
-    enabled=True,
-    user="shop",
-    group="shop",
-    log_file="-",
-    config_directory="/etc/opt/shop",
-    configuration=CONFIGURATION,
-    unit=WantedFile("/etc/systemd/system/shop.service", "[Service]\n"),
-    socket=WantedFile("/etc/systemd/system/shop.socket", SOCKET_TEXT),
-    logrotate=WantedFile("/etc/logrotate.d/gunicorn-shop", "/var/log/shop/gunicorn.log {\n}\n"),
-    secret_files=(WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True),),
-    standin_unit="[Service]\n",
-    binds=(Address("127.0.0.1", 8000), Address("::1", 8000)),
-    argv=("/opt/shop/venv/bin/gunicorn", "--workers=3", "shop.wsgi"),
-    workers=3,
-    venv="/opt/shop/venv",
-    venv_directory="/opt/shop/venv-12345678",
-    venv_backup="",
-    gunicorn_version="27.0.1",
-    configuration_hash="hash",
-    secrets_hash="secrets",
-    health=HealthRequest("/", "localhost", "http", ()),
-    health_timeout=30,
-)
-UNIT = Unit(exists=True, active=True, starting=False, enabled=True, main_pid=7, stale=False, path="", listen=())
-RUNNING = Running(
-    pid=7,
-    configuration="hash",
-    secrets="secrets",
-    argv=WANTED.argv,
-    prefix="/opt/shop/venv-12345678",
-    gunicorn_version="27.0.1",
-    configuration_sha256=files.text_hash(CONFIGURATION.content or ""),
-    workers=3,
-    holds_sockets=True,
-)
-GONE = UNIT._replace(exists=False, active=False, enabled=False, main_pid=0)
-OBSERVED = SystemdState(
-    service=UNIT,
-    socket=UNIT._replace(main_pid=0),
-    standin=GONE,
-    running=RUNNING,
-    differing=(),
-    addresses=frozenset({"127.0.0.1:8000", "[::1]:8000"}),
-    closed=(),
-    venv_directory=WANTED.venv_directory,
-    interrupted=False,
-)
 # What can be found, and whether the service has to be started anew for it.
 FINDINGS = [
     ({"service": UNIT._replace(active=False), "running": None}, True),
     ({"service": UNIT._replace(active=False, starting=True), "running": None}, True),
     ({"socket": UNIT._replace(active=False)}, True),
-    ({"closed": ("[::1]:8000",)}, True),
-    ({"addresses": frozenset({"127.0.0.1:8000"})}, True),
-    ({"addresses": frozenset({"127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001"})}, True),
+    ({"listening": ("127.0.0.1:8000",)}, True),
+    ({"addresses": ("127.0.0.1:8000",)}, True),
+    ({"addresses": ("127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001")}, True),
     ({"interrupted": True}, True),
     ({"venv_directory": "/opt/shop/venv-87654321"}, True),
-    ({"differing": (WANTED.unit.path,)}, True),
-    ({"differing": (WANTED.configuration.path,)}, True),
-    ({"differing": (WANTED.secret_files[0].path,)}, True),
+    ({"files": without(WANTED.unit.path)}, True),
+    ({"files": without(WANTED.configuration.path)}, True),
+    ({"files": without(WANTED.secret_files[0].path)}, True),
     ({"running": RUNNING._replace(workers=4)}, True),
     ({"running": RUNNING._replace(workers=2)}, True),
     ({"running": RUNNING._replace(gunicorn_version="26.0.0")}, True),
@@ -111,8 +46,8 @@ FINDINGS = [
     ({"socket": UNIT._replace(stale=True)}, False),
     ({"standin": UNIT}, False),
     ({"standin": UNIT._replace(active=False, starting=True)}, False),
-    ({"differing": (WANTED.socket.path,)}, False),
-    ({"differing": (WANTED.logrotate.path,)}, False),
+    ({"files": without(WANTED.socket.path)}, False),
+    ({"files": without(WANTED.logrotate.path)}, False),
 ]
 
 
@@ -130,29 +65,28 @@ class TestDecide:
 
     def test_a_venv_that_was_changed_in_place_is_started(self) -> None:
         """Also where the versions are the same: its files were repaired."""
-        decision = decide(WANTED._replace(venv_backup="/opt/shop/venv.backup"), OBSERVED)
+        decision = decide(replace(WANTED, venv_backup="/opt/shop/venv.backup"), OBSERVED)
         assert decision == (["the virtual environment was changed"], True)
 
     @pytest.mark.parametrize(("found", "_switch_for_it"), FINDINGS)
     def test_nothing_is_started_that_shall_be_stopped(self, found: dict, _switch_for_it: bool) -> None:
-        """A service that shall be stopped is never switched, whatever is found."""
-        assert not decide(WANTED._replace(started=False), OBSERVED._replace(**found)).switch
+        """A service that must be stopped is never switched, whatever is found."""
+        assert not decide(replace(WANTED, started=False), OBSERVED._replace(**found)).switch
 
     def test_stopped_is_reached_and_kept(self) -> None:
         """One that runs is stopped; one that does not run, and is else as wanted, is left alone."""
-        stopped = WANTED._replace(started=False)
-        assert decide(stopped, OBSERVED).reasons == ["the service runs and shall be stopped"]
+        stopped = replace(WANTED, started=False)
+        assert decide(stopped, OBSERVED).reasons == ["the service runs and must be stopped"]
         down = UNIT._replace(active=False, main_pid=0)
         assert decide(stopped, OBSERVED._replace(service=down, socket=down, running=None)).reasons == []
 
     def test_a_first_deployment(self) -> None:
         """A host that has nothing of it gets everything."""
-        paths = tuple(file.path for file in WANTED.files)
-        fresh = SystemdState(GONE, GONE, GONE, None, paths, frozenset(), (), WANTED.venv, False)
+        fresh = SystemdState(GONE, GONE, GONE, None, dict.fromkeys(FILES), (), (), WANTED.venv, False, -1)
         decision = decide(WANTED, fresh)
         assert decision.switch
         assert "the service does not run" in decision.reasons
-        assert "the service shall start at boot" in decision.reasons
+        assert "the service must start at boot" in decision.reasons
 
     @given(st.lists(st.sampled_from(FINDINGS), max_size=4))
     def test_any_finding_that_needs_a_switch_makes_one(self, findings: list) -> None:

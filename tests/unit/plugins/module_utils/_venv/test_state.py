@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
-import pytest
+import sys
+from pathlib import Path
 
+import pytest
+from venvs import Host, snapshot, want
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvState
 
 
@@ -14,7 +20,7 @@ class TestState:
     def test_the_fingerprint_is_over_all_versions(self) -> None:
         """It changes with Python and with any package, and not with the order in which they were found."""
         versions = {"gunicorn": "27.0.1", "django": "5.2"}
-        state = VenvState("/v-1", "3.11.2", "/usr/bin/python3.11", "27.0.1", True, versions, True, [], [])
+        state = VenvState("/v-1", "3.11.2", "/usr/bin/python3.11", "27.0.1", True, versions, True, [], [], True)
         assert state.listing == "django==5.2\ngunicorn==27.0.1\n"
         same = state._replace(versions={"django": "5.2", "gunicorn": "27.0.1"}, unmet=["x"])
         assert same.fingerprint == state.fingerprint
@@ -26,15 +32,101 @@ class TestState:
         assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 4
 
 
-@pytest.mark.parametrize(
-    ("output", "errors", "reason"),
-    [
-        ("ERROR: no space\n", "Traceback:\n  File x\n", "ERROR: no space"),
-        ("a\n", "WARNING: old\nERROR: one\n\nERROR: two\n", "ERROR: one | ERROR: two"),
-        ("a\nb\n", "", "a | b"),
-        ("a\n", "1\n2\n3\n4\n5\n\n6\n", "2 | 3 | 4 | 5 | 6"),
-    ],
-)
-def test_the_reason_of_a_failure(output: str, errors: str, reason: str) -> None:
-    """One line, without tracebacks where there is something better."""
-    assert venv_state.reason_in(output, errors) == reason
+class TestNoVenv:
+    def test_an_empty_folder_is_no_venv_yet(self, tmp_path: Path, host: Host) -> None:
+        """Someone made the folder beforehand, for its owner or as a mount."""
+        assert venv_state.read(want(tmp_path), host.run) is None
+
+    def test_an_empty_folder(self, tmp_path: Path, host: Host) -> None:
+        """Is no venv that was left behind."""
+        assert venv_state.read(want(tmp_path, rebuild=True), host.run) is None
+        assert host.ensure(want(tmp_path, rebuild=True), check_mode=True)["changed"]
+
+    def test_a_file(self, tmp_path: Path, host: Host) -> None:
+        """It stays as it is."""
+        (tmp_path / "venv").write_text("x")
+        with pytest.raises(
+            InvalidValue, match=r"gunicorn_venv: '.*/venv' can't be used: expected a virtual environment"
+        ):
+            host.ensure(want(tmp_path / "venv"))
+        assert (tmp_path / "venv").read_text() == "x"
+
+    def test_a_folder_that_is_no_venv(self, tmp_path: Path, host: Host) -> None:
+        """Nothing is put into, say, the project's code."""
+        (tmp_path / "manage.py").touch()
+        with pytest.raises(InvalidValue, match="gunicorn_venv: .* or a path where nothing is yet"):
+            host.ensure(want(tmp_path))
+        assert [path.name for path in tmp_path.iterdir()] == ["manage.py"]
+        assert host.commands == []
+
+
+class TestBroken:
+    def test_an_interpreter_that_is_gone(self, venv: Path, host: Host) -> None:
+        """The message says what happened, that nothing was changed, and what to do."""
+        (venv / "bin/python3.99").symlink_to("/usr/bin/python3.99")
+        (venv / "bin/python").unlink()
+        (venv / "bin/python").symlink_to("python3.99")
+        before = snapshot(venv)
+        with pytest.raises(VenvError) as caught:
+            host.ensure(want(venv))
+        assert str(caught.value).startswith(f"gunicorn_venv: {venv} does not work any more")
+        for part in ("/usr/bin/python3.99 is gone", "Nothing was changed", "gunicorn_venv_rebuild: true"):
+            assert part in str(caught.value)
+        assert snapshot(venv) == before
+
+    def test_a_python_that_does_not_start(self, tmp_path: Path, host: Host) -> None:
+        """What it said is in the message."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin/python").write_text("#!/bin/sh\necho libpython3.99.so: cannot open >&2; exit 127\n")
+        (tmp_path / "bin/python").chmod(0o755)
+        (tmp_path / "pyvenv.cfg").touch()
+        with pytest.raises(VenvError, match=r"gunicorn_venv: .* can't be read: libpython3.99.so: cannot open"):
+            host.ensure(want(tmp_path))
+
+    def test_what_a_plan_can_tell(self, outlived: Path, made: tuple) -> None:
+        """Without running anything."""
+        python = sys.executable
+        assert not venv_state.stays(str(outlived), python, rebuild=True)
+        assert venv_state.stays(str(made[0]), python, rebuild=True)
+        assert venv_state.stays(str(made[0]), "no-such-python", rebuild=False)
+        assert not venv_state.stays(str(made[0]), "sh", rebuild=True)
+        with pytest.raises(VenvError, match="gunicorn_venv_rebuild: true"):
+            venv_state.stays(str(outlived), python, rebuild=False)
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (
+                {"settings": {"timeut": 30}},
+                "gunicorn_settings['timeut']: 30 can't be used: *the nearest is 'timeout', says",
+            ),
+            (
+                {"settings": {"timeout": "long"}},
+                "gunicorn_settings['timeout']: 'long' can't be used: expected a value that",
+            ),
+            ({"settings": {"preload_app": 5}}, "gunicorn_settings['preload_app']: 5 can't be used: "),
+            ({"worker_class": "gthred"}, "gunicorn_worker_class: 'gthred' can't be used: expected one of *gthread"),
+            (
+                {"worker_class": "gevent"},
+                "gunicorn_worker_class: 'gevent' can't be used: *library is in the venv (*gevent",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("check_mode", [False, True])
+    def test_what_the_installed_gunicorn_does_not_take(
+        self, made: tuple, host: Host, newest: str, changes: dict, message: str, check_mode: bool
+    ) -> None:
+        """The role's variable is named, and the version that was asked; check mode sees it, too."""
+        with pytest.raises(InvalidValue) as caught:
+            host.ensure(want(made[0], **changes), check_mode)
+        first, *others = message.split("*")
+        assert str(caught.value).startswith(first)
+        assert all(other in str(caught.value) for other in others)
+        assert str(caught.value).endswith(f", says Gunicorn {newest}")
+
+    def test_good_settings(self, made: tuple, host: Host) -> None:
+        """They change nothing in the venv."""
+        wanted = want(made[0], settings={"graceful_timeout": 30, "max_requests": "1000"}, worker_class="gthread")
+        assert not host.ensure(wanted)["changed"]

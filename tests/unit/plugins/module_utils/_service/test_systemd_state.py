@@ -15,9 +15,9 @@ from ansible_collections.pyweb.gunicorn.plugins.action import gunicorn_service a
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import FileState, WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import arguments, observation, systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.observation import Observation
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
@@ -46,9 +46,9 @@ GIVEN = {
     "health": {"path": "/", "host": "localhost", "scheme": "http", "statuses": [], "timeout": 30},
 }
 GROUP = 998
-WANTED = arguments.wanted_from(GIVEN, GROUP, [], "")
+WANTED = systemd.spec_from(GIVEN, GROUP, [], "")
 UNIT = Unit(exists=True, active=True, starting=False, enabled=True, main_pid=7, stale=False, path="", listen=("a", "b"))
-FOUND = Observation(
+FOUND = SystemdState(
     service=UNIT,
     socket=UNIT,
     standin=UNIT._replace(exists=False, active=False),
@@ -75,12 +75,12 @@ FOUND = Observation(
 SECRETS = WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True)
 
 
-def told(found: Observation) -> dict:
+def told(found: SystemdState) -> dict:
     """What the controller gets of it."""
-    return json.loads(json.dumps(observation.as_dict(found)))
+    return json.loads(json.dumps(systemd_state.as_dict(found)))
 
 
-def reasons(found: Observation) -> list[str]:
+def reasons(found: SystemdState) -> list[str]:
     """What the action says of it."""
     return action.compare({**GIVEN, "observed": told(found)})
 
@@ -89,7 +89,7 @@ def test_the_controller_gets_what_the_host_has() -> None:
     """On its way it loses nothing, whether there is a service or not."""
     nothing = FOUND._replace(running=None, files=dict.fromkeys(FOUND.files))
     for found in (FOUND, nothing):
-        assert observation.from_dict(told(found)) == found
+        assert systemd_state.from_dict(told(found)) == found
 
 
 def test_nothing_is_to_do_where_all_is_as_wanted() -> None:
@@ -142,7 +142,7 @@ class TestSecrets:
         (tmp_path / "secrets.env").write_text("A=2\n")
         file = SECRETS._replace(path=str(tmp_path / "secrets.env"))
         running = FOUND.running and FOUND.running._replace(secrets="hash")
-        found = observation.without_secrets(FOUND._replace(running=running), [file], "new hash")
+        found = systemd_state.without_secrets(FOUND._replace(running=running), [file], "new hash")
         assert reasons(found) == [f"{file.path} is not as configured", "what runs was started with other secrets"]
         assert "hash" not in json.dumps([found.running and found.running.secrets, found.differing_secrets])
         assert file.path not in found.files
@@ -154,7 +154,7 @@ class TestSecrets:
         path.chmod(0o600)
         file = SECRETS._replace(path=str(path), owner=os.getuid(), group=path.stat().st_gid)
         running = FOUND.running and FOUND.running._replace(secrets="hash")
-        assert reasons(observation.without_secrets(FOUND._replace(running=running), [file], "hash")) == []
+        assert reasons(systemd_state.without_secrets(FOUND._replace(running=running), [file], "hash")) == []
 
 
 def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
         (tmp_path / "venv").symlink_to(tmp_path / "venv-1")
         binds = [Address(path=str(tmp_path / name)) for name in ("open.sock", "closed.sock")]
         blocks = ["LoadState=not-found\nActiveState=inactive\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"] * 3
-        found = observation.read(
+        found = systemd_state.read(
             "no-such-service",
             [str(tmp_path)],
             binds,
@@ -174,7 +174,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
             Runner(lambda _command: (0, "\n".join(blocks), "")),
         )
     status = tmp_path.stat()
-    assert found == Observation(
+    assert found == SystemdState(
         *[Unit(False, False, False, False, 0, False, "", ())] * 3,
         running=None,
         files={str(tmp_path): FileState("", status.st_uid, status.st_gid, status.st_mode & 0o7777)},
@@ -184,4 +184,4 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
         interrupted=False,
         group=-1,
     )
-    assert systemd.decide(WANTED, observation.compare(WANTED, found._replace(files=FOUND.files))).switch
+    assert systemd.decide(WANTED, found._replace(files=FOUND.files)).switch

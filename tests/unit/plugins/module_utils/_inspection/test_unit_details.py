@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import unit_details
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,4 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
 )
 def test_time_spans(text: str, seconds: float | None) -> None:
     """As systemd prints a quota."""
-    assert units.parse_span(text) == (None if seconds is None else pytest.approx(seconds))
+    assert unit_details.parse_span(text) == (None if seconds is None else pytest.approx(seconds))

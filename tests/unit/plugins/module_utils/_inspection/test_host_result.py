@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host as inspection_host
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host_usage
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host_result, host_usage
 
 HOSTS = Path(__file__).parents[4] / "fixtures/hosts"
 MEASURED = sorted(path.name for path in HOSTS.iterdir() if (path / "proc/stat").exists())
@@ -28,7 +27,7 @@ def root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 def read(root: Path) -> dict[str, t.Any]:
     place = host_usage.read_place(str(root))
     before, after = (host_usage.read_moment(place, at, str(root)) for at in (100.0, 100.5))
-    host = inspection_host.read_host(place, before, after, str(root))
+    host = host_result.read_host(place, before, after, str(root))
     json.dumps(host, allow_nan=False)
     return host
 
@@ -43,7 +42,7 @@ def test_the_host(root: Path) -> None:
 
 
 def test_a_kernel_without_pressure() -> None:
-    """Null, and told of."""
+    """Null, and listed as unseen."""
     host = read(HOSTS / "derived-256-cores")
     assert host["pressure"] is None
     assert host["unseen"] == ["pressure: the kernel does not tell it (PSI)"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What gunicorn_service_info returns of the host: its readings, and the verdicts on them."""
+"""What gunicorn_service_info returns of the host: what is used of it, and the verdicts on that."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.host_us
 
 
 def read_host(place: Place, before: Moment, after: Moment, root: str) -> dict[str, t.Any]:
-    """Return the readings at the end of a sample, each with its verdict, and the worst of these."""
+    """Return what the module returns of the host at the end of a sample: readings, verdicts, and the worst one."""
     memory = host_usage.read_memory(place, root)
     swap = host_usage.read_swap(place, before, after, root)
     cpu = host_usage.read_cpu(place, before, after)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One Gunicorn service as it is inspected: its processes, settings and limits."""
+"""What is known of a service before its figures are read: what it was started with, its settings and its cgroups."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, plain
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import configuration
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import command_line, configuration
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import Spent
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.configuration import Configured
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
@@ -27,8 +27,8 @@ class Counted(t.NamedTuple):
     access_log_size: int
 
 
-class Subject(t.NamedTuple):
-    """A service with what is known of it before the sample."""
+class ServiceDetails(t.NamedTuple):
+    """A service, and what is known of it before the sample."""
 
     service: Service
     started: float | None
@@ -38,7 +38,7 @@ class Subject(t.NamedTuple):
     groups: list[str]  # the unit's own cgroups
 
 
-def read_subject(service: Service, boot_time: float, root: str) -> Subject:
+def read_details(service: Service, boot_time: float, root: str) -> ServiceDetails:
     """Read what a service was started with."""
     master, unit = service.master, service.unit
     running = environment = None
@@ -49,10 +49,10 @@ def read_subject(service: Service, boot_time: float, root: str) -> Subject:
         stat = processes.read_stat(master, root)
         started = boot_time + stat.started if stat else None
     arguments = (running.argv if running else ()) or service.arguments
-    if not arguments or (configuration.is_title(arguments) and service.exec_start):
+    if not arguments or (command_line.is_title(arguments) and service.exec_start):
         arguments = service.exec_start
     directory = _directory(service, root)
-    return Subject(
+    return ServiceDetails(
         service=service,
         started=started,
         running=running,
@@ -72,15 +72,16 @@ def _directory(service: Service, root: str) -> str | None:
     return service.unit.directory if service.unit else None
 
 
-def read_counted(subject: Subject, root: str) -> Counted:
-    cpu = cgroup_counters.read_cpu(subject.groups)
-    scheduled = [processes.read_scheduling(pid, root) for pid in subject.service.workers]
+def read_counted(details: ServiceDetails, root: str) -> Counted:
+    """Read what the counters of a service say now."""
+    cpu = cgroup_counters.read_cpu(details.groups)
+    scheduled = [processes.read_scheduling(pid, root) for pid in details.service.workers]
     return Counted(
         spent=Spent(
             cpu=cpu.used if cpu else sum(worker.ran for worker in scheduled),
             queued=sum(worker.queued for worker in scheduled),
         ),
-        access_log_size=_size(subject.configured.accesslog, root) if subject.service.master else 0,
+        access_log_size=_size(details.configured.accesslog, root) if details.service.master else 0,
     )
 
 

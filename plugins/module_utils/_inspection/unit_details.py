@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What systemd tells of a service's unit: limits, restarts and times."""
+"""What systemd says of units: their state, limits, restarts, and what they use."""
 
 from __future__ import annotations
 
@@ -33,10 +33,13 @@ _PROPERTIES = (
     "TasksMax",
     "Listen",
 )
+# What systemd prints of a time span, such as 1s 500ms
+_SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(us|ms|s|min|h)")
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class UnitDetails(t.NamedTuple):
-    """A service as systemd describes it. Limits are those of its own unit; None is no limit, or not accounted."""
+    """A service as systemd describes it, with the limits of its own unit. None is no limit, or not accounted."""
 
     name: str
     description: str
@@ -56,7 +59,7 @@ class UnitDetails(t.NamedTuple):
 
 
 def read_details(names: list[str], runner: Runner) -> tuple[dict[str, UnitDetails], dict[str, tuple[str, ...]]]:
-    """Return the services of these names, and what the sockets of the same names listen on."""
+    """Return the services of these names, and the addresses of their sockets; both by the service's name."""
     if not names:
         return {}, {}
     sockets = [name[: -len("service")] + "socket" for name in names]
@@ -99,7 +102,7 @@ def _parse_unit(name: str, values: dict[str, str]) -> UnitDetails:
 
 
 def _directory(text: str) -> str | None:
-    """Return where the service starts; None for the user's home, which stands there as ~."""
+    """Return the directory in which the service starts; None for its user's home, which systemd prints as ~."""
     path = text.lstrip("!-") or "/"
     return path if path.startswith("/") else None
 
@@ -107,10 +110,6 @@ def _directory(text: str) -> str | None:
 def _accounted(values: dict[str, str], name: str) -> int | None:
     found = whole(values.get(name, ""))
     return None if found is None or found >= 1 << 63 else found
-
-
-_SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(us|ms|s|min|h)")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 def parse_span(text: str) -> float | None:

@@ -4,7 +4,7 @@
 
 """What a host has and runs of a service under systemd, in a form that can be compared anywhere.
 
-gunicorn_plan_info reads it along with the rest of the host, and the controller compares it with what is wanted, without
+gunicorn_plan_info reads it along with the rest of the host. The controller compares it with what is wanted, without
 another task on the host.
 """
 
@@ -21,15 +21,14 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec, SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 
-class Observation(NamedTuple):
-    """What a host has of a service, whatever it shall have."""
+class SystemdState(NamedTuple):
+    """What a host has of a service."""
 
     service: Unit
     socket: Unit
@@ -41,17 +40,31 @@ class Observation(NamedTuple):
     venv_directory: str
     interrupted: bool
     group: int  # the id of the group that may read the configuration
-    differing_secrets: tuple[str, ...] = ()  # paths, where it is not for others to compare them
+    differing_secrets: tuple[str, ...] = ()  # paths, where others must not compare them
+
+    def differing(self, wanted: list[WantedFile]) -> list[str]:
+        """The paths of the files that are not as wanted."""
+        others = (file.path for file in wanted if atomic_files.is_another(file, self.files[file.path]))
+        return [*self.differing_secrets, *others]
+
+    def closed(self, binds: tuple[Address, ...]) -> list[str]:
+        """The addresses on which nothing listens; none if systemd holds no socket at all."""
+        wanted = (bind.listen_stream for bind in binds)
+        return [address for address in wanted if self.socket.active and address not in self.listening]
+
+    def has_addresses(self, binds: tuple[Address, ...]) -> bool:
+        """Whether the live socket unit has just these addresses."""
+        return set(self.addresses) == {bind.listen_stream for bind in binds}
 
 
 def read(
     name: str, files: Iterable[str], binds: Iterable[Address], venv: str, group: str, runner: Runner
-) -> Observation:
+) -> SystemdState:
     """Read a service of the host."""
     names = [f"{name}.service", f"{name}.socket", f"{name}-standin.service"]
     service, sockets, standin = systemd_units.read_units(names, runner).values()
     socket_text = atomic_files.read(os.path.join(systemd_units.UNIT_DIRECTORY, f"{name}.socket"))
-    return Observation(
+    return SystemdState(
         service=service,
         socket=sockets,
         standin=standin,
@@ -65,48 +78,31 @@ def read(
     )
 
 
-def compare(wanted: SystemdSpec, found: Observation) -> SystemdState:
-    """What of an observation matters to what is wanted."""
-    asked = (bind.listen_stream for bind in wanted.binds)
-    differing = (file.path for file in wanted.all_files if atomic_files.is_another(file, found.files[file.path]))
-    return SystemdState(
-        service=found.service,
-        socket=found.socket,
-        standin=found.standin,
-        running=found.running,
-        differing=(*found.differing_secrets, *differing),
-        addresses=frozenset(found.addresses),
-        closed=tuple(address for address in asked if address not in found.listening) if found.socket.active else (),
-        venv_directory=found.venv_directory,
-        interrupted=found.interrupted,
-    )
-
-
-def without_secrets(found: Observation, files: Iterable[WantedFile], secrets_hash: str) -> Observation:
-    """The same, which says of the secrets only whether they are as wanted; for one who wants none of them."""
+def without_secrets(state: SystemdState, files: Iterable[WantedFile], secrets_hash: str) -> SystemdState:
+    """The same, but of the secrets it says only whether they are as wanted."""
     differing = tuple(file.path for file in files if atomic_files.differs(file))
-    running = found.running
+    running = state.running
     if running:
         running = running._replace(secrets="" if running.secrets == secrets_hash else "others")
-    return found._replace(differing_secrets=differing, running=running)
+    return state._replace(differing_secrets=differing, running=running)
 
 
-def as_dict(found: Observation) -> dict:
-    """An observation as a module can return it."""
-    units = {name: getattr(found, name)._asdict() for name in ("service", "socket", "standin")}
-    files = {path: state and state._asdict() for path, state in found.files.items()}
-    return {**found._asdict(), **units, "running": found.running and found.running._asdict(), "files": files}
+def as_dict(state: SystemdState) -> dict:
+    """A state as a module can return it."""
+    units = {name: getattr(state, name)._asdict() for name in ("service", "socket", "standin")}
+    files = {path: file and file._asdict() for path, file in state.files.items()}
+    return {**state._asdict(), **units, "running": state.running and state.running._asdict(), "files": files}
 
 
-def from_dict(told: dict) -> Observation:
-    """The observation that as_dict told of."""
+def from_dict(told: dict) -> SystemdState:
+    """The state that as_dict returned."""
     units = {name: Unit(**_with_tuples(told[name])) for name in ("service", "socket", "standin")}
-    return Observation(
+    return SystemdState(
         **{
             **_with_tuples(told),
             **units,
             "running": told["running"] and Running(**_with_tuples(told["running"])),
-            "files": {path: state and FileState(**state) for path, state in told["files"].items()},
+            "files": {path: file and FileState(**file) for path, file in told["files"].items()},
         }
     )
 
@@ -114,10 +110,3 @@ def from_dict(told: dict) -> Observation:
 def _with_tuples(told: dict) -> dict:
     """JSON has lists alone."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
-
-
-def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
-    """Read what the host has and runs."""
-    files = (file.path for file in wanted.all_files)
-    found = read(wanted.name, files, wanted.binds, wanted.venv, wanted.group, runner)
-    return compare(wanted, found)

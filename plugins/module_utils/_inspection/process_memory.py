@@ -2,26 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the processes of a service cost in memory."""
+"""The processes of a service, what they take of the memory, and what one more worker would."""
 
 from __future__ import annotations
 
-import pwd
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes as host_processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.processes import Pages
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
-
-
-def user_of(pid: int | None, root: str) -> str | None:
-    sizes = host_processes.read_sizes(pid, root) if pid else None
-    if sizes is None or sizes.uid is None:
-        return None
-    try:
-        return pwd.getpwuid(sizes.uid).pw_name
-    except (KeyError, OverflowError):
-        return str(sizes.uid)
 
 
 def read_processes(service: Service, boot_time: float, root: str, unseen: list[str]) -> list[dict[str, t.Any]]:
@@ -48,7 +38,7 @@ def read_processes(service: Service, boot_time: float, root: str, unseen: list[s
             }
         )
     if hidden:
-        who = service.unit.user if service.unit else user_of(service.master, root)
+        who = services.read_user(service, root)
         others = "" if who in (None, "root") else f" and the user {who}"
         unseen.append(f"memory of the processes (pss, private, shared): only root{others} may read it")
     return processes

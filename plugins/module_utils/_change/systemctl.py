@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""systemctl, for the steps of a change."""
+
+from __future__ import annotations
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+
+
+class Systemctl:
+    """Asks systemd to start, stop and reload units."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def do(self, *arguments: str) -> None:
+        """Run systemctl; raises Failed with the first line that it says."""
+        code, output, errors = self._runner.run(["systemctl", *arguments])
+        if code:
+            said = " ".join((errors or output).split("\n")[0].split())
+            raise Failed(said or f"systemctl {' '.join(arguments)} failed")
+
+    def attempt(self, *arguments: str) -> bool:
+        """Run systemctl where the change goes on even if it fails; return whether it succeeded."""
+        return self._runner.run(["systemctl", *arguments])[0] == 0
+
+    def read(self, unit: str) -> Unit:
+        """Ask for the state of a unit."""
+        return units.read_units([unit], self._runner)[unit]

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Check the users and groups that a deployment names against those of the host."""
+
+from __future__ import annotations
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts as host_accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+
+def check_accounts(wanted: DeploymentParameters) -> Account | None:
+    """The account of the service, or None if it is to be made; raises InvalidValue for one that can't be used."""
+    account = host_accounts.read_account(wanted.user)
+    if account is not None and account.uid == 0:
+        raise InvalidValue("gunicorn_user", wanted.user, "an unprivileged user: this one has uid 0")
+    if account is not None and account.uid < 100 and wanted.user == wanted.project:
+        expected = "another user (gunicorn_user): the distribution has one of this name for itself"
+        raise InvalidValue("gunicorn_project", wanted.project, expected)
+    _check_socket_accounts(wanted)
+    if not wanted.manage_user:
+        if account is None:
+            raise InvalidValue("gunicorn_user", wanted.user, "an existing user, as gunicorn_manage_user is false")
+        if not host_accounts.has_group(wanted.group):
+            raise InvalidValue("gunicorn_group", wanted.group, "an existing group, as gunicorn_manage_user is false")
+    return account
+
+
+def _check_socket_accounts(wanted: DeploymentParameters) -> None:
+    """The role does not make accounts that only a unix socket names."""
+    for name in sorted({bind.group for bind in wanted.binds if bind.group} - {wanted.group}):
+        if not host_accounts.has_group(name):
+            raise InvalidValue("gunicorn_bind", name, "a group of the host for the unix socket")
+    for name in sorted({bind.owner for bind in wanted.binds if bind.owner} - {wanted.user}):
+        if host_accounts.read_account(name) is None:
+            raise InvalidValue("gunicorn_bind", name, "a user of the host for the unix socket")

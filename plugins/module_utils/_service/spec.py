@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A service as it must be, whichever manager runs it, and the arguments that say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+
+# Arguments of both modules for services
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    "enabled": {"type": "bool", "default": True},
+    "user": {"type": "str", "required": True},
+    "group": {"type": "str", "required": True},
+    "configuration": {"type": "str", "required": True},
+    "config_directory": {"type": "path", "required": True},
+    "secrets": {"type": "str", "default": "", "no_log": True},
+    "credentials": {"type": "str", "default": "e30=", "no_log": True},
+    "logrotate": {"type": "str", "default": ""},
+    "log_file": {"type": "str", "default": "-"},
+    "binds": {"type": "list", "elements": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+    "workers": {"type": "int", "required": True},
+    "venv": {"type": "path", "required": True},
+    "venv_directory": {"type": "path", "required": True},
+    "venv_backup": {"type": "str", "default": ""},
+    "venv_fingerprint": {"type": "str", "default": ""},
+    "gunicorn_version": {"type": "str", "default": ""},
+    "health": _health_request.ARGUMENT,
+}
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """A service as it must be."""
+
+    name: str
+    started: bool
+    user: str
+    group: str
+    log_file: str
+    configuration: WantedFile
+    logrotate: WantedFile
+    secret_files: tuple[WantedFile, ...]
+    binds: tuple[Address, ...]
+    argv: tuple[str, ...]
+    workers: int
+    venv: str
+    venv_directory: str
+    venv_backup: str
+    gunicorn_version: str
+    configuration_hash: str  # of everything that the process is started with, but for its secrets
+    secrets_hash: str
+    health: HealthRequest
+    health_timeout: float
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What is replaced together, last the files that name the others."""
+        raise NotImplementedError
+
+    @property
+    def all_files(self) -> list[WantedFile]:
+        """What the host must have; the rotation of the logs comes last, after a change that worked."""
+        return [*self.files, self.logrotate]
+
+
+def common_values(
+    given: dict, group: int, secret_files: list[WantedFile], secrets_hash: str, configuration_hash: str
+) -> dict[str, Any]:
+    """The fields of a ServiceSpec, from a module's arguments.
+
+    `group` is the host's id of the group that they name, `secret_files` and `secrets_hash` came of their secrets.
+    """
+    paths = names.paths(given["name"], given["config_directory"])
+    return {
+        "name": given["name"],
+        "started": given["state"] == "started",
+        "user": given["user"],
+        "group": given["group"],
+        "log_file": given["log_file"],
+        "configuration": WantedFile(paths.configuration, given["configuration"], 0o640, group),
+        "logrotate": WantedFile(paths.logrotate, given["logrotate"] or None),
+        "secret_files": tuple(secret_files),
+        "binds": tuple(addresses.parse_binds(given["binds"], given["user"], given["group"])),
+        "argv": tuple(given["command"]),
+        "workers": given["workers"],
+        "venv": given["venv"],
+        "venv_directory": given["venv_directory"],
+        "venv_backup": given["venv_backup"],
+        "gunicorn_version": given["gunicorn_version"],
+        "configuration_hash": configuration_hash,
+        "secrets_hash": secrets_hash,
+        "health": _health_request.request_from(given["health"]),
+        "health_timeout": given["health"]["timeout"],
+    }

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from service_samples import SYSTEMD_SPEC
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+
+STEPS = (
+    "stage",
+    "settle",
+    "promote_files",
+    "start",
+    "run_trial",
+    "end_trial",
+    "stop_trial",
+    "replace",
+    "verify",
+    "finish",
+)
+WAYS_BACK = ("go_back", "drop")
+SWITCH = Decision(["the service does not run"], switch=True)
+
+
+class Noted(Change):
+    """A change whose steps are only noted; the one named in `failing` fails."""
+
+    def __init__(self, runs: bool = True, exists: bool = True, interrupted: bool = False, failing: str = "") -> None:
+        super().__init__(SYSTEMD_SPEC, "", "", interrupted, Runner(lambda command: (1, "", "")))
+        self.runs, self.exists, self.failing = runs, exists, failing
+        self.steps: list[str] = []
+        self.comes_back = True
+        for step in (*STEPS, *WAYS_BACK):
+            setattr(self, f"_{step}", lambda step=step: self.take(step))
+
+    def take(self, step: str) -> bool:
+        """Note a step."""
+        self.steps.append(step)
+        if step == self.failing:
+            raise Failed("it failed")
+        return self.comes_back
+
+    def _runs(self) -> bool:
+        return self.runs
+
+    def _exists(self) -> bool:
+        return self.exists
+
+    def _what_was_said(self) -> dict[str, str]:
+        return {"The log": "what the service said"}
+
+    def _what_the_trial_said(self) -> dict[str, str]:
+        return {"The log": "what the trial said"}
+
+    def fail(self) -> str:
+        """Carry it out; return what a person reads."""
+        with pytest.raises(DeployError) as caught:
+            self.carry_out(SWITCH)
+        return str(caught.value)
+
+
+class TestThatWorks:
+    def test_what_runs_is_tried_before_it_is_replaced(self) -> None:
+        """Nothing of the live service changes before."""
+        noted = Noted()
+        noted.carry_out(SWITCH)
+        assert noted.steps == ["stage", "run_trial", "replace", "verify", "finish"]
+
+    def test_what_does_not_run_is_started(self) -> None:
+        """There is nobody to try it beside."""
+        noted = Noted(runs=False)
+        noted.carry_out(SWITCH)
+        assert noted.steps == ["stage", "promote_files", "start", "verify", "finish"]
+
+    def test_what_needs_no_new_process_is_settled(self) -> None:
+        """The process goes on."""
+        noted = Noted()
+        noted.carry_out(Decision(["the service must start at boot"], switch=False))
+        assert noted.steps == ["settle"]
+
+
+class TestThatFails:
+    def test_a_trial_leaves_the_live_service_alone(self) -> None:
+        """The candidates go; nothing is put back, since nothing was replaced."""
+        noted = Noted(failing="run_trial")
+        assert noted.fail() == (
+            "shop was tried and does not work: it failed. The live service was not touched.\n"
+            "The log:\nwhat the trial said"
+        )
+        assert noted.steps == ["stage", "run_trial", "end_trial", "drop"]
+
+    def test_a_trial_after_an_interrupted_change_puts_back(self) -> None:
+        """What the killed run had replaced was never seen to work."""
+        noted = Noted(interrupted=True, failing="run_trial")
+        assert "What an interrupted change had replaced is live again.\n" in noted.fail()
+        assert noted.steps == ["stage", "run_trial", "end_trial", "go_back"]
+
+    @pytest.mark.parametrize("step", ["replace", "verify"])
+    @pytest.mark.parametrize(("comes_back", "now"), [(True, change.LIVE_AGAIN), (False, change.DOES_NOT_START)])
+    def test_a_switch_goes_back(self, step: str, comes_back: bool, now: str) -> None:
+        """And says whether that worked."""
+        noted = Noted(failing=step)
+        noted.comes_back = comes_back
+        assert noted.fail() == (
+            f"shop does not work with what is new: it failed. {now}.\nThe log:\nwhat the service said"
+        )
+        assert noted.steps[-2:] == [step, "go_back"]
+
+    @pytest.mark.parametrize(
+        ("exists", "now"), [(True, "What was there before is there again"), (False, "No file was left behind")]
+    )
+    def test_a_start_leaves_what_was_there(self, exists: bool, now: str) -> None:
+        """If there was nothing, nothing is left."""
+        noted = Noted(runs=False, exists=exists, failing="start")
+        assert noted.fail().startswith(f"shop could not be started: it failed. {now}.\n")
+        assert noted.steps == ["stage", "promote_files", "start", "go_back", "stop_trial"]
+
+    def test_a_step_that_is_not_tried_is_left_to_the_next_run(self) -> None:
+        """What works stays, and the next run finds what is left to do."""
+        assert Noted(failing="finish").fail() == "shop: it failed. The next run completes what is left to do."
+
+
+class TestVerify:
+    def test_it_waits_until_all_is_as_wanted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An address that does not answer is told before what differs."""
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        verified = Change(SYSTEMD_SPEC, "", "", False, Runner(lambda command: (1, "", "")))
+        answers = iter([["127.0.0.1:8000 does not answer"], [], []])
+        differences = iter([["the number of workers is 2, not 3"], []])
+        monkeypatch.setattr(verified, "_unanswered", lambda: next(answers))
+        monkeypatch.setattr(verified, "_differences", lambda: next(differences))
+        verified._verify()
+        assert (list(answers), list(differences)) == ([], [])
+
+    def test_what_does_not_become_as_wanted_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With everything that differs, once the time is over."""
+        verified = Change(SYSTEMD_SPEC, "", "", False, Runner(lambda command: (1, "", "")))
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        now = iter([0.0, 10.0, 31.0])
+        monkeypatch.setattr("time.monotonic", lambda: next(now))
+        monkeypatch.setattr(verified, "_unanswered", lambda: ["a", "b"])
+        with pytest.raises(Failed, match=r"\Aa; b\Z"):
+            verified._verify()

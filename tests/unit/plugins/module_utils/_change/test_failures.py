@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
+
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/opt/shop/venv/lib/gunicorn/arbiter.py", line 1, in spawn_worker
+    worker.init_process()
+ModuleNotFoundError: No module named 'nosuch'
+"""
+FOLLOW_UP = TRACEBACK.replace(
+    "ModuleNotFoundError: No module named 'nosuch'", "gunicorn.errors.HaltServer: <HaltServer>"
+)
+
+
+def told(**said: str) -> str:
+    """The error of a change, as a person reads it."""
+    return str(deploy_error("shop was tried and does not work", Failed("it ended"), "Nothing was touched", said))
+
+
+def test_the_applications_own_error_is_the_reason() -> None:
+    """Not that of Gunicorn, which follows from it."""
+    first, *_rest = told(log=f"before\n{TRACEBACK}{FOLLOW_UP}").splitlines()
+    assert (
+        first == "shop was tried and does not work: ModuleNotFoundError: No module named 'nosuch'. Nothing was touched."
+    )
+
+
+def test_the_traceback_is_quoted_by_its_source() -> None:
+    """Without what stood around it, and without sources that said nothing."""
+    text = told(log=f"before\n{TRACEBACK}after\n", journal=" \n")
+    assert text.splitlines()[1:] == ["log:", *TRACEBACK.splitlines()]
+
+
+@pytest.mark.parametrize("said", ["", "\n".join(map(str, range(40)))])
+def test_without_a_traceback_the_step_is_the_reason(said: str) -> None:
+    """With the last lines of what was said."""
+    lines = told(log=said).splitlines()
+    assert lines[0] == "shop was tried and does not work: it ended. Nothing was touched."
+    assert lines[1:] == (["log:", *map(str, range(15, 40))] if said else [])

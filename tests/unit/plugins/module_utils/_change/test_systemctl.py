@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+
+
+def test_what_fails_is_told_in_its_first_line(systemd) -> None:
+    """The rest says where to read more, which is read already."""
+    systemd.failing = "start"
+    with pytest.raises(Failed, match=r"\AJob failed\.\Z"):
+        systemd.systemctl.do("start", "shop.service")
+    assert systemd.systemctl.attempt("start", "shop.service") is False
+
+
+def test_what_fails_without_a_word_is_named(systemd) -> None:
+    """An empty reason would be no reason."""
+    systemd.run = lambda command: (1, "", "")
+    with pytest.raises(Failed, match=r"\Asystemctl start shop\.service failed\Z"):
+        systemd.systemctl.do("start", "shop.service")
+
+
+def test_a_unit_is_read(systemd) -> None:
+    """By its name, whether it exists or not."""
+    systemd.loaded["shop.service"] = "LoadState=loaded\nActiveState=active\nMainPID=7"
+    assert systemd.systemctl.read("shop.service").main_pid == 7
+    assert not systemd.systemctl.read("other.service").exists

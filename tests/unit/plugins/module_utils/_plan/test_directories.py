@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import Callable
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+
+def test_missing_directories(host: SimpleNamespace, plan: Callable) -> None:
+    """The configuration and all parents are root's, the rest the user's; nobody else may look in."""
+    directories = plan(access_log_file=f"{host.root}/log/access/a.log")["directories"]
+    parents = [directory for directory in directories if directory["mode"] == "0755"]
+    assert [(directory["path"], directory["owner"]) for directory in parents] == [
+        (f"{host.root}/{name}", "root") for name in ("etc", "var", "log")
+    ]
+    assert [directory for directory in directories if directory not in parents] == [
+        {"path": f"{host.root}/etc/shop", "owner": "root", "group": "shop", "mode": "0750"},
+        {"path": f"{host.root}/var/shop", "owner": "shop", "group": "shop", "mode": "0750"},
+        {"path": f"{host.root}/log/access", "owner": "shop", "group": "shop", "mode": "0750"},
+        {"path": f"{host.root}/log/shop", "owner": "shop", "group": "shop", "mode": "0750"},
+    ]
+
+
+def test_a_directory_of_the_projects_name_changes_hands(host: SimpleNamespace, plan: Callable) -> None:
+    """It keeps the mode that it has."""
+    (host.root / "var/shop").mkdir(parents=True)
+    (host.root / "var/shop").chmod(0o2755)
+    assert {"path": f"{host.root}/var/shop", "owner": "shop", "group": "shop", "mode": "2755"} in plan()["directories"]
+
+
+def test_a_directory_of_the_host_never_changes_hands(host: SimpleNamespace, plan: Callable) -> None:
+    """/var/log itself must not become the user's."""
+    (host.root / "log").mkdir()
+    with pytest.raises(InvalidValue, match="log'.*the user shop may write"):
+        plan(log_file=f"{host.root}/log/shop.log")
+    (host.root / "log").chmod(0o777)
+    with pytest.raises(InvalidValue):  # no user yet, so nobody knows
+        plan(log_file=f"{host.root}/log/shop.log")
+    host.accounts["shop"] = Account(4242, 4242, (4242,))
+    assert f"{host.root}/log" not in [entry["path"] for entry in plan(log_file=f"{host.root}/log/a.log")["directories"]]
+
+
+def test_a_configuration_directory_is_left_as_it_is(host: SimpleNamespace, plan: Callable) -> None:
+    """The user need not write there."""
+    (host.root / "etc/shop").mkdir(parents=True)
+    (host.root / "etc/shop").chmod(0o700)
+    assert f"{host.root}/etc/shop" not in [entry["path"] for entry in plan()["directories"]]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "variable"),
+    [
+        ("config_directory", "gunicorn_config_directory"),
+        ("data_directory", "gunicorn_data_directory"),
+        ("log_file", "gunicorn_log_file"),
+        ("access_log_file", "gunicorn_access_log_file"),
+    ],
+)
+def test_a_path_through_a_file_is_refused(host: SimpleNamespace, plan: Callable, parameter: str, variable: str) -> None:
+    """The directory could not be made, and the error names the variable that asks for it."""
+    (host.root / "file").touch()
+    for path in (f"{host.root}/file/a", f"{host.root}/file/a/b"):
+        with pytest.raises(InvalidValue, match=f"{variable}: '{path}' .*file is not a directory"):
+            plan(**{parameter: path})
+
+
+def test_a_log_file_is_no_directory(host: SimpleNamespace, plan: Callable) -> None:
+    """Gunicorn would not start."""
+    with pytest.raises(InvalidValue, match="gunicorn_log_file: .*this is a directory"):
+        plan(log_file=str(host.root))
+
+
+def test_root_does_not_work_where_the_user_may_write(host: SimpleNamespace, plan: Callable) -> None:
+    """A user who can put files beside the configuration could make root move and load any file."""
+    host.accounts["shop"] = Account(4242, 4242, (4242,))
+    (host.root / "etc/shop").mkdir(parents=True)
+    (host.root / "etc/shop").chmod(0o777)
+    with pytest.raises(InvalidValue, match="gunicorn_config_directory: .* may not write"):
+        plan()
+
+
+def test_a_live_service_keeps_its_directories(host: SimpleNamespace, plan: Callable) -> None:
+    """Another user would get them before the service has proved that it works as that user."""
+    host.accounts["blog"] = Account(4242, 4242, (4242,))
+    no_unit = host.units["shop.service"]
+    host.units["shop.service"] = Unit(True, True, False, True, 0, False, "/etc/systemd/system/shop.service", ())
+    (host.root / "var/shop").mkdir(parents=True)
+    os.chown(host.root / "var/shop", 4343, 4343)
+    with pytest.raises(InvalidValue, match="gunicorn_user: 'blog'.*chown"):
+        plan(user="blog", group="blog")
+    host.units["shop.service"] = no_unit
+    assert f"{host.root}/var/shop" in [item["path"] for item in plan(user="blog", group="blog")["directories"]]

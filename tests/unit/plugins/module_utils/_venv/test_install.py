@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import ensurepip
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from venvs import OLDEST, Host, build_wheel, gunicorn_answers, package, want
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
+
+
+class TestPip:
+    def test_without_pip(self, tmp_path: Path, host: Host, newest: str) -> None:
+        """A venv that was made by another tool gets a pip."""
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "venv")], check=True)
+        assert host.ensure(want(tmp_path / "venv"))["gunicorn_version"] == newest
+        assert not host.ensure(want(tmp_path / "venv"))["changed"]
+
+    def test_a_version_below_the_floor(self, venv: Path, host: Host, newest: str) -> None:
+        """pip refuses it, and what was there stays."""
+        with pytest.raises(VenvError, match="gunicorn_version, gunicorn_requirements: pip could not install"):
+            host.ensure(want(venv, version="20.1.0"))
+        assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
+
+    def test_an_index_that_does_not_answer(self, venv: Path, host: Host, newest: str) -> None:
+        """One error of one line that says what pip said; the old version still works, and is still whole."""
+        nowhere = ["--index-url=http://127.0.0.1:9/simple", "--retries=0", "--timeout=1"]
+        host.environment.update(PIP_NO_INDEX="0", PIP_FIND_LINKS="")
+        with pytest.raises(VenvError) as caught:
+            host.ensure(want(venv, version=OLDEST, pip_extra_args=nowhere))
+        assert str(caught.value).startswith("gunicorn_version, gunicorn_requirements: pip could not install into ")
+        assert "No matching distribution found for gunicorn" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
+        assert not host.ensure(want(venv))["changed"]
+
+    def test_one_that_can_not_be_installed(self, venv: Path, host: Host) -> None:
+        """It is tried again on the next run: the lines count as installed only after pip said so."""
+        for _run in range(2):
+            with pytest.raises(VenvError, match="No matching distribution found for nosuch"):
+                host.ensure(want(venv, requirements=["notes", "nosuch"]))
+
+
+class TestRepair:
+    @pytest.mark.parametrize("file", ["arbiter.py", "workers/sync.py", "../../../../bin/gunicorn"])
+    def test_a_file_that_is_gone(self, venv: Path, host: Host, newest: str, file: str) -> None:
+        """pip alone would call it "already satisfied"."""
+        (package(venv) / file).unlink()
+        result = host.ensure(want(venv))
+        assert (result["changed"], result["gunicorn_version"]) == (True, newest)
+        assert (package(venv) / file).exists()
+        assert not host.ensure(want(venv))["changed"]
+
+    def test_it_leaves_the_versions_alone(self, venv: Path, host: Host, index: Path, tmp_path: Path) -> None:
+        """Those of Gunicorn's dependencies, and its own, where newer ones are to be had."""
+        host.ensure(want(venv, version=OLDEST))
+        wheels = tmp_path / "wheels"
+        shutil.copytree(index, wheels)
+        build_wheel(wheels, "packaging", "99.0")
+        host.environment["PIP_FIND_LINKS"] = str(wheels)
+        (package(venv) / "arbiter.py").unlink()
+        result = host.ensure(want(venv))
+        assert (result["changed"], result["diff"]["after"]) == (True, result["diff"]["before"])
+
+    def test_what_a_killed_pip_left(self, venv: Path, host: Host, newest: str) -> None:
+        """pip had moved the old version away and not yet brought the new one; afterwards all is well."""
+        (info,) = package(venv).parent.glob("gunicorn-*.dist-info")
+        info.rename(info.parent / f"~{info.name[1:]}")
+        package(venv).rename(package(venv).parent / "~unicorn")
+        result = host.ensure(want(venv, version=OLDEST))
+        assert (result["changed"], result["gunicorn_version"]) == (True, OLDEST)
+        assert not host.ensure(want(venv, version=OLDEST))["changed"], f"the rest of {newest} still counts"
+
+
+class TestNewVenv:
+    """What a new venv takes over from the old one."""
+
+    def test_what_satisfies_keeps_its_version(self, tmp_path: Path, host: Host) -> None:
+        """Also what Gunicorn needs, and Gunicorn itself; with an upgrade, all are the newest."""
+        path = tmp_path / "venv"
+        host.ensure(want(path, version=OLDEST, requirements=["notes<2"]))
+        kept = host.ensure(want(path, requirements=["notes", "packaging"]))
+        assert (kept["changed"], kept["gunicorn_version"]) == (True, OLDEST)
+        assert "notes==1.0\n" in kept["diff"]["after"]
+        upgraded = host.ensure(want(path, requirements=["notes", "packaging"], upgrade=True))
+        assert (upgraded["changed"], "notes==2.0\n" in upgraded["diff"]["after"]) == (True, True)
+        directories = sorted(tmp_path.iterdir())
+        again = host.ensure(want(path, requirements=["notes", "packaging"], upgrade=True))
+        assert (again["changed"], again["fingerprint"]) == (False, upgraded["fingerprint"])
+        assert sorted(tmp_path.iterdir()) == directories
+
+    def test_a_version_that_is_not_to_be_had_any_more(
+        self, venv: Path, host: Host, index: Path, tmp_path: Path
+    ) -> None:
+        """Then another one that satisfies the requirements."""
+        host.ensure(want(venv, requirements=["notes<2"]))
+        wheels = tmp_path / "wheels"
+        shutil.copytree(index, wheels)
+        (wheels / "notes-1.0-py3-none-any.whl").unlink()
+        host.environment["PIP_FIND_LINKS"] = str(wheels)
+        assert "notes==2.0\n" in host.ensure(want(venv, requirements=["notes"]))["diff"]["after"]
+
+    def test_it_sees_the_systems_packages_if_the_old_one_did(self, venv: Path, host: Host) -> None:
+        """As the book makes it."""
+        configuration = venv / "pyvenv.cfg"
+        text = configuration.read_text()
+        assert "include-system-site-packages = false" in text
+        configuration.write_text(text.replace("= false", "= true"))
+        host.ensure(want(venv, requirements=["notes"]))
+        assert "include-system-site-packages = true" in configuration.read_text()
+
+
+@pytest.mark.parametrize(
+    ("requirements", "resolutions"),
+    [
+        (["Flask"], [["gunicorn>=23.0.0", "Flask"]]),
+        (["Flask==3.1.0 \\", "--hash=sha256:ab"], [["Flask==3.1.0 \\", "--hash=sha256:ab"], ["gunicorn>=23.0.0"]]),
+    ],
+)
+def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolutions: list) -> None:
+    """In one file with hashes, pip wants a hash of Gunicorn, too."""
+    assert install.resolutions(want(Path("/v"), requirements=requirements)) == resolutions
+
+
+class TestUv:
+    """The same with uv in place of pip: its command line is another program's."""
+
+    @pytest.fixture
+    def wanted(self, index: Path, tmp_path: Path) -> VenvSpec:
+        """A venv with requirements, from the folder of wheels."""
+        # Debian keeps what ensurepip installs elsewhere.
+        folders = [Path(ensurepip.__file__).parent / "_bundled", Path("/usr/share/python-wheels")]
+        bundled = next(folder for folder in folders if list(folder.glob("pip-*.whl")))
+        arguments = ["--no-index", f"--find-links={index}", f"--find-links={bundled}"]
+        arguments.append(f"--cache-dir={tmp_path}/cache")
+        path = tmp_path / "opt" / "venv"
+        return want(path, installer="uv", requirements=["notes<2"], pip_extra_args=arguments)
+
+    def test_it_is_made_and_then_left_alone(self, index: Path, wanted: VenvSpec) -> None:
+        """What is installed is what was asked for, compiled, and with pip; another run installs nothing."""
+        host = Host(index)
+        made = host.ensure(wanted)
+        assert (made["changed"], "notes==1.0\n" in made["diff"]["after"]) == (True, True)
+        site = next(Path(made["directory"]).glob("lib/python3*/site-packages"))
+        assert list(site.glob("gunicorn/__pycache__/app*.pyc")) or list(site.glob("gunicorn/app/__pycache__/*.pyc"))
+        assert (Path(made["directory"]) / "bin/pip").exists()
+        assert host.ensure(wanted)["changed"] is False
+        assert host.pip_runs == []
+
+    def test_another_version_keeps_the_rest(self, index: Path, wanted: VenvSpec) -> None:
+        """A new venv beside the old one, with what that had."""
+        host = Host(index)
+        host.ensure(wanted._replace(version=OLDEST))
+        changed = host.ensure(wanted._replace(version=OLDEST, requirements=["notes>=2"]))
+        assert (changed["changed"], changed["gunicorn_version"]) == (True, OLDEST)
+        assert "notes==2.0\n" in changed["diff"]["after"]
+
+    def test_what_can_not_be_installed_is_said_by_uv(self, index: Path, wanted: VenvSpec) -> None:
+        """And no venv is left behind."""
+        with pytest.raises(VenvError, match=r"uv could not install into .*nonsense"):
+            Host(index).ensure(wanted._replace(requirements=["nonsense"]))
+        assert not Path(wanted.path).exists()
+
+    def test_pip_takes_over(self, index: Path, wanted: VenvSpec) -> None:
+        """What uv made can be changed by pip."""
+        host = Host(index)
+        host.ensure(wanted)
+        changed = host.ensure(wanted._replace(installer="pip", requirements=["notes>=2"], pip_extra_args=[]))
+        assert "notes==2.0\n" in changed["diff"]["after"]

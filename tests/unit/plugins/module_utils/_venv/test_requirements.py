@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from venvs import Host, want
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
+
+
+class TestGunicorn:
+    @pytest.mark.parametrize(
+        ("version", "requirement"),
+        [
+            ("newest", "gunicorn>=23.0.0"),
+            ("27.0.1", "gunicorn>=23.0.0,==27.0.1"),
+            (">= 25.3, < 28", "gunicorn>=23.0.0,>=25.3,<28"),
+            ("==27.*", "gunicorn>=23.0.0,==27.*"),
+        ],
+    )
+    def test_the_requirement(self, version: str, requirement: str) -> None:
+        """The floor is always a part of it: older versions let requests be smuggled."""
+        assert venv_requirements.gunicorn_requirement(version) == requirement
+
+
+class TestRead:
+    def test_a_file(self, venv: Path, tmp_path: Path, host: Host) -> None:
+        """Files that it includes are found next to it."""
+        (tmp_path / "base.txt").write_text("-r more/notes.txt\n")
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more/notes.txt").write_text("notes\n")
+        (tmp_path / "constraints.txt").write_text("notes<2\n")
+        (tmp_path / "requirements.txt").write_text("# all\n-r base.txt  # the rest\n\n--constraint=constraints.txt\n")
+        given = venv_requirements.read_requirements(str(tmp_path / "requirements.txt"))
+        assert given == [f"-r {tmp_path}/base.txt", f"--constraint={tmp_path}/constraints.txt"]
+        result = host.ensure(want(venv, requirements=given))
+        assert "notes==1.0\n" in result["diff"]["after"]
+        assert not host.ensure(want(venv, requirements=given))["changed"]
+
+    @pytest.mark.parametrize(
+        ("given", "lines"),
+        [
+            (None, []),
+            ("", []),
+            ([], []),
+            (["Django~=5.2", " psycopg[binary] "], ["Django~=5.2", "psycopg[binary]"]),
+            (["# no", "Django # the framework", "x\t# y", ""], ["Django", "x"]),
+            (["notes @ https://example.com/n.whl#sha256=0"], ["notes @ https://example.com/n.whl#sha256=0"]),
+        ],
+    )
+    def test_lines_of_a_list(self, given: list | str | None, lines: list[str]) -> None:
+        """As pip reads them: a hash begins a comment only after white space."""
+        assert venv_requirements.read_requirements(given) == lines
+
+    @pytest.mark.parametrize(
+        ("line", "whole"),
+        [
+            ("-r base.txt", "-r {0}/base.txt"),
+            ("  -c ../c.txt", "-c {0}/../c.txt"),
+            ("-rbase.txt", "-r{0}/base.txt"),
+            ("--requirement base.txt", "--requirement {0}/base.txt"),
+            ("--constraint=c.txt", "--constraint={0}/c.txt"),
+            ("-r /srv/base.txt", "-r /srv/base.txt"),
+            ("-r https://example.com/base.txt", "-r https://example.com/base.txt"),
+            ("psycopg-c==3", "psycopg-c==3"),
+            ("foo-r", "foo-r"),
+            ("--require-hashes", "--require-hashes"),
+            ("notes==1 \\", "notes==1 \\"),
+        ],
+    )
+    def test_lines_of_a_file(self, tmp_path: Path, line: str, whole: str) -> None:
+        """Only names of files become whole paths, since pip gets the lines from elsewhere."""
+        (tmp_path / "r.txt").write_text(f"{line}\n", encoding="utf-8")
+        assert venv_requirements.read_requirements(str(tmp_path / "r.txt")) == [whole.format(tmp_path)]
+
+    @pytest.mark.parametrize("given", [5, True, {"a": 1}, ["a", 5], [None], [["a"]]])
+    def test_what_is_neither_is_refused(self, given: object) -> None:
+        """Ansible can't tell for an option that takes both."""
+        with pytest.raises(InvalidValue) as caught:
+            venv_requirements.read_requirements(given)
+        assert str(caught.value).startswith(f"gunicorn_requirements: {given!r} can't be used: expected a list")
+
+    @pytest.mark.parametrize(
+        ("prepare", "reason"),
+        [
+            (lambda path: None, "No such file or directory"),
+            (lambda path: path.mkdir(), "Is a directory"),
+            (lambda path: path.write_bytes(b"\xe9\n"), "not UTF-8"),
+        ],
+    )
+    def test_a_file_that_can_not_be_read(self, tmp_path: Path, prepare: Callable[[Path], object], reason: str) -> None:
+        """The error names the file and says why."""
+        prepare(tmp_path / "r.txt")
+        with pytest.raises(InvalidValue, match=f"gunicorn_requirements: '{tmp_path}/r.txt' .*{reason}"):
+            venv_requirements.read_requirements(str(tmp_path / "r.txt"))
+
+
+class TestStamp:
+    def test_the_lines_that_were_installed_last(self, tmp_path: Path) -> None:
+        """Any other line counts as not installed, and so does a stamp that is no text."""
+        assert not venv_requirements.has_stamp(str(tmp_path), ["notes"])
+        venv_requirements.write_stamp(str(tmp_path), ["notes"])
+        assert venv_requirements.has_stamp(str(tmp_path), ["notes"])
+        assert not venv_requirements.has_stamp(str(tmp_path), ["notes<2"])
+        assert venv_requirements.has_stamp(str(tmp_path), [])
+        (tmp_path / venv_requirements.STAMP).write_bytes(b"\xe9")
+        assert not venv_requirements.has_stamp(str(tmp_path), ["notes"])
