@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.judgement import demands
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.demands import demands
 
 
 class FilterModule:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleFilterError
 def python_literal(value: object) -> str:
     """Return Python source that evaluates to the value."""
     try:
-        # by way of JSON, since Ansible's own string classes have a repr of their own
+        # Through JSON, since Ansible's own string classes have another repr
         plain = json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise AnsibleFilterError(f"python_literal: {error}") from error

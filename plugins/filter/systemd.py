@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.environment import RESERVED_ENVIRONMENT
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
 
 
 def _environment(variables: dict) -> list:
@@ -23,12 +24,8 @@ def _environment_file(variables: dict) -> list:
 
 
 def _unfit_secrets(secrets: dict) -> list:
-    """Names of the secrets that can't be handed to a process; never a value, since an error would show it."""
-    return [_on_one_line(str(name)) for name, value in secrets.items() if not _is_fit(name, value)]
-
-
-def _on_one_line(text: str) -> str:
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    """The names of the secrets that can't be passed to a process; no values, since an error would show them."""
+    return [on_one_line(str(name)) for name, value in secrets.items() if not _is_fit(name, value)]
 
 
 def _is_fit(name: object, value: object) -> bool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the playbook rolling_update decides on the controller."""
+"""Decisions of the playbook rolling_update on the controller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECONDS = ("rolling_update_drain_timeout", "rolling_update_health['timeout']")
 
 
 def problems(given: t.Mapping[str, t.Any]) -> list[str]:
-    """Return a sentence for each variable that can't be used, beyond what its type says."""
+    """Return a sentence for each variable that has the right type, but can't be used."""
     expected = {
         "rolling_update_serial": _expected_of_serial(given["rolling_update_serial"]),
         "rolling_update_max_fail_percentage": _unless(
@@ -36,7 +36,7 @@ def _unless(fits: bool, expected: str) -> str:
 
 
 def _expected_of_serial(sizes: t.Sequence[object]) -> str:
-    # Ansible takes 0, and what is below it, for all hosts at once.
+    # To Ansible, 0 and negative numbers mean all hosts at once.
     fit = [_NUMBER.fullmatch(str(size)) or _PERCENTAGE.fullmatch(str(size)) for size in sizes]
     return _unless(bool(fit) and all(fit), "a list of numbers from 1 and of percentages from 1% to 100%")
 
@@ -54,7 +54,7 @@ def _expected_of_file(path: str) -> str:
 
 
 def failure_sentence(result: t.Mapping[str, t.Any], task: str) -> str:
-    """Return why a task failed; of a loop, why each of its items did."""
+    """Return why a task failed; for a loop, why its items failed."""
     items = [item for item in result.get("results", []) if item.get("failed")]
     said = [str(item.get("msg", "")) for item in items] or [str(result.get("msg", ""))]
     sentences = " ".join(text.strip() for text in dict.fromkeys(said) if text.strip())
@@ -62,7 +62,7 @@ def failure_sentence(result: t.Mapping[str, t.Any], task: str) -> str:
 
 
 def too_many_lost(batch: t.Sequence[str], left: t.Sequence[str], everyone: t.Sequence[str], percentage: float) -> bool:
-    """Whether more hosts of a batch failed or were unreachable than may; in the first batch, none may."""
+    """Return whether too many hosts of a batch failed or were unreachable; in the first batch, one is too many."""
     lost = len(set(batch) - set(left))
     allowed = 0.0 if everyone[0] in batch else float(percentage)
     return lost * 100 > allowed * len(batch)

@@ -10,7 +10,8 @@ import copy
 import json
 from pathlib import Path
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import demands as report_demands
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import report as fleet_report
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "capacity_report"
 MIB = 1 << 20
@@ -48,7 +49,7 @@ def info(name: str = "service_info.json") -> dict:
 def sized(info: dict, sizing: dict | None = None, **changes: object) -> dict:
     """Return the result of the loop over gunicorn_sizing_info for the services of a host."""
     result = {**json.loads((FIXTURES / "sizing.json").read_text(encoding="utf-8")), **changes}
-    demands = judgement.demands(info["services"], sizing or {})
+    demands = report_demands.demands(info["services"], sizing or {})
     return {"changed": False, "results": [{**copy.deepcopy(result), "item": demand} for demand in demands]}
 
 
@@ -66,18 +67,18 @@ def host(name: str = "web1", **changes: object) -> dict:
         area, _dot, path = key.partition(".")
         if area != "recommended":
             _put({"host": read["host"], "service": read["services"][0]}[area], path, value)
-    return judgement.report_host(name, read, sized(read, **sizing))
+    return fleet_report.report_host(name, read, sized(read, **sizing))
 
 
 def unreachable(name: str) -> dict:
     """Return a host that could not be reached."""
     message = f"Failed to connect to the host via ssh: connect to host {name} port 22: Connection refused"
-    return judgement.report_host(name, {"unreachable": True, "msg": message}, {})
+    return fleet_report.report_host(name, {"unreachable": True, "msg": message}, {})
 
 
 def report(*hosts: dict) -> dict:
     """Return a report on these hosts."""
-    return judgement.report(hosts, GENERATED, "0.1.0")
+    return fleet_report.make_report(hosts, GENERATED, "0.1.0")
 
 
 def of_every_kind() -> dict:
@@ -97,7 +98,7 @@ def of_every_kind() -> dict:
         two_services("two-sites"),
         without_service("cache1"),
         unreachable("gone.example.com"),
-        judgement.report_host("no-python", {"failed": True, "msg": NO_PYTHON}, {}),
+        fleet_report.report_host("no-python", {"failed": True, "msg": NO_PYTHON}, {}),
     )  # fmt: skip
 
 
@@ -113,7 +114,7 @@ def saying(text: str) -> dict:
     read["services"][0]["state"] = "active"
     read["host"] = _with_texts(read["host"], text)
     answer = sized(read, reason=text, worker_class=text, decided_by=text)
-    return judgement.report_host(text, read, answer)
+    return fleet_report.report_host(text, read, answer)
 
 
 def _with_texts(value: object, text: str) -> object:
@@ -130,12 +131,12 @@ def two_services(name: str) -> dict:
     read = info()
     read["services"].append({**copy.deepcopy(read["services"][0]), "name": "blog", "unit": "blog.service",
                              "requests": None, "measured": None})  # fmt: skip
-    return judgement.report_host(name, read, sized(read))
+    return fleet_report.report_host(name, read, sized(read))
 
 
 def without_service(name: str) -> dict:
     """Return a host without Gunicorn."""
-    return judgement.report_host(name, {**info(), "services": []}, {})
+    return fleet_report.report_host(name, {**info(), "services": []}, {})
 
 
 def large(number: int) -> dict:

@@ -14,7 +14,7 @@ from hosts import connect
 from service import workers
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import on_one_line
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
 
 ROOT = Path(__file__).parents[3]
 SCREENSHOTS = ROOT / ".cache" / "screenshots"

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The form of what the modules return, as the report takes it.
+"""The form of the modules' results, as the report needs them.
 
-A host may answer with anything: it may have been broken into, or run another version of the module. Whatever comes is
-brought into this form, so that what shows it meets numbers, texts and nulls only. Keys that the report does not know
-stay as they are.
+A host may answer with anything: it may have been broken into, or run another version of the module. Every answer is
+brought into this form, so that the report only meets numbers, texts and nulls where it expects them. Keys that the
+report does not know stay as they are.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 import typing as t
 
-# Beyond this, it is no count of bytes or seconds that a host could mean.
+# No host can mean so many bytes or seconds.
 _GREATEST = 1 << 63
 
 
 class Maybe(t.NamedTuple):
-    """A part that may be absent, which is null then; one that must be there has null for each of its figures."""
+    """A part that is null if it is absent; any other part that is absent has null for each of its figures."""
 
     form: dict
 
@@ -152,13 +152,13 @@ def plain(value: object) -> t.Any:
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
-        # A millionth is finer than anything that is measured, and the digits after it would be most of the page.
+        # Nothing is measured more finely than to a millionth, and more digits would be most of the page.
         return round(float(value), 6) if math.isfinite(value) else None
     return str(value)
 
 
 def conform(value: t.Any, form: t.Any) -> t.Any:
-    """Return a value of plain JSON in the form: what is not of its type is null, or an empty list."""
+    """Return a value of plain JSON in the form: a value of another type becomes null, or an empty list."""
     if isinstance(form, Maybe):
         return conform(value, form.form) if isinstance(value, dict) else None
     if isinstance(form, dict):

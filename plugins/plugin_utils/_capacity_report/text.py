@@ -12,13 +12,13 @@ import typing as t
 
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import fitted, wrapped
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.page import moment
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import ranking
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.formats import moment
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import fitted, wrapped
 
-# A line of the terminal has 100, and Ansible puts the text in quotes and indents it.
+# A terminal has 100, and Ansible puts the text in quotes and indents it.
 COLUMNS = 88
-# Names and widths of the columns; figures stand at the right.
+# Names and widths of the columns; negative ones are aligned to the right.
 _TABLE = (
     ("verdict", 7),
     ("host", 22),
@@ -36,15 +36,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def table(hosts: list[dict]) -> list[str]:
-    """Return the fleet as lines for the terminal, the worst first, with advice below those that need some."""
+    """Return the fleet as lines for the terminal, the worst first, with advice below services that are not healthy."""
     lines = [
         summary(hosts),
         "Workers: configured, running, recommended, and the bound that decided. RAM available,",
-        "CPU idle, load for each core on 5 minutes.",
+        "CPU idle, load per core over 5 minutes.",
         _line(*(name for name, _columns in _TABLE)),
         _line(*("-" * abs(columns) for _name, columns in _TABLE)),
     ]
-    for row in judgement.rows(hosts):
+    for row in ranking.rows(hosts):
         lines.append(_line(*_cells(row)))
         if row.verdict != "healthy":
             said = row.service["advice"] if row.service else row.host["problem"] or row.host["host"]["reason"]
@@ -54,14 +54,14 @@ def table(hosts: list[dict]) -> list[str]:
 
 def summary(hosts: list[dict]) -> str:
     """Return the fleet in one line."""
-    counts = judgement.verdicts(hosts)
+    counts = ranking.verdicts(hosts)
     services = sum(len(host["services"]) for host in hosts)
     said = ", ".join(f"{number} {verdict}" for verdict, number in counts.items() if number)
     hosts_word, services_word = ("host" if len(hosts) == 1 else "hosts"), ("service" if services == 1 else "services")
     return f"{len(hosts)} {hosts_word} ({said}), {services} {services_word}"
 
 
-def _cells(row: judgement.Row) -> t.Iterator[str]:
+def _cells(row: ranking.Row) -> t.Iterator[str]:
     yield row.verdict
     yield row.host["name"]
     if row.service is None:
@@ -75,7 +75,7 @@ def _cells(row: judgement.Row) -> t.Iterator[str]:
         yield recommended.get("decided_by") or ""
     host = row.host["host"]
     if host is not None:
-        share, idle, load = judgement.available_share(host), host["cpu"]["id"], host["load"]["per_core"]["five"]
+        share, idle, load = ranking.available_share(host), host["cpu"]["id"], host["load"]["per_core"]["five"]
         yield "-" if share is None else f"{share:.0%}"
         yield "-" if idle is None else f"{idle:.0f}%"
         yield "-" if load is None else f"{load:.2f}"
@@ -93,7 +93,7 @@ def _line(*cells: str) -> str:
 
 
 def snippets(report: dict) -> dict[str, str]:
-    """Return file names and what they hold: for each host with a recommendation, gunicorn_sizing to be reviewed."""
+    """Return the files for review by their names: gunicorn_sizing of each host with a recommendation."""
     found = {}
     for host in report["hosts"]:
         services = [service for service in host["services"] if service["recommended"]]
@@ -103,8 +103,8 @@ def snippets(report: dict) -> dict[str, str]:
 
 
 def _file_name(name: str, taken: t.Container[str]) -> str:
-    """Return a file name that stays in its directory, shows the host's name, and is no other host's."""
-    # Some controllers have file systems on which Web1 and web1 are one.
+    """Return a file name without directories, with the host's name in it, and different from other hosts' files."""
+    # On some controllers' file systems, Web1 and web1 are the same name.
     safe = _SAFE_NAME.match(name) and name == name.casefold()
     if not safe or f"{name}.yml" in taken:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -28,7 +28,7 @@ GOOD = {
 
 
 def test_what_can_be_used_has_no_problem() -> None:
-    """Also as strings, which --extra-vars makes of numbers."""
+    """Numbers may be strings: --extra-vars makes them so."""
     assert _rolling_update.problems(GOOD) == []
     assert _rolling_update.problems({**GOOD, "rolling_update_serial": ["5", "100%"]}) == []
 
@@ -66,8 +66,8 @@ def test_a_bad_value_is_named(variable: str, value: object) -> None:
     assert sentence.startswith(f"{variable}: {value!r} can't be used: expected ")
 
 
-def test_a_failure_is_told_with_its_task() -> None:
-    """Of a loop the items that failed, each message once."""
+def test_a_failure_names_its_task() -> None:
+    """For a loop, it has the messages of the items that failed, each once."""
     assert _rolling_update.failure_sentence({"msg": "no disk"}, "Copy") == "Copy: no disk"
     assert _rolling_update.failure_sentence({}, "Copy") == "Copy: failed"
     items = [
@@ -94,14 +94,14 @@ def test_a_failure_is_told_with_its_task() -> None:
     ],
 )
 def test_when_an_update_ends(batch: range, lost: int, percentage: float, too_many: bool) -> None:
-    """In the first batch no host may be lost, in the others so many percent of the batch."""
+    """In the first batch, no host may be lost; in the others, that many percent of the batch."""
     names = [f"web{number}" for number in batch]
     everyone = [f"web{number}" for number in range(14)]
     assert _rolling_update.too_many_lost(names, names[lost:], everyone, percentage) is too_many
 
 
 @given(st.integers(1, 50), st.integers(0, 50), st.floats(0, 100), st.floats(0, 100))
-def test_who_allows_for_more_goes_on_sooner(size: int, lost: int, one: float, other: float) -> None:
+def test_a_higher_percentage_never_ends_an_update_earlier(size: int, lost: int, one: float, other: float) -> None:
     """The part that may be lost is a bound."""
     batch = [f"web{number}" for number in range(size)]
     left = batch[min(lost, size) :]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page as text; the scenario capacity_report looks at it in a browser."""
+"""The page as text; the scenario capacity_report opens it in a browser."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import on_one_line
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import ranking
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
 
-# What a person looks for, for a host and for a service.
+# What people look for, for a host and for a service
 HOST_FIGURES = {
     "memory.total", "memory.used", "memory.free", "memory.buffers_cache", "memory.available", "sum.private", "sum.shared",
     "other", "swap.used", "swap.total", "cpu.us", "cpu.sy", "cpu.ni", "cpu.id", "cpu.wa", "cpu.hi", "cpu.si", "cpu.st",
@@ -37,7 +37,7 @@ SERVICE_FIGURES = {
 
 
 def test_every_figure_that_matters_is_on_the_page() -> None:
-    """Of the host, of its service, and both in the fleet's table."""
+    """For the host, and for its service."""
     found = figures.read(report_page.page(fleet.report(fleet.host("web1"))))
     of_host = {figure.path for figure in found if (figure.host, figure.service) == ("web1", None)}
     of_service = {figure.path for figure in found if (figure.host, figure.service) == ("web1", "shop")}
@@ -47,7 +47,7 @@ def test_every_figure_that_matters_is_on_the_page() -> None:
 
 @pytest.mark.parametrize("kind", ["of_every_kind", "hostile"])
 def test_every_figure_is_that_of_the_json(kind: str) -> None:
-    """The exact value is, and what a person reads is that value, rounded."""
+    """Its value is exact, and its text is that value, rounded."""
     report = getattr(fleet, kind)()
     for figure in figures.read(report_page.page(report)):
         value = figures.expected(report, figure, on_one_line)
@@ -74,7 +74,7 @@ def test_each_host_and_service_has_its_row_and_its_section() -> None:
 
 @given(st.text(st.characters(codec=None), min_size=1))
 def test_nothing_that_a_host_says_is_markup(text: str) -> None:
-    """In any place: the page has the same elements as with plain names, and a person reads the text as it is."""
+    """In any place. The page has the same elements as with plain names, and shows the text as it is."""
     pages = [report_page.page(fleet.report(fleet.saying(said))) for said in ("plain", text)]
     plain, other = (re.findall(r"<[a-z/!]+|=|on[a-z]+=", re.sub(r'"[^"]*"', '""', markup(page))) for page in pages)
     assert other == plain
@@ -90,7 +90,7 @@ def markup(page: str) -> str:
 
 @pytest.mark.parametrize("text", fleet.HOSTILE)
 def test_hostile_names(text: str) -> None:
-    """No element of theirs, no attribute of theirs."""
+    """They add no element and no attribute."""
     page = report_page.page(fleet.report(fleet.saying(text)))
     assert "<script" not in page
     assert not re.search(r"<[^>\"]*\son[a-z]+=", page)
@@ -98,7 +98,7 @@ def test_hostile_names(text: str) -> None:
 
 
 def test_the_page_loads_nothing() -> None:
-    """It needs nothing but itself, and its policy has the browser refuse the rest."""
+    """It needs no other file, and its policy has the browser refuse any."""
     page = report_page.page(fleet.of_every_kind())
     assert "default-src 'none'" in page
     assert not re.search(r"https?://|url\(|@import|<script|<link|<img|src=", page)
@@ -132,72 +132,12 @@ def luminance(colour: str) -> float:
 
 
 def test_the_page_stays_light() -> None:
-    """10 kB for a host: 500 hosts are no more than a photo is."""
+    """10 kB for a host: 500 hosts are about as large as a photo."""
     assert len(report_page.page(fleet.large(500)).encode()) < 500 * 10_000
 
 
-@given(
-    st.integers(0, 10**11),
-    st.integers(0, 10**11),
-    st.lists(st.tuples(st.none() | st.integers(0, 10**10), st.none() | st.integers(0, 10**10)), max_size=3),
-)
-def test_bars_are_never_longer_than_the_whole(used: int, free: int, services: list) -> None:
-    """Whatever a host says of its memory, also where the parts are more than the total."""
-    host = fleet.host(**{"host.memory.used": used, "host.memory.free": free})["host"]
-    found = [{"name": "x", "memory": {"private": p, "shared": s}, "limits": {"memory": 10**9}} for p, s in services]
-    bar = report_page.memory_bar(host, found)
-    assert sum(part.percent for part in bar.parts) <= 100.1
-    assert all(0 <= place <= 100 for _label, place in bar.marks)
-
-
-def test_bars_have_the_lengths_of_their_figures() -> None:
-    """In proportion, with lines where the bounds are."""
-    host = fleet.host("web1")
-    memory = report_page.memory_bar(host["host"], host["services"])
-    total = host["host"]["memory"]["total"]
-    assert {part.key: part.percent for part in memory.parts}["memory.free"] == round(2852126720 / total * 100, 2)
-    assert sum(part.percent for part in memory.parts) == pytest.approx(100, abs=0.1)
-    (_key, _label, one), *_others = report_page.load_bars(host["host"])
-    assert (one.parts[0].percent, one.parts[0].kind) == (round(0.62 / 2.5 * 100, 2), "calm")
-    assert [place for _label, place in one.marks] == [56, 80]
-    assert [bar.parts[0].percent for _label, _key, bar in report_page.worker_bars(host["services"][0])] == [
-        71.43, 71.43, 100,
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("function", "amount", "text"),
-    [
-        ("size", 0, "0 bytes"),
-        ("size", 999, "999 bytes"),
-        ("size", 1000, "0.977 KiB"),
-        ("size", 1 << 20, "1 MiB"),
-        ("size", 8326742016, "7.75 GiB"),
-        ("size", 3 << 40, "3 TiB"),
-        ("size", 1 << 60, "1048576 TiB"),
-        ("percent", 0, "0%"),
-        ("percent", 0.02, "0.02%"),
-        ("percent", 3.14, "3.1%"),
-        ("percent", 81.4, "81%"),
-        ("number", 12000, "12,000"),
-        ("number", 31.25, "31.2"),
-        ("number", 0.205, "0.205"),
-        ("number", 2.0, "2"),
-        ("seconds", 0.0482, "48.2 ms"),
-        ("seconds", 1.84, "1.84 s"),
-        ("seconds", 0, "0 ms"),
-        ("moment", 1763812345, "2025-11-22 11:52 UTC"),
-        ("moment", 1e300, "unknown"),
-        ("moment", -1e18, "unknown"),
-    ],
-)
-def test_figures_are_written_as_people_do(function: str, amount: float, text: str) -> None:
-    """In the unit that one would choose, to three digits."""
-    assert getattr(report_page, function)(amount) == text
-
-
 def test_an_empty_fleet_has_a_page() -> None:
-    """Hosts without Gunicorn alone, and none at all."""
+    """With only hosts without Gunicorn, and with none at all."""
     assert "No Gunicorn service was found" in report_page.page(fleet.report(fleet.without_service("cache")))
     assert "0 hosts" in report_page.page(fleet.report())
-    assert judgement.rows([]) == []
+    assert ranking.rows([]) == []

@@ -12,9 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import report as fleet_report
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import text as report_text
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import width
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import width
 
 names = st.text(st.characters(codec=None), min_size=1)
 
@@ -31,7 +31,7 @@ def test_the_table() -> None:
     assert report_text.table(report["hosts"]) == [
         "5 hosts (1 short, 1 missing, 3 healthy), 3 services",
         "Workers: configured, running, recommended, and the bound that decided. RAM available,",
-        "CPU idle, load for each core on 5 minutes.",
+        "CPU idle, load per core over 5 minutes.",
         "verdict host                   service        conf.  run    rec. bound    RAM idle  load",
         "------- ---------------------- -------------- ----- ---- ------- ------- ---- ---- -----",
         "short   full.example.com       shop              17   17       7 memory    6%  81%  0.24",
@@ -57,7 +57,7 @@ def test_the_snippet_of_a_host() -> None:
     """The host's own sizing, and over it what was measured, with the reason in comments."""
     own = {"sizing": {"memory_reserve": "2G", "wait_ratio": 20}}
     read = fleet.info()
-    host = judgement.report_host("web1", read, fleet.sized(read, **own))
+    host = fleet_report.report_host("web1", read, fleet.sized(read, **own))
     assert report_text.snippets(fleet.report(host)) == {
         "web1.yml": """\
 # For host_vars of web1, to review: what pyweb.gunicorn.capacity_report measured on 2025-11-22 11:52

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.characters import (
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import (
     fitted,
     on_one_line,
     width,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Text that came from elsewhere, made fit to be shown."""
+"""Text from elsewhere, made fit to be shown."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from collections.abc import Iterator
 
 
 def on_one_line(text: str) -> str:
-    """Return the text with everything that is no plain character written as its escape.
+    """Return the text with an escape for each character that can't be printed.
 
-    Control characters would reach the terminal, line ends would begin a line of their own, and marks that turn the
-    direction of writing would show a name as another.
+    Control characters would reach the terminal, line ends would begin new lines, and marks that turn the direction of
+    writing would show one name as another.
     """
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def width(text: str) -> int:
-    """Return the columns that a text takes in a terminal: two for a wide character, none for an accent on another."""
+    """Return how many columns a text takes in a terminal: two for a wide character, none for an accent on another."""
     return sum(_columns(character) for character in text)
 
 
 def fitted(text: str, columns: int) -> str:
-    """Return the text in so many columns, at their right if the number is negative; cut with an ellipsis if longer."""
+    """Return the text in that many columns, aligned to the right if negative; a longer text is cut with an ellipsis."""
     text, most = on_one_line(text), abs(columns)
     if width(text) > most:
         while width(text) > most - 1:
@@ -36,7 +36,7 @@ def fitted(text: str, columns: int) -> str:
 
 
 def wrapped(text: str, columns: int, indent: str = "") -> list[str]:
-    """Return the text in lines of at most so many columns; unlike textwrap's, wide characters count as two."""
+    """Return the text in lines of at most that many columns; unlike in textwrap, a wide character counts as two."""
     lines, line = [], indent
     for word in on_one_line(text).split(" "):
         for piece in _pieces(word, columns - len(indent)):
@@ -48,7 +48,7 @@ def wrapped(text: str, columns: int, indent: str = "") -> list[str]:
 
 
 def _pieces(word: str, columns: int) -> Iterator[str]:
-    """Cut a word that is longer than a line."""
+    """Yield a word in pieces that fit into a line."""
     piece = ""
     for character in word:
         if width(piece + character) > columns:

@@ -12,15 +12,15 @@ import fleet
 import pytest
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.pyweb.gunicorn.plugins.action import gunicorn_capacity_report as action
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import files as report_files
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 
 
 def test_the_files_of_a_report() -> None:
-    """A page, the figures, and the snippets in a folder of their own."""
+    """A page, the figures, and the snippets in a directory of their own."""
     report = fleet.of_every_kind()
-    files = action.contents(report)
+    files = report_files.contents(report)
     assert json.loads(files["capacity_report.json"]) == report
     assert files["capacity_report.html"].startswith("<!DOCTYPE html>")
     assert "capacity_report_host_vars/web1.yml" in files
@@ -28,11 +28,11 @@ def test_the_files_of_a_report() -> None:
 
 
 def test_files_are_written_whole(tmp_path: Path) -> None:
-    """With the user's umask, over what was there, and nothing else is left in the directories."""
+    """With the user's umask, instead of older ones, and nothing else is left in the directories."""
     old = os.umask(0o027)
     try:
         for text in ("first", "second é"):
-            action.write({tmp_path / "new" / "folder" / "a.yml": text, tmp_path / "new" / "b": text})
+            report_files.write({tmp_path / "new" / "folder" / "a.yml": text, tmp_path / "new" / "b": text})
     finally:
         os.umask(old)
     assert (tmp_path / "new/folder/a.yml").read_text(encoding="utf-8") == "second é"
@@ -43,33 +43,33 @@ def test_files_are_written_whole(tmp_path: Path) -> None:
 
 
 def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
-    """A report in a directory that others write to harms no file elsewhere."""
+    """A report in a directory to which others can write harms no file elsewhere."""
     precious = tmp_path / "precious"
     precious.write_text("precious")
     (tmp_path / "capacity_report.html").symlink_to(precious)
-    action.write({tmp_path / "capacity_report.html": "page"})
+    report_files.write({tmp_path / "capacity_report.html": "page"})
     assert precious.read_text() == "precious"
     assert (tmp_path / "capacity_report.html").read_text() == "page"
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """And nothing half-written is left."""
+    """Nothing half-written is left."""
     (tmp_path / "file").write_text("")
     with pytest.raises(AnsibleActionFail, match=r"directory: .*file.* can't be written: "):
-        action.write({tmp_path / "file" / "a": "text"})
+        report_files.write({tmp_path / "file" / "a": "text"})
     (tmp_path / "taken").mkdir()
     with pytest.raises(
         AnsibleActionFail, match=r"directory: .*taken can't be written: |can't be written: Is a directory"
     ):
-        action.write({tmp_path / "taken": "text"})
+        report_files.write({tmp_path / "taken": "text"})
     assert {path.name for path in tmp_path.iterdir()} == {"file", "taken"}
 
 
 def test_the_version_is_that_of_the_collection(tmp_path: Path) -> None:
-    """Of the manifest where it is installed, of galaxy.yml in a checkout."""
-    assert action.collection_version(tmp_path) == "unknown"
+    """From the manifest of an installed one, or from galaxy.yml in a checkout."""
+    assert report_files.collection_version(tmp_path) == "unknown"
     (tmp_path / "galaxy.yml").write_text("version: 1.2.3\n")
-    assert action.collection_version(tmp_path) == "1.2.3"
+    assert report_files.collection_version(tmp_path) == "1.2.3"
     (tmp_path / "MANIFEST.json").write_text('{"collection_info": {"version": "4.5.6"}}')
-    assert action.collection_version(tmp_path) == "4.5.6"
-    assert action.collection_version(ROOT) != "unknown"
+    assert report_files.collection_version(tmp_path) == "4.5.6"
+    assert report_files.collection_version(ROOT) != "unknown"
