@@ -103,7 +103,7 @@ class TestMemory:
 
 
 def test_the_tightest_limit_of_tasks_counts(tmp_path: Path) -> None:
-    """Wherever it stands."""
+    """Whichever cgroup has it."""
     groups = [
         group(tmp_path, pids__max="max\n"),
         group(tmp_path / "a", pids__max="90\n"),
@@ -135,5 +135,5 @@ class TestPressure:
 
     @given(st.text() | st.text("somefull avg=10360.\n"))
     def test_no_text_stops_it(self, text: str) -> None:
-        """Whatever stands there, what comes back are numbers."""
+        """Whatever the file says, the averages are numbers."""
         assert all(value >= 0 for value in cgroup_counters.parse_pressure(text).values())

@@ -128,7 +128,7 @@ class TestHostileProcess:
 
     @given(st.text())
     def test_no_text_stops_the_parsers(self, text: str) -> None:
-        """Whatever stands there is something, or nothing."""
+        """Whatever a file says, its parser returns."""
         for parse in (processes.parse_stat, processes.parse_status, processes.parse_rollup):
             parse(text)
 

@@ -51,7 +51,7 @@ class TestParseFile:
         )
 
     def test_it_is_not_run(self, tmp_path: Path) -> None:
-        """Whatever stands in it."""
+        """Whatever the file says."""
         trace = tmp_path / "trace"
         configuration.parse_file(f"open({str(trace)!r}, 'w')\nworkers = exit(1)\n".encode())
         assert not trace.exists()
@@ -156,7 +156,7 @@ class TestConfigured:
         assert (found.accesslog, found.errorlog) == (path, "-")
 
     def test_a_title_tells_the_application_alone(self) -> None:
-        """It stands where the command line was."""
+        """It is in the place of the command line."""
         found = configuration.configured(["gunicorn: master [shop.wsgi]"], {}, "/")
         assert (found.application, found.workers, found.complete) == ("shop.wsgi", None, False)
 
