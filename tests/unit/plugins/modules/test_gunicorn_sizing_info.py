@@ -100,7 +100,7 @@ def test_it_reads_the_host_it_runs_on(run: t.Callable[..., Answer]) -> None:
 
 
 def test_the_slice_is_handed_on(run: t.Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slice decides whose limits count."""
+    """The limits of this slice count."""
     asked = []
     real = answer.read_host
     monkeypatch.setattr(answer, "read_host", lambda name, **given: asked.append(name) or real(name, **given))

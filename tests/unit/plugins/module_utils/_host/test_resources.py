@@ -169,7 +169,7 @@ class TestCpus:
     def test_a_quota_of_cgroup_v2_counts_if_it_is_one(
         self, write_host: Callable[..., str], tmp_path: Path, text: str, cpus: float
     ) -> None:
-        """Less than the CPUs there are limits; what makes no sense doesn't."""
+        """A quota below the number of CPUs counts; one that makes no sense doesn't."""
         root = write_host(tmp_path, {"sys/fs/cgroup/system.slice/cpu.max": text + "\n"})
         assert read_cpus("system.slice", root).amount == cpus
 
@@ -235,7 +235,7 @@ class TestMemory:
     def test_a_limit_counts_if_it_is_one(
         self, write_host: Callable[..., str], tmp_path: Path, name: str, text: str, mib: int
     ) -> None:
-        """Less than the memory there is limits; what makes no sense doesn't."""
+        """A limit below the host's memory counts; one that makes no sense doesn't."""
         root = write_host(tmp_path, {f"sys/fs/cgroup/system.slice/{name}": text + "\n"})
         assert read_memory("system.slice", root).amount == mib * MIB
 
@@ -267,7 +267,7 @@ class TestTasks:
     def test_the_lower_one_holds(
         self, write_host: Callable[..., str], pid_max: str | None, threads_max: str | None, tasks: int, tmp_path: Path
     ) -> None:
-        """Process ids and threads are limited each; a host that says neither has the kernel's default."""
+        """Process ids and threads each have a limit; a host that says neither has the kernel's default."""
         sysctl = {"proc/sys/kernel/pid_max": pid_max, "proc/sys/kernel/threads-max": threads_max}
         assert read_tasks(write_host(tmp_path, sysctl)) == tasks
 
