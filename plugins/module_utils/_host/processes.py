@@ -32,7 +32,7 @@ _LONGEST = 1 << 16  # of a command line
 
 
 class Stat(t.NamedTuple):
-    """What the kernel counts for a process, in seconds: `started` since boot, `children` of those that it reaped."""
+    """What the kernel counts for a process, in seconds: `started` since boot, and for the children that it reaped."""
 
     parent: int
     cpu_seconds: float
@@ -51,7 +51,7 @@ class Sizes(t.NamedTuple):
 
 
 class Pages(t.NamedTuple):
-    """Whose the pages of a process are, in bytes. None is what an older kernel does not tell."""
+    """How the pages of a process are shared, in bytes. None is what an older kernel does not tell."""
 
     pss: int
     private: int
@@ -62,7 +62,7 @@ class Pages(t.NamedTuple):
 
 
 class Scheduling(t.NamedTuple):
-    """For how many seconds the threads that a process has now ran, and were ready to run and had no CPU."""
+    """For how many seconds a process's present threads ran, and were ready to run without a CPU."""
 
     ran: float
     queued: float
@@ -90,7 +90,7 @@ def read_arguments(pid: int, root: str = "/") -> tuple[str, ...]:
 
 def parse_arguments(text: bytes) -> tuple[str, ...]:
     """Return the arguments in a file cmdline."""
-    # setproctitle fills up the room of the former arguments.
+    # setproctitle overwrites the former arguments, and fills the rest with NUL.
     text = text.rstrip(b"\0")
     return tuple(part.decode("utf-8", "replace") for part in text.split(b"\0")) if text else ()
 
@@ -184,7 +184,7 @@ def parse_status(text: str) -> Sizes | None:
 
 
 def read_pages(pid: int, root: str = "/") -> Pages | None:
-    """Return whose the pages of a process are; None where it is gone or may not be looked into."""
+    """Return how the pages of a process are shared; None where it is gone, or this user may not see it."""
     return parse_rollup(read(join(root, f"/proc/{pid}/smaps_rollup")))
 
 

@@ -99,9 +99,9 @@ def judge_cpu(cpu: Cpu) -> Verdict:
         ),
         (
             _level(throttled, THROTTLED_WATCH, THROTTLED_SHORT),
-            f"The CPU quota held tasks back in {throttled:.0f}% of the periods: it is short of what they ask for.",
+            f"The CPU quota held tasks back in {throttled:.0f}% of the periods: they ask for more than it allows.",
         ),
-        (_level(waiting, WAITING_WATCH, WAITING_SHORT), f"wa is {waiting:.0f}%: the disk is waited for."),
+        (_level(waiting, WAITING_WATCH, WAITING_SHORT), f"wa is {waiting:.0f}%: tasks wait for the disk."),
         (
             _level(interrupts, INTERRUPTS_WATCH, None),
             f"hi and si are {interrupts:.0f}%: much of the CPU goes to input and output.",
@@ -113,8 +113,9 @@ def judge_cpu(cpu: Cpu) -> Verdict:
     )
     level, reason = max(verdicts, key=lambda item: _ORDER.index(item[0]))
     if level == HEALTHY:
-        idle = "not known to be idle" if cpu.id is None else f"idle for {cpu.id:.0f}% of the sample"
-        reason = f"The CPU was {idle}, and neither the disk nor others held it up."
+        known = cpu.id is not None
+        idle = f"The CPU was idle for {cpu.id:.0f}% of the sample" if known else "It is not known how idle the CPU was"
+        reason = f"{idle}, and neither the disk nor others held it up."
     return Verdict(level, reason)
 
 

@@ -61,11 +61,11 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
         if name in left and _descends(master, left[name].main_pid, root):
             services.append(_service(left.pop(name), master, workers, commands[master], installed, listens))
         elif name not in installed or name not in known:
-            # Others run it, such as a supervisor that systemd runs and whose cgroup it is in.
+            # Another program runs it, such as a supervisor, whose unit's cgroup it is in.
             service = _service(None, master, workers, commands[master], installed, listens)
             program = processes.read_environment(master, root).get("SUPERVISOR_PROCESS_NAME", "")
             services.append(service._replace(program=program if _PROGRAM.fullmatch(program) else ""))
-        # The rest are workers whose master has ended.
+        # The others are workers without a master, which has ended.
     services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
     return sorted(services, key=lambda service: (service.name, service.master or 0))
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import inspection
@@ -56,25 +55,10 @@ def test_a_bad_value_is_named_in_one_error(run: t.Callable[..., dict[str, t.Any]
     assert "can't be used: expected " in result["msg"]
 
 
-def test_options_are_documented_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_are_documented_as_they_are(specs_of: t.Callable[..., tuple[dict, dict]]) -> None:
     """Names, types and defaults of the argument spec and of the documentation are the same."""
-    specs = []
-
-    class Recorder(Exception):
-        pass
-
-    def record(argument_spec: dict[str, dict[str, t.Any]], supports_check_mode: bool) -> basic.AnsibleModule:
-        specs.append(argument_spec)
-        raise Recorder
-
-    monkeypatch.setattr(gunicorn_service_info, "AnsibleModule", record)
-    with pytest.raises(Recorder):
-        gunicorn_service_info.main()
-    documented = {
-        name: {key: value for key, value in option.items() if key in ("type", "default")}
-        for name, option in DOCUMENTATION["options"].items()
-    }
-    assert documented == specs[0]
+    spec, documented = specs_of(gunicorn_service_info)
+    assert documented == spec
 
 
 def test_the_host_is_documented(run: t.Callable[..., dict[str, t.Any]]) -> None:
@@ -113,6 +97,6 @@ def compare(path: str, value: object, documented: dict[str, t.Any]) -> None:
 
 
 def test_the_examples_are_of_this_module() -> None:
-    """Each has options that there are."""
+    """Their options exist."""
     for task in EXAMPLES:
         assert set(task.get("pyweb.gunicorn.gunicorn_service_info") or {}) <= set(DOCUMENTATION["options"])

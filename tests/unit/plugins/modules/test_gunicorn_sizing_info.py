@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
@@ -18,7 +17,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand impo
 from ansible_collections.pyweb.gunicorn.plugins.modules import gunicorn_sizing_info
 
 A_HOST = {"cpus": 2, "memory": "16000M"}
-DOCUMENTATION = yaml.safe_load(gunicorn_sizing_info.DOCUMENTATION)
 RETURN = yaml.safe_load(gunicorn_sizing_info.RETURN)
 EXAMPLES = yaml.safe_load(gunicorn_sizing_info.EXAMPLES)
 
@@ -102,7 +100,7 @@ def test_it_reads_the_host_it_runs_on(run: t.Callable[..., Answer]) -> None:
 
 
 def test_the_slice_is_handed_on(run: t.Callable[..., Answer], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slice decides whose limits count."""
+    """The limits of this slice count."""
     asked = []
     real = answer.read_host
     monkeypatch.setattr(answer, "read_host", lambda name, **given: asked.append(name) or real(name, **given))
@@ -185,27 +183,12 @@ def test_without_options_the_demand_is_the_default(
     assert demands == [Demand()]
 
 
-def test_options_are_documented_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_are_documented_as_they_are(specs_of: t.Callable[..., tuple[dict, dict]]) -> None:
     """Names, types and defaults of the argument spec and of the documentation are the same."""
-    specs = []
-
-    class Recorder(Exception):
-        pass
-
-    def record(argument_spec: dict[str, dict[str, t.Any]], supports_check_mode: bool) -> basic.AnsibleModule:
-        specs.append(argument_spec)
-        raise Recorder
-
-    monkeypatch.setattr(gunicorn_sizing_info, "AnsibleModule", record)
-    with pytest.raises(Recorder):
-        gunicorn_sizing_info.main()
-    documented = {
-        name: {key: value for key, value in option.items() if key in ("type", "default")}
-        for name, option in DOCUMENTATION["options"].items()
-    }
-    assert documented == specs[0]
-    defaults = {name: option.get("default") for name, option in specs[0].items()}
-    assert defaults == answer.DEFAULTS, "what the role does not give counts the same"
+    spec, documented = specs_of(gunicorn_sizing_info)
+    assert documented == spec
+    defaults = {name: option.get("default") for name, option in spec.items()}
+    assert defaults == answer.DEFAULTS, "what the role does not give has the same value"
 
 
 def test_what_is_returned_is_documented(run: t.Callable[..., Answer]) -> None:
@@ -218,5 +201,5 @@ def test_what_is_returned_is_documented(run: t.Callable[..., Answer]) -> None:
 
 @pytest.mark.parametrize("task", [task for task in EXAMPLES if "pyweb.gunicorn.gunicorn_sizing_info" in task])
 def test_the_examples_work(run: t.Callable[..., Answer], task: dict[str, t.Any]) -> None:
-    """Nobody copies an example that fails."""
+    """None of the examples fails."""
     assert run(**(task["pyweb.gunicorn.gunicorn_sizing_info"] or {})).code == 0

@@ -77,7 +77,7 @@ class TestMemory:
         assert cgroup_counters.read_memory([folder]) == CgroupMemory(100, 150, 65, 35)
 
     def test_version_1(self, tmp_path: Path) -> None:
-        """With the cgroups below, whose names begin with total."""
+        """Names with total_ include the cgroups below."""
         text = "cache 1\ninactive_file 1\nactive_file 1\ntotal_cache 60\ntotal_inactive_file 20\ntotal_active_file 10\n"
         folder = group(tmp_path, memory__usage_in_bytes="100\n", memory__max_usage_in_bytes="150\n", memory__stat=text)
         assert cgroup_counters.read_memory([folder]) == CgroupMemory(100, 150, 60, 30)
@@ -103,7 +103,7 @@ class TestMemory:
 
 
 def test_the_tightest_limit_of_tasks_counts(tmp_path: Path) -> None:
-    """Wherever it stands."""
+    """Whichever cgroup has it."""
     groups = [
         group(tmp_path, pids__max="max\n"),
         group(tmp_path / "a", pids__max="90\n"),
@@ -118,7 +118,7 @@ class TestPressure:
     AVERAGES = {"some_10": 1.5, "some_60": 2.0, "some_300": 0.0, "full_10": 0.1, "full_60": 0.2, "full_300": 0.3}
 
     def test_of_the_system(self, tmp_path: Path) -> None:
-        """Of a host that is no container, whose root cgroup has no type."""
+        """A host that is no container has a root cgroup without a type."""
         system = group(tmp_path / "pressure", memory=self.TEXT)
         groups = [group(tmp_path / "root", memory__pressure="some avg10=9.00 avg60=9.00 avg300=9.00 total=5\n")]
         assert cgroup_counters.read_pressure(groups, system) == {"memory": self.AVERAGES}
@@ -130,10 +130,10 @@ class TestPressure:
         assert cgroup_counters.read_pressure(groups, system) == {"memory": self.AVERAGES}
 
     def test_of_a_kernel_without(self, tmp_path: Path) -> None:
-        """There is none, which is not the same as no pressure."""
+        """It is not known, which is not the same as no pressure."""
         assert cgroup_counters.read_pressure([], str(tmp_path)) is None
 
     @given(st.text() | st.text("somefull avg=10360.\n"))
     def test_no_text_stops_it(self, text: str) -> None:
-        """Whatever stands there, what comes back are numbers."""
+        """Whatever the file says, the averages are numbers."""
         assert all(value >= 0 for value in cgroup_counters.parse_pressure(text).values())

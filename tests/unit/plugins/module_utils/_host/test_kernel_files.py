@@ -16,7 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import kernel
 
 class TestReadTail:
     def test_the_end_of_a_file(self, tmp_path: Path) -> None:
-        """And where it begins; a short file is read whole, and an offset beyond the end is nothing."""
+        """And where it begins; a short file is read whole, and beyond its end there is nothing."""
         path = tmp_path / "log"
         path.write_bytes(b"0123456789")
         assert kernel_files.read_tail(str(path), 4) == (b"6789", 6)
@@ -31,7 +31,7 @@ class TestReadTail:
             kernel_files.read_tail(str(tmp_path / "log"), 4)
 
     def test_a_pipe_does_not_hold_it_up(self, tmp_path: Path) -> None:
-        """Nobody may ever write to it."""
+        """Perhaps no process ever writes to it."""
         os.mkfifo(tmp_path / "log")
         with pytest.raises(OSError, match="not a regular file"):
             kernel_files.read_tail(str(tmp_path / "log"), 4)
@@ -57,5 +57,5 @@ def test_numbers_of_a_file_of_the_kernel() -> None:
 
 @given(st.text())
 def test_no_text_stops_it(text: str) -> None:
-    """Whatever stands there, what comes back are numbers that are not below zero."""
+    """Whatever the file says, the numbers are not below zero."""
     assert all(number >= 0 for number in kernel_files.numbers(text).values())

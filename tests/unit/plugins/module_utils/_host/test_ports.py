@@ -56,7 +56,7 @@ class TestBindError:
             assert ports.bind_error(socket.AF_INET, "127.0.0.1", server.getsockname()[1]) == errno.EADDRINUSE
 
     def test_a_port_that_was_left_a_moment_ago(self) -> None:
-        """Connections in TIME_WAIT keep a server of systemd from nothing, so they are no error."""
+        """Connections in TIME_WAIT don't keep systemd from listening, so they are no error."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             address = server.getsockname()
             with socket.create_connection(address), server.accept()[0] as first:
@@ -68,6 +68,6 @@ class TestBindError:
         assert ports.bind_error(socket.AF_INET, "192.0.2.1", 8000) == errno.EADDRNOTAVAIL
 
     def test_ipv6_next_to_ipv4(self) -> None:
-        """[::] does not stand for IPv4, too, as the socket unit says."""
+        """[::] is for IPv6 alone, as in the socket unit."""
         with socket.create_server(("0.0.0.0", 0)) as server:
             assert ports.bind_error(socket.AF_INET6, "::", server.getsockname()[1]) in (0, errno.EAFNOSUPPORT)

@@ -52,7 +52,7 @@ class TestCapturedProcess:
         assert (sizes.swap, sizes.threads) == (0, 1)
 
     def test_pages(self) -> None:
-        """What is private and what is shared add up to RSS, and the share of it is between the two."""
+        """Private and shared pages add up to RSS, and PSS is between private pages and RSS."""
         pages = processes.read_pages(WORKER, SERVICES)
         text = Path(SERVICES, f"proc/{WORKER}/smaps_rollup").read_text(encoding="utf-8")
         rss = int(text.split("Rss:")[1].split()[0]) * KIB
@@ -71,7 +71,7 @@ class TestCapturedProcess:
 
 
 class TestGone:
-    """A process that ends while it is read is none."""
+    """A process that ends while it is read counts as gone."""
 
     def test_nothing_is_left_of_it(self, tmp_path: Path) -> None:
         root = str(tmp_path)
@@ -84,7 +84,7 @@ class TestGone:
         assert list(processes.read_command_lines(root)) == []
 
     def test_a_real_one(self) -> None:
-        """One of this machine that was waited for, and one that was not and is a zombie."""
+        """One of this machine, first as a zombie, then after its parent has waited for it."""
         pid = os.fork()
         if not pid:
             os._exit(0)
@@ -128,7 +128,7 @@ class TestHostileProcess:
 
     @given(st.text())
     def test_no_text_stops_the_parsers(self, text: str) -> None:
-        """Whatever stands there is something, or nothing."""
+        """Whatever a file says, its parser returns."""
         for parse in (processes.parse_stat, processes.parse_status, processes.parse_rollup):
             parse(text)
 
@@ -155,7 +155,7 @@ class TestReadEnvironment:
             process.communicate(b"\n")
 
     def test_a_process_that_is_gone(self, tmp_path: Path) -> None:
-        """It ended between two looks at it, which is no error."""
+        """It may end between two readings, which is no error."""
         assert processes.read_environment(42, str(tmp_path)) == {}
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Callable
 
 import pytest
 from hypothesis import given
@@ -26,119 +27,54 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources imp
 
 HOSTS = Path(__file__).parents[4] / "fixtures" / "hosts"
 MIB = 1 << 20
-
-V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw shared:5 - cgroup2 cgroup2 rw,nsdelegate"
-NOTHING_LIMITED = {
-    "proc/1/cgroup": "0::/init.scope\n",
-    "proc/1/status": "Name:\tsystemd\nCpus_allowed_list:\t0-7\n",
-    "proc/self/mountinfo": f"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n{V2_MOUNT}\n",
-    "proc/cpuinfo": "".join(f"processor\t: {number}\nmodel name\t: x\n\n" for number in range(8)),
-    "proc/meminfo": "MemTotal:        8388608 kB\nMemFree:          100000 kB\n",
-    "sys/devices/system/cpu/online": "0-7\n",
-}
+CGROUPS = "/sys/fs/cgroup"
 
 
-def write_host(root: Path, *changes: dict[str, str | None]) -> str:
-    """Write a host of 8 CPUs and 8 GiB with these files changed (None: left out), and return its root."""
-    files: dict[str, str | None] = dict(NOTHING_LIMITED)
-    for change in changes:
-        files.update(change)
-    for name, text in files.items():
-        if text is not None:
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    return str(root)
+def online(cpus: float) -> Resource:
+    """No limit but the CPUs of the host."""
+    return Resource(cpus, "online", "/sys/devices/system/cpu/online")
+
+
+def quota(cpus: float, file: str) -> Resource:
+    """A quota in a file of cgroups."""
+    return Resource(cpus, "quota", f"{CGROUPS}/{file}")
+
+
+def total(kib: int) -> Resource:
+    """No limit but the memory of the host."""
+    return Resource(kib * 1024, "total", "/proc/meminfo")
+
+
+def limit(mib: int, file: str) -> Resource:
+    """A limit of the memory in a file of cgroups."""
+    return Resource(mib * MIB, "cgroup", f"{CGROUPS}/{file}")
+
+
+# The limits that were set on captured hosts
+SYSTEM = Host(quota(2.5, "system.slice/cpu.max"), limit(1024, "system.slice/memory.max"))
+WEB_SHOP = Host(quota(1.2, "web.slice/cpu.max"), limit(384, "web.slice/web-shop.slice/memory.high"))
+CONTAINER = Host(quota(1.5, "cpu/cpu.cfs_quota_us"), limit(512, "memory/memory.limit_in_bytes"))
+CPUSET = Resource(1, "cpuset", f"{CGROUPS}/cpuset/cpuset.effective_cpus")
 
 
 class TestCapturedHosts:
     @pytest.mark.parametrize(
         ("name", "slice_name", "cpus", "memory"),
         [
-            (
-                "debian-12",
-                "system.slice",
-                Resource(4, "online", "/sys/devices/system/cpu/online"),
-                Resource(2025536 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "debian-12",
-                "not-there-yet.slice",
-                Resource(4, "online", "/sys/devices/system/cpu/online"),
-                Resource(2025536 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "debian-12-slices",
-                "system.slice",
-                Resource(2.5, "quota", "/sys/fs/cgroup/system.slice/cpu.max"),
-                Resource(1024 * MIB, "cgroup", "/sys/fs/cgroup/system.slice/memory.max"),
-            ),
-            (
-                "debian-12-slices",
-                "web-shop.slice",
-                Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
-                Resource(384 * MIB, "cgroup", "/sys/fs/cgroup/web.slice/web-shop.slice/memory.high"),
-            ),
-            (
-                "debian-12-slices",
-                "web-shop-late.slice",
-                Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
-                Resource(384 * MIB, "cgroup", "/sys/fs/cgroup/web.slice/web-shop.slice/memory.high"),
-            ),
-            (
-                "debian-12-slices",
-                "web.slice",
-                Resource(1.2, "quota", "/sys/fs/cgroup/web.slice/cpu.max"),
-                Resource(2025536 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "debian-12-slices",
-                "-.slice",
-                Resource(4, "online", "/sys/devices/system/cpu/online"),
-                Resource(2025536 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "vm-hybrid",
-                "system.slice",
-                Resource(2, "online", "/sys/devices/system/cpu/online"),
-                Resource(24684092 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "derived-container-v2",
-                "system.slice",
-                Resource(1.5, "quota", "/sys/fs/cgroup/cpu.max"),
-                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory.max"),
-            ),
-            (
-                "derived-zram",
-                "system.slice",
-                Resource(4, "online", "/sys/devices/system/cpu/online"),
-                Resource(2025536 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "derived-256-cores",
-                "system.slice",
-                Resource(256, "online", "/sys/devices/system/cpu/online"),
-                Resource(1056563848 * 1024, "total", "/proc/meminfo"),
-            ),
-            (
-                "container-systemd",
-                "system.slice",
-                Resource(1.5, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-            ),
-            (
-                "container-cgroupns",
-                "system.slice",
-                Resource(1.5, "quota", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-            ),
-            (
-                "container-cpuset",
-                "system.slice",
-                Resource(1, "cpuset", "/sys/fs/cgroup/cpuset/cpuset.effective_cpus"),
-                Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-            ),
+            ("debian-12", "system.slice", online(4), total(2025536)),
+            ("debian-12", "not-there-yet.slice", online(4), total(2025536)),
+            ("debian-12-slices", "system.slice", *SYSTEM),
+            ("debian-12-slices", "web-shop.slice", *WEB_SHOP),
+            ("debian-12-slices", "web-shop-late.slice", *WEB_SHOP),
+            ("debian-12-slices", "web.slice", WEB_SHOP.cpus, total(2025536)),
+            ("debian-12-slices", "-.slice", online(4), total(2025536)),
+            ("vm-hybrid", "system.slice", online(2), total(24684092)),
+            ("derived-container-v2", "system.slice", quota(1.5, "cpu.max"), limit(512, "memory.max")),
+            ("derived-zram", "system.slice", online(4), total(2025536)),
+            ("derived-256-cores", "system.slice", online(256), total(1056563848)),
+            ("container-systemd", "system.slice", *CONTAINER),
+            ("container-cgroupns", "system.slice", *CONTAINER),
+            ("container-cpuset", "system.slice", CPUSET, CONTAINER.memory),
         ],
     )
     def test_what_real_hosts_say_is_understood(
@@ -148,7 +84,7 @@ class TestCapturedHosts:
         assert read_host(slice_name, root=str(HOSTS / name)) == Host(cpus, memory)
 
     def test_every_captured_host_is_tested(self) -> None:
-        """A folder that no test names, here or in another test of module_utils, would rot."""
+        """Each folder is named here or in another test of module_utils, so none is left without use."""
         tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parents[1].rglob("test_*.py"))
         assert [path.name for path in HOSTS.iterdir() if path.is_dir() and f'"{path.name}"' not in tests] == []
 
@@ -161,31 +97,40 @@ class TestCapturedHosts:
 
 class TestHandedIn:
     def test_what_is_handed_in_is_not_read(self, tmp_path: Path) -> None:
-        """With both values given, a host without any file will do."""
+        """With both values given, the host need not have any file."""
         assert read_host("system.slice", 1.5, 512 * MIB, str(tmp_path)) == Host(
             Resource(1.5, "option"), Resource(512 * MIB, "option")
         )
 
-    def test_what_is_not_handed_in_is(self, tmp_path: Path) -> None:
-        """Each of the two stands for itself."""
+    def test_what_is_not_handed_in_is(self, write_host: Callable[..., str], tmp_path: Path) -> None:
+        """CPUs and memory are read independently."""
         root = write_host(tmp_path)
         assert read_host("system.slice", cpus=1.5, root=root).memory.amount == 8192 * MIB
         assert read_host("system.slice", memory=512 * MIB, root=root).cpus.amount == 8
 
 
+def cpu_max(cpus: dict[str, int]) -> dict[str, str]:
+    """The files of cgroups with these quotas."""
+    return {f"sys/fs/cgroup/{group}/cpu.max": f"{number}00000 100000\n" for group, number in cpus.items()}
+
+
 class TestCpus:
     @pytest.mark.parametrize(("online", "count"), [("0\n", 1), ("0-3,6\n", 5), ("0,2-3\n", 3), ("", 8), ("?\n", 8)])
-    def test_online_cpus_are_counted(self, tmp_path: Path, online: str, count: int) -> None:
+    def test_online_cpus_are_counted(
+        self, write_host: Callable[..., str], tmp_path: Path, online: str, count: int
+    ) -> None:
         """From /sys, and from /proc/cpuinfo where that says nothing."""
         root = write_host(tmp_path, {"proc/1/status": None, "sys/devices/system/cpu/online": online})
         assert read_cpus("system.slice", root).amount == count
 
-    def test_the_affinity_of_pid_1_counts(self, tmp_path: Path) -> None:
+    def test_the_affinity_of_pid_1_counts(self, write_host: Callable[..., str], tmp_path: Path) -> None:
         """A host started with isolcpus or CPUAffinity= gives its services the rest only."""
         cpus = read_cpus("system.slice", write_host(tmp_path, {"proc/1/status": "Cpus_allowed_list:\t0,4-5\n"}))
         assert cpus == Resource(3, "affinity", "/proc/1/status")
 
-    def test_limits_that_overlap_leave_what_they_have_in_common(self, tmp_path: Path) -> None:
+    def test_limits_that_overlap_leave_what_they_have_in_common(
+        self, write_host: Callable[..., str], tmp_path: Path
+    ) -> None:
         """Affinity 0-3 within a cpuset 2-7 is two CPUs, not four."""
         root = write_host(
             tmp_path,
@@ -197,7 +142,9 @@ class TestCpus:
         assert read_cpus("system.slice", root) == Resource(2, "affinity", "/proc/1/status")
 
     @pytest.mark.parametrize("allowed", ["8-11", "", "none", "3-1"])
-    def test_a_list_of_no_usable_cpu_is_ignored(self, tmp_path: Path, allowed: str) -> None:
+    def test_a_list_of_no_usable_cpu_is_ignored(
+        self, write_host: Callable[..., str], tmp_path: Path, allowed: str
+    ) -> None:
         """As the kernel does: a process always has somewhere to run."""
         root = write_host(tmp_path, {"sys/fs/cgroup/system.slice/cpuset.cpus.effective": allowed + "\n"})
         assert read_cpus("system.slice", root).amount == 8
@@ -219,8 +166,10 @@ class TestCpus:
             ("1 2 3", 8),
         ],
     )
-    def test_a_quota_of_cgroup_v2_counts_if_it_is_one(self, tmp_path: Path, text: str, cpus: float) -> None:
-        """Less than the CPUs there are limits; what makes no sense doesn't."""
+    def test_a_quota_of_cgroup_v2_counts_if_it_is_one(
+        self, write_host: Callable[..., str], tmp_path: Path, text: str, cpus: float
+    ) -> None:
+        """A quota below the number of CPUs counts; one that makes no sense doesn't."""
         root = write_host(tmp_path, {"sys/fs/cgroup/system.slice/cpu.max": text + "\n"})
         assert read_cpus("system.slice", root).amount == cpus
 
@@ -235,7 +184,7 @@ class TestCpus:
         ],
     )
     def test_a_quota_of_cgroup_v1_counts_if_it_is_one(
-        self, tmp_path: Path, quota: str, period: str | None, cpus: float
+        self, write_host: Callable[..., str], tmp_path: Path, quota: str, period: str | None, cpus: float
     ) -> None:
         """The controllers cpu and cpuacct are often mounted together."""
         group = "sys/fs/cgroup/cpu,cpuacct/system.slice"
@@ -250,29 +199,16 @@ class TestCpus:
         )
         assert read_cpus("system.slice", root).amount == cpus
 
-    def test_the_smallest_quota_on_the_way_wins(self, tmp_path: Path) -> None:
+    def test_the_smallest_quota_on_the_way_wins(self, write_host: Callable[..., str], tmp_path: Path) -> None:
         """A slice can't use more than the slice around it."""
-        root = write_host(
-            tmp_path,
-            {
-                "sys/fs/cgroup/a.slice/cpu.max": "200000 100000\n",
-                "sys/fs/cgroup/a.slice/a-b.slice/cpu.max": "100000 100000\n",
-                "sys/fs/cgroup/a.slice/a-b.slice/a-b-c.slice/cpu.max": "300000 100000\n",
-            },
-        )
+        quotas = cpu_max({"a.slice": 2, "a.slice/a-b.slice": 1, "a.slice/a-b.slice/a-b-c.slice": 3})
+        root = write_host(tmp_path, quotas)
         assert read_cpus("a-b-c.slice", root) == Resource(1, "quota", "/sys/fs/cgroup/a.slice/a-b.slice/cpu.max")
         assert read_cpus("a.slice", root).amount == 2
 
-    def test_limits_of_other_slices_do_not_count(self, tmp_path: Path) -> None:
-        """Neither of neighbours, nor of a slice whose name only begins alike."""
-        root = write_host(
-            tmp_path,
-            {
-                "sys/fs/cgroup/user.slice/cpu.max": "100000 100000\n",
-                "sys/fs/cgroup/a-b.slice/cpu.max": "100000 100000\n",
-                "sys/fs/cgroup/a.slice/a-b.slice/cpu.max": "100000 100000\n",
-            },
-        )
+    def test_limits_of_other_slices_do_not_count(self, write_host: Callable[..., str], tmp_path: Path) -> None:
+        """Neither those of its neighbours, nor those of a slice with a similar name."""
+        root = write_host(tmp_path, cpu_max({"user.slice": 1, "a-b.slice": 1, "a.slice/a-b.slice": 1}))
         assert read_cpus("a-c.slice", root).amount == 8
 
     def test_a_host_that_says_nothing_asks_for_the_option(self, tmp_path: Path) -> None:
@@ -296,12 +232,14 @@ class TestMemory:
             ("9223372036854771712", 8192),
         ],
     )
-    def test_a_limit_counts_if_it_is_one(self, tmp_path: Path, name: str, text: str, mib: int) -> None:
-        """Less than the memory there is limits; what makes no sense doesn't."""
+    def test_a_limit_counts_if_it_is_one(
+        self, write_host: Callable[..., str], tmp_path: Path, name: str, text: str, mib: int
+    ) -> None:
+        """A limit below the host's memory counts; one that makes no sense doesn't."""
         root = write_host(tmp_path, {f"sys/fs/cgroup/system.slice/{name}": text + "\n"})
         assert read_memory("system.slice", root).amount == mib * MIB
 
-    def test_the_smallest_limit_on_the_way_wins(self, tmp_path: Path) -> None:
+    def test_the_smallest_limit_on_the_way_wins(self, write_host: Callable[..., str], tmp_path: Path) -> None:
         """Including what is set on the slice around the slice."""
         root = write_host(
             tmp_path,
@@ -313,7 +251,9 @@ class TestMemory:
         assert read_memory("a-b.slice", root) == Resource(512 * MIB, "cgroup", "/sys/fs/cgroup/a.slice/memory.max")
 
     @pytest.mark.parametrize("meminfo", [None, "", "MemTotal: lots\n", "MemTotal: 0 kB\n"])
-    def test_a_host_that_says_nothing_asks_for_the_option(self, tmp_path: Path, meminfo: str | None) -> None:
+    def test_a_host_that_says_nothing_asks_for_the_option(
+        self, write_host: Callable[..., str], tmp_path: Path, meminfo: str | None
+    ) -> None:
         """The error says what to do."""
         with pytest.raises(HostFactsError, match="set the option memory"):
             read_memory("system.slice", write_host(tmp_path, {"proc/meminfo": meminfo}))
@@ -325,85 +265,24 @@ class TestTasks:
         [("32768\n", "63704\n", 32768), ("4194304\n", "63704\n", 63704), ("x", "100", 100), (None, None, 32768)],
     )
     def test_the_lower_one_holds(
-        self, pid_max: str | None, threads_max: str | None, tasks: int, tmp_path: Path
+        self, write_host: Callable[..., str], pid_max: str | None, threads_max: str | None, tasks: int, tmp_path: Path
     ) -> None:
-        """Process ids and threads are limited each; a host that says neither has the kernel's default."""
+        """Process ids and threads each have a limit; a host that says neither has the kernel's default."""
         sysctl = {"proc/sys/kernel/pid_max": pid_max, "proc/sys/kernel/threads-max": threads_max}
         assert read_tasks(write_host(tmp_path, sysctl)) == tasks
 
 
-class TestMounts:
-    @pytest.mark.parametrize(
-        ("cgroup", "mount_root", "limited"),
-        [
-            # systemd in a cgroup of its own below the mount's root: limits above and below it count
-            ("/lxc/shop/init.scope", "/", "lxc"),
-            ("/lxc/shop/init.scope", "/", "lxc/shop"),
-            ("/lxc/shop/init.scope", "/", "lxc/shop/system.slice"),
-            ("/lxc/shop", "/lxc", "shop/system.slice"),
-            # the mount's root is the cgroup of PID 1
-            ("/init.scope", "/", "system.slice"),
-            ("/lxc/shop", "/lxc/shop", "system.slice"),
-            ("/lxc/shop/init.scope", "/lxc/shop", "."),
-            # a cgroup namespace hides the way: the mount's root is what there is
-            ("/", "/lxc/shop", "system.slice"),
-            ("/", "/../..", "system.slice"),
-            ("/../shop", "/lxc", "."),
-            ("/..", "/", "."),
-        ],
-    )
-    def test_limits_between_the_mount_and_the_slice_count(
-        self, tmp_path: Path, cgroup: str, mount_root: str, limited: str
-    ) -> None:
-        """However a container sees the tree, each cgroup that it can see above its service counts."""
-        root = write_host(
-            tmp_path,
-            {
-                "proc/1/cgroup": f"0::{cgroup}\n",
-                "proc/self/mountinfo": f"30 23 0:26 {mount_root} /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
-                f"sys/fs/cgroup/{limited}/memory.max": f"{512 * MIB}\n",
-            },
-        )
-        assert read_memory("system.slice", root).amount == 512 * MIB
-
-    def test_each_hierarchy_has_its_own_path(self, tmp_path: Path) -> None:
-        """On a hybrid host PID 1 is in init.scope for systemd, and at the root for the v1 controllers."""
-        root = write_host(
-            tmp_path,
-            {
-                "proc/1/cgroup": "4:memory:/box\n3:cpu:/\n1:name=systemd:/init.scope\n0::/init.scope\n",
-                "proc/self/mountinfo": (
-                    "31 30 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-                    "32 30 0:30 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
-                    "33 30 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
-                ),
-                "sys/fs/cgroup/memory/box/memory.limit_in_bytes": f"{512 * MIB}\n",
-                "sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "100000\n",
-                "sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n",
-            },
-        )
-        assert read_memory("system.slice", root).amount == 512 * MIB
-        assert read_cpus("system.slice", root).amount == 8
-
-    def test_a_mount_point_may_hold_a_space(self, tmp_path: Path) -> None:
-        """The kernel writes it as an octal number."""
-        root = write_host(
-            tmp_path,
-            {
-                "proc/self/mountinfo": "30 23 0:26 / /sys/fs/c\\040group rw - cgroup2 cgroup2 rw\n",
-                "sys/fs/c group/system.slice/memory.max": f"{512 * MIB}\n",
-            },
-        )
-        assert read_memory("system.slice", root).source == "/sys/fs/c group/system.slice/memory.max"
-
-    def test_an_unreadable_file_is_no_limit(self, tmp_path: Path) -> None:
+class TestHostileFiles:
+    def test_an_unreadable_file_is_no_limit(self, write_host: Callable[..., str], tmp_path: Path) -> None:
         """Here a folder in the file's place, which not even root can read."""
         root = write_host(tmp_path)
         os.makedirs(os.path.join(root, "sys/fs/cgroup/system.slice/memory.max"))
         assert read_memory("system.slice", root).limited_by == "total"
 
     @pytest.mark.parametrize("missing", ["proc/1/cgroup", "proc/1/status", "proc/self/mountinfo", "proc/cpuinfo"])
-    def test_a_host_that_hides_its_limits_has_none(self, tmp_path: Path, missing: str) -> None:
+    def test_a_host_that_hides_its_limits_has_none(
+        self, write_host: Callable[..., str], tmp_path: Path, missing: str
+    ) -> None:
         """As with hidepid, in a chroot, or without cgroups: the totals are left."""
         host = read_host("system.slice", root=write_host(tmp_path, {missing: None}))
         assert (host.cpus.amount, host.memory.amount) == (8, 8192 * MIB)
@@ -424,17 +303,21 @@ class TestMounts:
         ),
         mount=st.text("/.\\0123456789 -cgroup2", max_size=40),
     )
-    def test_no_nonsense_in_a_file_stops_it(self, texts: dict[str, str], mount: str) -> None:
+    def test_no_nonsense_in_a_file_stops_it(
+        self, write_host: Callable[..., str], texts: dict[str, str], mount: str
+    ) -> None:
         """Whatever the kernel of tomorrow writes there, the answer is between nothing and all of the host."""
         with tempfile.TemporaryDirectory() as folder:
-            mounts = {"proc/self/mountinfo": f"{V2_MOUNT}\n1 1 0:1 / {mount} rw - cgroup cgroup rw,memory\n{mount}\n"}
+            mounts = {
+                "proc/self/mountinfo": f"30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n1 1 0:1 / {mount} rw - cgroup cgroup rw,memory\n{mount}\n"
+            }
             host = read_host("system.slice", root=write_host(Path(folder), texts, mounts))
         assert 0 < host.cpus.amount <= 8
         assert 0 < host.memory.amount <= 8192 * MIB
 
 
 class TestReadHostOf:
-    """A process's own cgroups and affinity, on a captured host with captured services."""
+    """By a process's own cgroups and affinity, on a captured host with captured services."""
 
     @pytest.fixture
     def root(self, tmp_path: Path) -> str:
@@ -443,7 +326,7 @@ class TestReadHostOf:
         return str(tmp_path)
 
     def test_the_limit_of_its_own_unit(self, root: str) -> None:
-        """Which is not that of the slice, nor that of another unit in it."""
+        """Not that of the slice, nor that of another unit in it."""
         memory = read_host_of(993, root).memory
         assert (memory.amount, memory.limited_by) == (150 * MIB, "cgroup")
         assert str(memory.source).endswith("/system.slice/jrn.service/memory.limit_in_bytes")

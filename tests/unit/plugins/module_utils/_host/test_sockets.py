@@ -55,7 +55,7 @@ def test_a_unix_socket_whose_file_was_moved() -> None:
 
 
 def test_connections_that_are_being_opened() -> None:
-    """On the port in question, by whom."""
+    """To this port, and by which other end."""
     line = "   0: 0100007F:{} 0100007F:A4C8 {} 00000000:00000000 01:00000018 00000000     0        0 0 1 0\n"
     table = "sl\n" + line.format("1F40", "03") + line.format("1F41", "03") + line.format("1F40", "01") + "\n"
     assert sockets.handshakes(table, 8000) == {"0100007F:A4C8"}
@@ -88,7 +88,7 @@ def test_a_real_socket(host: str, family: int, expected: str) -> None:
 
 
 def test_configured_addresses_count_where_somebody_listens() -> None:
-    """What is configured only, and what is no address, does not."""
+    """Addresses without a server, and texts that are no address, don't."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(1)
@@ -111,7 +111,7 @@ class TestIsOpen:
 
     @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
     def test_tcp(self, family: int, host: str) -> None:
-        """A bound socket counts once it listens, on its own address alone."""
+        """A bound socket counts once it listens, and on its own address alone."""
         with socket.socket(family, socket.SOCK_STREAM) as server:
             server.bind((host, 0))
             address = Address(host=host, port=server.getsockname()[1])

@@ -54,14 +54,14 @@ class TestFormats:
         ],
     )
     def test_time_and_duration(self, log_format: str, line: str, seconds: float | None) -> None:
-        """Whatever unit and place they have; of two units the finer one counts."""
+        """In any unit and place; the finer one of two units counts."""
         (entry,) = entries_of(log_format, line)
         assert entry.ended == ENDED
         assert entry.seconds == (None if seconds is None else pytest.approx(seconds))
 
     @pytest.mark.parametrize("log_format", ["%(t)s%(D)s", "%(h)s%(t)s", "x" * 3000])
     def test_a_format_of_many_readings_is_refused(self, log_format: str) -> None:
-        """Where nothing parts two fields, nobody knows where one ends."""
+        """If nothing separates two fields, the end of the first is not known."""
         assert access_log.compile_format(log_format) is None
 
     @pytest.mark.parametrize(
@@ -77,18 +77,18 @@ class TestFormats:
         ],
     )
     def test_other_lines_do_not_count(self, line: str) -> None:
-        """A line that is cut off, or has a time that is none."""
+        """A line that is cut off, or has no valid time."""
         assert [entry for entry in entries_of(FORMAT, line) if entry.ended is not None] == []
 
     @pytest.mark.parametrize(
         "agent", ['x\\" 99999999', "x [22/Nov/2026:11:01:46 +0000] 5", "\x1b[2J\ufffd\u2028", "\\\\"]
     )
     def test_visitors_do_not_write_the_figures(self, agent: str) -> None:
-        """The user agent is theirs, with quotes that Gunicorn marks by a backslash."""
+        """They choose the user agent; Gunicorn puts a backslash before its quotes."""
         assert entries_of(FORMAT, LINE.replace("curl/7.88.1", agent)) == [Entry(ENDED, pytest.approx(0.001322))]
 
     def test_hostile_lines_take_no_time(self) -> None:
-        """Lines of a size that Gunicorn allows, made to be tried again and again; a second is a hundred times enough."""
+        """Lines as long as Gunicorn allows, made to be tried again and again; a second is a hundred times what they need."""
         hostile = [LINE.replace("curl/7.88.1", text * 4000) + " " for text in ('\\"', '" "', "\\", "%", "- ")]
         begin = time.process_time()
         for log_format in (FORMAT, "%(U)s %(u)s %(a)s %(f)s %(q)s %(t)s %(D)s", '"%(r)s" "%(f)s" "%(a)s" %(t)s %(D)s'):
@@ -97,7 +97,7 @@ class TestFormats:
 
     @given(st.text() | st.text("%()s tDLMT\"'{}[]"), st.text())
     def test_no_format_and_no_line_stop_it(self, log_format: str, line: str) -> None:
-        """Both come from others."""
+        """Other people choose both."""
         pattern = access_log.compile_format(log_format)
         if pattern:
             access_log.parse_lines([line], pattern)
@@ -105,20 +105,20 @@ class TestFormats:
 
 class TestTime:
     def test_zones(self) -> None:
-        """The log has the host's own."""
+        """The log has the time zone of the host."""
         assert access_log.parse_time("[22/Nov/2026:11:01:46 +0000]") == ENDED
         assert access_log.parse_time("[22/Nov/2026:13:01:46 +0200]") == ENDED
         assert access_log.parse_time("[22/Nov/2026:05:31:46 -0530]") == ENDED
 
     @given(st.from_regex(r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]", fullmatch=True))
     def test_no_time_stops_it(self, text: str) -> None:
-        """The 99th of Smarch is none."""
+        """The 99th of Smarch is not a time."""
         access_log.parse_time(text)
 
 
 class TestLatency:
     def test_known_figures(self) -> None:
-        """Percentiles are requests that there were, by the nearest rank."""
+        """Each percentile is one of the requests, by the nearest rank."""
         latency = access_log.latency_of(number / 100 for number in range(1, 101))
         assert latency == Latency(pytest.approx(0.505), 0.5, 0.95, 0.99, 1.0)
         assert access_log.latency_of([3.0]) == Latency(3.0, 3.0, 3.0, 3.0, 3.0)
@@ -126,7 +126,7 @@ class TestLatency:
 
     @given(st.lists(st.floats(0, 1e6), min_size=1))
     def test_they_are_in_order(self, seconds: list[float]) -> None:
-        """Each percentile is one of the requests, and none is below a smaller one."""
+        """Each is one of the requests, and none is below a smaller percentile."""
         latency = access_log.latency_of(seconds)
         assert latency is not None
         ranks = [latency.p50, latency.p95, latency.p99, latency.max]
@@ -150,7 +150,7 @@ class TestWaitRatio:
         ],
     )
     def test_known_figures(self, seconds: list[float | None], spent: Spent, ratio: float | None) -> None:
-        """20 ms of waiting to 1 ms of computing are 20; queueing for a CPU is no waiting; the unknown stays unknown."""
+        """20 ms of waiting for 1 ms of computing are 20. The queue for a CPU is no waiting. What is unknown stays unknown."""
         assert access_log.wait_ratio(seconds, spent) == ratio
 
     @given(st.lists(st.floats(0, 1e4)), st.floats(0, 1e6), st.floats(0, 1e6))
@@ -185,7 +185,7 @@ class TestReadRequests:
         assert (requests.wait_ratio, requests.cpu_per_request) == (None, None)
 
     def test_the_ratio_of_the_sample(self, tmp_path: Path) -> None:
-        """By what was logged within it, and the CPU time of it."""
+        """The requests that were logged within it count, with the CPU time in it."""
         path = self.write(tmp_path, 150)
         size = os.path.getsize(path)
         requests = self.read(path, Sample(size // 3, size, Spent(0.0661, 0.0)))
@@ -193,20 +193,20 @@ class TestReadRequests:
         assert (requests.wait_ratio, requests.cpu_per_request) == (1.0, pytest.approx(0.000661))
 
     def test_a_sample_of_few_requests_tells_nothing(self, tmp_path: Path) -> None:
-        """One request more or less would change it."""
+        """One request more or less would change the ratio."""
         path = self.write(tmp_path, 49)
         requests = self.read(path, Sample(0, os.path.getsize(path), Spent(0.1, 0.0)))
         assert requests is not None
         assert requests.wait_ratio is None
 
     def test_the_ratio_of_a_life(self, tmp_path: Path) -> None:
-        """Where the log has all of it."""
+        """If the log has all requests of it."""
         requests = self.read(self.write(tmp_path, 1000), Sample(0, 0, NOTHING), Spent(0.661, 0.0))
         assert requests is not None
         assert requests.wait_ratio == 1.0
 
     def test_a_log_that_was_rotated_has_not_all_of_a_life(self, tmp_path: Path) -> None:
-        """Nor has one that is read from its middle: the CPU time is of more requests."""
+        """Nor has a log that is read from its middle: the CPU time is that of more requests."""
         path = self.write(tmp_path, 1000)
         part = self.read(path, Sample(0, 0, NOTHING), Spent(0.661, 0.0), longest=90_000)
         (tmp_path / "access.log.1").touch()
@@ -218,7 +218,7 @@ class TestReadRequests:
         assert part.count < rotated.count == 1000
 
     def test_a_log_that_was_rotated_before_has(self, tmp_path: Path) -> None:
-        """What was put aside is of an earlier life."""
+        """The rotated file is from before the service's start."""
         path = self.write(tmp_path, 1000)
         old = tmp_path / "access.log.1"
         old.touch()
@@ -234,7 +234,7 @@ class TestReadRequests:
         assert requests.wait_ratio is None
 
     def test_no_requests(self, tmp_path: Path) -> None:
-        """There are none to tell of."""
+        """There are no requests."""
         assert self.read(self.write(tmp_path, 0, before=3), Sample(0, 0, NOTHING)) is None
 
     def test_what_can_not_be_read_is_said(self, tmp_path: Path) -> None:

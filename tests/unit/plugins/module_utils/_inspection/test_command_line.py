@@ -63,7 +63,7 @@ class TestIsGunicorn:
 
     @given(st.lists(st.text()))
     def test_no_arguments_stop_it(self, arguments: list[str]) -> None:
-        """Any user can start a process with any."""
+        """Any user can start a process with any arguments."""
         command_line.is_gunicorn(arguments)
         command_line.starts_gunicorn(arguments)
         command_line.mask(arguments)
@@ -92,7 +92,7 @@ class TestMask:
         "secret", [["-e", "TOKEN=abc"], ["--env", "TOKEN=abc"], ["--env=TOKEN=abc"], ["-eTOKEN=abc"]]
     )
     def test_values_of_environment_variables_are_not_shown(self, secret: list[str]) -> None:
-        """In each way in which Gunicorn takes them; the name stays."""
+        """In each form that Gunicorn takes; the name stays."""
         masked = command_line.mask([GUNICORN, *secret, "--bind=[::1]:80", "shop.wsgi"])
         assert masked[-2:] == ["--bind=[::1]:80", "shop.wsgi"]
         assert "TOKEN=" in " ".join(masked)

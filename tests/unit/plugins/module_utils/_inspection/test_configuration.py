@@ -41,7 +41,7 @@ class TestParseFile:
         ],
     )
     def test_what_it_assigns(self, text: bytes, settings: dict[str, t.Any]) -> None:
-        """Literals count; what is computed, or assigned at times only, is not known."""
+        """Literals count; what is computed, or assigned under a condition, is not known."""
         assert configuration.parse_file(text) == settings
 
     def test_all_names_of_another_module_may_be_settings(self) -> None:
@@ -51,7 +51,7 @@ class TestParseFile:
         )
 
     def test_it_is_not_run(self, tmp_path: Path) -> None:
-        """Whatever stands in it."""
+        """Whatever the file says."""
         trace = tmp_path / "trace"
         configuration.parse_file(f"open({str(trace)!r}, 'w')\nworkers = exit(1)\n".encode())
         assert not trace.exists()
@@ -70,7 +70,7 @@ class TestParseFile:
         ids=["unfinished", "nul", "bytes", "brackets", "signs", "attributes", "nested"],
     )
     def test_what_is_no_python_is_not_known(self, text: bytes) -> None:
-        """Nor what is too much for the parser."""
+        """Nor is a file that is too much for the parser."""
         assert configuration.parse_file(text) in (None, {})
 
     @given(st.binary())
@@ -97,7 +97,7 @@ class TestConfigured:
         return str(tmp_path)
 
     def test_gunicorns_own_order(self, directory: str) -> None:
-        """The file over the environment's count, the command line over all."""
+        """The file wins over WEB_CONCURRENCY, and the command line over everything."""
         environment = {"WEB_CONCURRENCY": "9", "GUNICORN_CMD_ARGS": "--threads=4 --workers=5"}
         assert configuration.configured([GUNICORN], {"WEB_CONCURRENCY": "9"}, directory).workers == 3
         assert configuration.configured([GUNICORN], environment, directory).workers == 5
@@ -105,7 +105,7 @@ class TestConfigured:
         assert (found.workers, found.threads, found.binds) == (7, 4, ("127.0.0.1:1",))
 
     def test_gunicorn_agrees(self, directory: str, sites: dict[str, Path]) -> None:
-        """What the newest one makes of the same."""
+        """The newest one reads the same settings."""
         arguments = ["-w", "7", "--access-logfile=-", "shop.wsgi"]
         code = (
             "import json; from gunicorn.app.wsgiapp import WSGIApplication; c = WSGIApplication().cfg; print(json.dumps("
@@ -125,7 +125,7 @@ class TestConfigured:
             assert [*own, found.access_log_format, found.errorlog] == json.loads(printed)
 
     def test_without_a_file_the_defaults_hold(self, tmp_path: Path) -> None:
-        """There is no other place for them to stand."""
+        """Nothing else sets them."""
         found = configuration.configured([PYTHON, "-m", "gunicorn", "shop.wsgi"], {}, str(tmp_path))
         assert found == Configured(
             "shop.wsgi",
@@ -151,12 +151,12 @@ class TestConfigured:
         ("directory", "path"), [("/srv/shop", "/srv/shop/log/a.log"), (None, None)], ids=["known", "not known"]
     )
     def test_a_log_in_the_working_directory(self, directory: str | None, path: str | None) -> None:
-        """Its path is told from the root on."""
+        """Its path is absolute."""
         found = configuration.configured([GUNICORN, "--access-logfile=log/a.log", "--log-file=-"], {}, directory)
         assert (found.accesslog, found.errorlog) == (path, "-")
 
     def test_a_title_tells_the_application_alone(self) -> None:
-        """It stands where the command line was."""
+        """It is in the place of the command line."""
         found = configuration.configured(["gunicorn: master [shop.wsgi]"], {}, "/")
         assert (found.application, found.workers, found.complete) == ("shop.wsgi", None, False)
 
@@ -164,7 +164,7 @@ class TestConfigured:
         "line", ["workers = 'lots'", "workers = True", "workers = -1", "workers = 10**9", "bind = {}", "errorlog = 3"]
     )
     def test_values_of_another_type_are_not_known(self, tmp_path: Path, line: str) -> None:
-        """They come from a file that others than root may write."""
+        """They come from a file that not only root may write."""
         (tmp_path / "gunicorn.conf.py").write_text(line, encoding="utf-8")
         found = configuration.configured([GUNICORN], {}, str(tmp_path))
         assert None in (found.workers, found.binds, found.errorlog)

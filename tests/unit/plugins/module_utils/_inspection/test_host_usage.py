@@ -236,6 +236,6 @@ class TestPressure:
         assert pressure["memory"]["full_60"] == 11.75
 
     def test_of_a_kernel_without(self) -> None:
-        """There is none."""
+        """It is not known."""
         root = str(HOSTS / "derived-256-cores")
         assert host_usage.read_pressure(host_usage.read_place(root), root) is None

@@ -93,7 +93,7 @@ class TestSwap:
         ],
     )
     def test_verdicts(self, swap: Swap, verdict: str, reason: str) -> None:
-        """It is the movement that tells, not what lies there."""
+        """Pages that move count, not those that are in swap."""
         assert host_verdicts.judge_swap(swap) == (verdict, reason)
 
 
@@ -107,20 +107,20 @@ class TestCpu:
                 "The CPU was idle for 80% of the sample, and neither the disk nor others held it up.",
             ),
             (idle(us=97), "watch", "The CPU was busy for 97% of the sample; load says if that lasts."),
-            (idle(wa=12), "watch", "wa is 12%: the disk is waited for."),
-            (idle(wa=40), "short", "wa is 40%: the disk is waited for."),
+            (idle(wa=12), "watch", "wa is 12%: tasks wait for the disk."),
+            (idle(wa=40), "short", "wa is 40%: tasks wait for the disk."),
             (idle(st=12), "short", "st is 12%: the host is short of CPU, since others on the machine below take it."),
             (idle(hi=5, si=20), "watch", "hi and si are 25%: much of the CPU goes to input and output."),
-            (idle(wa=40, st=6), "short", "wa is 40%: the disk is waited for."),
+            (idle(wa=40, st=6), "short", "wa is 40%: tasks wait for the disk."),
             (
                 idle(us=50)._replace(throttled=60.0),
                 "short",
-                "The CPU quota held tasks back in 60% of the periods: it is short of what they ask for.",
+                "The CPU quota held tasks back in 60% of the periods: they ask for more than it allows.",
             ),
             (
                 Cpu(*[None] * 8, sample=0.5),
                 "healthy",
-                "The CPU was not known to be idle, and neither the disk nor others held it up.",
+                "It is not known how idle the CPU was, and neither the disk nor others held it up.",
             ),
         ],
     )

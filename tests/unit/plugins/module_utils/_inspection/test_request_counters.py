@@ -29,7 +29,7 @@ def write(path, counters, version=1):
 
 
 def test_ratio_is_of_what_was_alone():
-    """Waited is what neither computed nor stood in the queue for a CPU, for each second of computing."""
+    """A request waits while it neither computes nor is in the queue for a CPU; the ratio is to its computing."""
     requests = request_counters.summarize([COUNTERS], NOW)
     assert requests.wait_ratio == pytest.approx((6 - 1 - 0.5) / 1)
     assert requests.cpu_per_request == pytest.approx(1 / 150)
@@ -83,7 +83,7 @@ def test_any_bytes_are_read(tmp_path_factory, content):
 
 @given(st.lists(st.integers(0, 1000), min_size=BUCKETS, max_size=BUCKETS), st.floats(0.01, 1))
 def test_quantile_has_its_part_below(histogram, part):
-    """At least the part of the requests lies in buckets that begin below the quantile."""
+    """At least this part of the requests is in buckets that begin below the quantile."""
     value = request_counters.quantile(histogram, part)
     below = sum(
         count

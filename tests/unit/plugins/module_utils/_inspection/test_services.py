@@ -84,7 +84,7 @@ class TestCapturedServices:
         )
 
     def test_the_units_own_cgroups(self) -> None:
-        """Those of the controllers that have one for it."""
+        """Those of the controllers that have a cgroup for the unit."""
         groups = unit_processes.unit_groups(833, "plain.service", str(SERVICES))
         assert groups
         assert all(group.endswith("/system.slice/plain.service") for group in groups)
@@ -101,13 +101,13 @@ class TestCapturedServices:
         ("program", "name"), [("shop", "shop"), ("../shop", "pid 833"), ("", "pid 833"), ("a" * 65, "pid 833")]
     )
     def test_a_master_of_a_supervisor_has_its_programs_name(self, root: Path, program: str, name: str) -> None:
-        """It becomes a part of a path, and the process itself can write it."""
+        """The name becomes a part of a path, and the process itself can write it."""
         (root / "proc/833/environ").write_bytes(f"A=1\0SUPERVISOR_PROCESS_NAME={program}\0".encode())
         services = inspection_services.read_services(printing(""), str(root))
         assert {service.name: service.master for service in services} == {name: 833, "pid 993": 993}
 
     def test_a_master_of_a_supervisor_is_not_the_supervisors_unit(self, root: Path) -> None:
-        """Though it is in its cgroup: its file starts something else, and its main process is another."""
+        """The master is in that unit's cgroup, but the unit starts another program, which is its main process."""
         (root / "etc/systemd/system/jrn.service").write_text(
             "[Service]\nExecStart=/usr/bin/supervisord\n", encoding="utf-8"
         )

@@ -34,7 +34,7 @@ class TestGunicorn:
         assert versions.read_gunicorn([("gunicorn: master [x]",), COMMAND[1:]], NOW, str(root)) == "27.0.1"
 
     def test_one_that_came_later(self, root: Path) -> None:
-        """The process runs what was there before, which nobody knows."""
+        """The process runs the version from before, which is not known."""
         assert versions.read_gunicorn([COMMAND], NOW - 120, str(root)) is None
 
     def test_one_of_debian(self, tmp_path: Path) -> None:

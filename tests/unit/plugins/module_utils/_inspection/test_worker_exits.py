@@ -32,19 +32,19 @@ START = 1795346760.0
 
 
 def test_a_log_of_gunicorn_27() -> None:
-    """Each worker counts once, for what befell it first."""
+    """Each worker counts once, by what happened to it first."""
     assert worker_exits.count_exits(LOG) == Exits(timeout=1, killed=1, failed=1, since=START)
 
 
 def test_masters_before_this_one_do_not_count() -> None:
-    """What befell their workers may be what the restart mended."""
+    """The restart may have mended what ended their workers."""
     later = [line.replace("993", "2993") for line in LOG]
     assert worker_exits.count_exits([*LOG, *later], master=2993)[:3] == (1, 1, 1)
     assert worker_exits.count_exits(LOG, master=2993)[:3] == (0, 0, 0)
 
 
 def test_a_log_of_gunicorn_23() -> None:
-    """It tells an exit twice, and a worker that took too long is killed by the master."""
+    """It logs an exit twice, and the master kills a worker that timed out."""
     lines = [
         "[2026-11-22 11:26:00 +0000] [993] [CRITICAL] WORKER TIMEOUT (pid:995)",
         "[2026-11-22 11:26:01 +0000] [993] [ERROR] Worker (pid:995) was sent SIGKILL! Perhaps out of memory?",
@@ -55,14 +55,14 @@ def test_a_log_of_gunicorn_23() -> None:
 
 
 def test_a_process_id_that_is_used_again_counts_again() -> None:
-    """A worker that was started with it is another one."""
+    """A worker with the process id of an ended one is another worker."""
     killed = "[2026-11-22 11:26:01 +0000] [9] [ERROR] Worker (pid:10) was sent SIGKILL! Perhaps out of memory?"
     booted = "[2026-11-22 11:26:01 +0000] [10] [INFO] Booting worker with pid: 10"
     assert worker_exits.count_exits([killed, booted, killed]).killed == 2
 
 
 def test_what_the_master_wants_is_no_exit() -> None:
-    """A reload ends the old workers by SIGTERM; one that exits with 0 is not told of at all."""
+    """A reload ends the old workers by SIGTERM; the log says nothing of one that exits with 0."""
     lines = [
         "[2026-11-22 11:26:01 +0000] [9] [INFO] Handling signal: hup",
         "[2026-11-22 11:26:01 +0000] [9] [INFO] Worker (pid:10) was sent SIGTERM!",
@@ -86,7 +86,7 @@ def test_lines_of_others_do_not_count() -> None:
 
 
 def test_lines_of_hostile_length_take_no_time() -> None:
-    """Megabytes of what nearly is a line of Gunicorn's."""
+    """Megabytes that are nearly a line of Gunicorn's."""
     lines = ["[2026-11-22 11:26:00 +0000] [9] [ERROR] Worker (pid:1) was sent SIGKILL!" + "!" * 10**6] * 20
     begin = time.process_time()
     worker_exits.count_exits(lines)
