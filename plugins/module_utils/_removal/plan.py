@@ -24,8 +24,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import man
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, Manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.parameters import VARIABLE, RemovalRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.names import Paths
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 # Users below are system users, as the role makes them; see login.defs(5).
@@ -58,20 +58,19 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     """Look what there is; raises InvalidValue for what the role did not make, or what is not the project's own."""
     found = manager.read()
     others = other_services.read_others(manager.replaced)
-    configuration = os.path.join(wanted.config_directory, "gunicorn.conf.py")
-    replaced = (*manager.replaced, configuration)
-    rotation = f"/etc/logrotate.d/gunicorn-{wanted.service}"
+    made = names.paths(wanted.service, wanted.config_directory)
+    replaced = (*manager.replaced, made.configuration)
     named = _named_paths(wanted, manager.log_directory)
     users = {path: other_services.naming_path(others, path) for path in named}
     # The definitions last: as long as they are there, a run that was killed shows what is left to do.
     paths = [
         *(path for path in named if not users[path]),
-        *_configuration_files(wanted, configuration, rotation, found.files),
+        *_configuration_files(wanted, made, found.files),
         *_closed_sockets(found),
         *found.definitions,
     ]
     user, group, shared = _accounts(wanted, others) if "user" in wanted.named else ("", "", [])
-    foreign = [path for path in (rotation, configuration) if removal_manager.is_foreign(path)]
+    foreign = [path for path in (made.logrotate, made.configuration) if removal_manager.is_foreign(path)]
     return RemovalPlan(
         found=found,
         keep=tuple(path for path in replaced if removal_manager.is_foreign(files.beside(path, files.PREVIOUS))),
@@ -168,18 +167,18 @@ def _has_members(group: str, besides: str) -> bool:
 # What the role made
 
 
-def _configuration_files(wanted: RemovalRequest, configuration: str, rotation: str, more: tuple[str, ...]) -> list[str]:
+def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, ...]) -> list[str]:
     """The files in the project's directory of settings, and the rotation of its logs."""
-    found = [*([] if removal_manager.is_foreign(configuration) else [configuration]), *more]
+    found = [*([] if removal_manager.is_foreign(made.configuration) else [made.configuration]), *more]
     secrets = os.path.join(wanted.config_directory, "secrets.env")
     text = files.read(secrets) or files.read(files.beside(secrets, files.PREVIOUS)) or ""
     if running.SECRETS in text:
         directory = os.path.join(wanted.config_directory, "credentials")
-        credentials = [os.path.join(directory, name) for name in service_secrets.credentials_of(text)]
+        credentials = [os.path.join(directory, name) for name in names.credentials_of(text)]
         found += [*credentials, *removal_manager.left_beside(credentials), secrets]
         if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
             found.append(directory)
-    rotations = [] if removal_manager.is_foreign(rotation) else [rotation]
+    rotations = [] if removal_manager.is_foreign(made.logrotate) else [made.logrotate]
     return [*found, *removal_manager.left_beside(found), *rotations]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the files of a service are, and how to tell that a file is the role's."""
+"""Where the files of a service are, how to tell that a file is the role's, and what it names."""
 
 from __future__ import annotations
 
@@ -43,3 +43,9 @@ def is_ours(text: str | None) -> bool:
     return (
         re.search(r"^[#;] Managed by Ansible \(role pyweb\.gunicorn\.gunicorn\)", text or "", re.MULTILINE) is not None
     )
+
+
+def credentials_of(text: str) -> list[str]:
+    """The names of the credentials that were written with a file of secrets, from a comment in it."""
+    found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
+    return found[1].split() if found else []

@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, names, running
 
 
 class NotOurs(Exception):
@@ -31,7 +30,7 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[Want
         text = f"gunicorn_secrets: {path} was not made by the role: move its content to gunicorn_secrets"
         raise NotOurs(f"{text}. Nothing was changed.")
     contents = json.loads(base64.b64decode(credentials))
-    gone = set(credentials_of(live or "")) - set(contents)
+    gone = set(names.credentials_of(live or "")) - set(contents)
     value = comparison.digest(secrets, credentials) if secrets else ""
     text = comparison.fill_in(secrets, "SECRETS", value) if secrets else None
     files = [WantedFile(path, text, 0o600, secret=True)]
@@ -39,9 +38,3 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[Want
         credential = os.path.join(folder, "credentials", name)
         files.append(WantedFile(credential, contents.get(name), 0o600, secret=True))
     return files, value
-
-
-def credentials_of(text: str) -> list[str]:
-    """The names of the credentials that were written with a file of secrets, from a comment in it."""
-    found = re.search(r"^# Credentials:(.*)$", text, re.MULTILINE)
-    return found[1].split() if found else []

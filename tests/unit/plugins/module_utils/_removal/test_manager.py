@@ -4,16 +4,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 
 def test_only_a_file_that_the_role_did_not_make_is_foreign(host: Host) -> None:

@@ -4,14 +4,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 
 def test_units_programs_and_descriptions_are_read(host: Host) -> None:

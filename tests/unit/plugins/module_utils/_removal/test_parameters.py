@@ -4,15 +4,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 
 def test_names_are_removed_in_one_order(host: Host) -> None:

@@ -8,17 +8,14 @@ import grp
 import os
 import pwd
 import socket
-from typing import TYPE_CHECKING
 
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 
 def test_a_host_without_the_project(host: Host) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 import pwd
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
@@ -17,9 +17,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import rem
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 
 @pytest.fixture(autouse=True)

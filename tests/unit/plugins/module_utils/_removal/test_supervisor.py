@@ -11,9 +11,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters, supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
@@ -23,9 +23,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import Access, SupervisorError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 
 def test_a_host_without_the_project(host: Host) -> None:

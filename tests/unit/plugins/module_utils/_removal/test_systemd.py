@@ -5,16 +5,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import pytest
+from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import SystemdManager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-if TYPE_CHECKING:
-    from conftest import Host
 
 NOTHING = Found((), (), (), False, (), (), ())
 OWN = ["shop.socket", "shop.service", "shop-standin.socket", "shop-standin.service"]

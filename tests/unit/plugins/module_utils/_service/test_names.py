@@ -23,3 +23,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import nam
 def test_whose_file_it_is(text: str | None, ours: bool) -> None:
     """The role says so in each of its own."""
     assert names.is_ours(text) is ours
+
+
+def test_the_credentials_of_a_file_of_secrets() -> None:
+    """A comment of the role names them; other lines do not count."""
+    assert names.credentials_of("# Managed\n# Credentials: key token\nA=# Credentials: x\n") == ["key", "token"]
+    assert names.credentials_of("# Credentials:\n") == names.credentials_of("") == []
