@@ -72,7 +72,7 @@ class SupervisorManager:
         self._end_processes()
 
     def forget(self, found: Found, removed: tuple[str, ...]) -> None:
-        """Have supervisor read its files; otherwise it would offer the program until somebody else has it do so."""
+        """Have supervisor read its files; otherwise it would offer the program until its next reading."""
         # The program is gone already, so it does not matter here if supervisor can't read another program's file.
         with contextlib.suppress(SupervisorError):
             if self._program in removed:

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
 
-# A host that gave no answer is not known to be short of anything. It comes next after those that are.
+# A host without an answer may be short of anything, so it comes next after the hosts that are short.
 MISSING = "missing"
 ORDER = ("short", MISSING, "watch", "healthy")
 _NUMBERS = re.compile(r"([0-9]{1,18})")

@@ -22,7 +22,7 @@ values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(s
 
 @given(value=values)
 def test_python_reads_back_the_value(value: object) -> None:
-    """Of the same type, too, and on one line, so that a file of settings can't be left."""
+    """With the same type, and on one line, so that no value ends its line of the settings."""
     source = python_literal(value)
     read = ast.literal_eval(source)
     assert read == value
@@ -50,7 +50,7 @@ def test_it_is_written_as_people_would(value: object, source: str) -> None:
 
 
 class OwnString(str):
-    """As Ansible has its own classes of strings, some of which have a repr of their own."""
+    """Like Ansible's own classes of strings, some of which have another repr."""
 
     def __repr__(self) -> str:
         return f"OwnString({str(self)!r})"
@@ -66,6 +66,6 @@ def test_ansibles_own_strings() -> None:
     [float("inf"), float("-inf"), float("nan"), [float("nan")], datetime.date(2026, 1, 1), b"x", {1, 2}, object()],
 )
 def test_what_is_no_literal_is_an_error(value: object) -> None:
-    """YAML knows dates and infinity; written down, they would be names that Python does not know."""
+    """YAML has dates and infinity. As source, they would be names that Python does not know."""
     with pytest.raises(AnsibleFilterError, match="python_literal: "):
         python_literal(value)

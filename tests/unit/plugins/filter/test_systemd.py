@@ -30,11 +30,11 @@ def test_each_filter(name: str, value: object, result: object) -> None:
 
 
 class OwnString(str):
-    """As Ansible has its own classes of strings."""
+    """Like Ansible's own classes of strings."""
 
 
 def test_ansibles_own_strings() -> None:
-    """They are strings as well."""
+    """They are written like any other string."""
     assert FILTERS["systemd_arguments"]([OwnString("a b")]) == '"a b"'
     assert FILTERS["systemd_directives"]({"A": [OwnString("a b")]}) == ["A=a b"]
 
@@ -56,7 +56,7 @@ def test_ansibles_own_strings() -> None:
     ],
 )
 def test_an_error_names_its_filter(name: str, value: object, message: str) -> None:
-    """What is wrong is said as an error of Ansible, not as a traceback."""
+    """It is an error of Ansible, not a traceback."""
     with pytest.raises(AnsibleFilterError, match=message):
         FILTERS[name](value)
 
@@ -67,7 +67,7 @@ def test_the_order_is_kept() -> None:
 
 
 def test_directives_take_a_drop_in() -> None:
-    """It goes over them; as an argument or by its name."""
+    """It replaces or extends them, as a positional or a named argument."""
     ours, given = {"PrivateTmp": True, "Paths": ["/a"]}, {"PrivateTmp": False, "Paths": "/b"}
     assert FILTERS["systemd_directives"](ours, given) == ["PrivateTmp=no", "Paths=/a", "Paths=/b"]
     assert FILTERS["systemd_directives"](ours, drop_in=given) == ["PrivateTmp=no", "Paths=/a", "Paths=/b"]
@@ -76,7 +76,7 @@ def test_directives_take_a_drop_in() -> None:
 
 
 def test_unfit_secrets_are_named_without_their_values() -> None:
-    """Only names are returned, of what is no environment variable, no string, or has a NUL."""
+    """A secret is unfit if its name is no environment variable's, or its value is no string or has a NUL."""
     secrets = {"GOOD": "value $\n", "BAD NAME": "x", "NUL": "hidden\0", "NUMBER": 5, "NONE": None, "EMPTY": ""}
     assert FILTERS["unfit_secrets"](secrets) == ["BAD NAME", "NUL", "NUMBER", "NONE"]
 
@@ -96,5 +96,5 @@ def test_secrets_that_would_undo_what_the_role_builds_are_unfit(name: str, value
 
 
 def test_environment_file_has_a_line_for_each() -> None:
-    """In the order of the mapping, each quoted."""
+    """They are quoted, in the order of the mapping."""
     assert FILTERS["systemd_environment_file"]({"B": "1", "A": "$2"}) == ['B="1"', 'A="\\$2"']

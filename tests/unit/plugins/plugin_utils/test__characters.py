@@ -21,7 +21,7 @@ texts = st.text(st.characters(codec=None))
 
 @given(texts)
 def test_nothing_but_plain_characters_is_left(text: str) -> None:
-    """No control character, no line end, no mark that turns the direction of writing; and it can be written."""
+    """It has no control character, line end, or mark that turns the direction of writing, and can be encoded."""
     shown = on_one_line(text)
     assert shown.isprintable()
     assert shown.splitlines() in ([shown], [])
@@ -44,7 +44,7 @@ def test_width_is_that_of_a_terminal(text: str, columns: int) -> None:
 
 @given(texts, st.integers(2, 40), st.booleans())
 def test_a_cell_has_its_width(text: str, columns: int, at_the_right: bool) -> None:
-    """Whatever is in it, so that what is right of it stays aligned."""
+    """Whatever is in it, so that the columns to its right stay aligned."""
     assert width(fitted(text, -columns if at_the_right else columns)) == columns
 
 
@@ -59,7 +59,7 @@ def test_a_cell_is_filled_and_cut(text: str, columns: int, cell: str) -> None:
 
 @given(texts, st.integers(4, 40))
 def test_lines_have_their_width(text: str, columns: int) -> None:
-    """Each is indented, no longer than it may be, and nothing but blanks is lost."""
+    """Each is indented and not too long, and only blanks are lost."""
     lines = wrapped(text, columns, "# ")
     assert all(line.startswith("# ") and width(line) <= columns for line in lines)
     assert "".join(line[2:] for line in lines).replace(" ", "") == on_one_line(text).replace(" ", "")

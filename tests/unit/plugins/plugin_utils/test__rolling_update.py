@@ -102,7 +102,7 @@ def test_when_an_update_ends(batch: range, lost: int, percentage: float, too_man
 
 @given(st.integers(1, 50), st.integers(0, 50), st.floats(0, 100), st.floats(0, 100))
 def test_a_higher_percentage_never_ends_an_update_earlier(size: int, lost: int, one: float, other: float) -> None:
-    """The part that may be lost is a bound."""
+    """The percentage is an upper bound."""
     batch = [f"web{number}" for number in range(size)]
     left = batch[min(lost, size) :]
     strict, lenient = (_rolling_update.too_many_lost(batch, left, ["first"], share) for share in sorted((one, other)))

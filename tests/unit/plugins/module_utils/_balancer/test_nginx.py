@@ -113,7 +113,7 @@ class Commands:
 
 
 def proc(root: Path, titles: dict[int, str]) -> None:
-    """A /proc with processes whose parent is the first."""
+    """A /proc with processes; the first is the parent of the others."""
     master = min(titles)
     (root / "run").mkdir()
     (root / "run" / "nginx.pid").write_text(f"{master}\n")

@@ -126,7 +126,7 @@ def test_connections_are_waited_for(balancer: InMemory) -> None:
     assert len(rotation.take_out(waiting, "web1", "", 1, 30)) == 2
 
 
-def test_a_server_whose_connections_stay_is_put_back(balancer: InMemory) -> None:
+def test_a_server_with_lasting_connections_is_put_back(balancer: InMemory) -> None:
     """The error counts them, and nothing stays changed."""
     staying = InMemory(balancer.name, balancer.servers(), connections=[2])
     with pytest.raises(BalancerError, match="2 connections did not end within 0.2 s. The server is in .* again"):

@@ -21,7 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
     ],
 )
 def test_directives_that_have_a_counterpart(directives: dict, process: ProcessOptions) -> None:
-    """As systemd reads them; one that was taken out is systemd's default."""
+    """As systemd reads them; a directive that was removed has systemd's default."""
     assert supervisor_directives.process_options(directives) == process
 
 
@@ -45,8 +45,8 @@ def test_values_that_make_no_sense(directives: dict) -> None:
 @pytest.mark.parametrize(
     "directives", [{"IPAddressDeny": "any"}, {"PrivateNetwork": True}, {"InaccessiblePaths": ["/srv"]}]
 )
-def test_what_is_relied_on_is_refused(directives: dict) -> None:
-    """Nothing would enforce it."""
+def test_directives_that_a_user_relies_on_are_refused(directives: dict) -> None:
+    """Without systemd, nothing would enforce it."""
     with pytest.raises(InvalidValue, match="without systemd nothing would enforce"):
         supervisor_directives.check(directives)
 
@@ -60,14 +60,14 @@ def test_what_is_relied_on_is_refused(directives: dict) -> None:
         {"MemoryDenyWriteExecute": "no"},
     ],
 )
-def test_what_is_relaxed_or_can_be_told_is_not(directives: dict) -> None:
+def test_other_directives_are_not_refused(directives: dict) -> None:
     """Hosts with and without systemd can have the same variables."""
     supervisor_directives.check(directives)
 
 
 class TestNotice:
     def test_of_the_defaults(self) -> None:
-        """What nobody can have, and no word more."""
+        """It only has what is true for every service."""
         said = supervisor_directives.notice("shop", {}, ["/var/log/shop/gunicorn.log", ""])
         assert said.startswith("shop runs under supervisor here")
         assert "connections are refused while the service restarts" in said
@@ -76,7 +76,7 @@ class TestNotice:
         assert "journal" not in said
 
     def test_names_what_is_ignored_and_what_is_only_counted(self) -> None:
-        """And not what takes effect, or was taken out."""
+        """It does not name directives that take effect, or that were removed."""
         directives = {"UMask": "0022", "Nice": 5, "ReadWritePaths": "/srv", "MemoryMax": "1G", "PrivateTmp": None}
         said = supervisor_directives.notice("shop", directives, ["-", ""])
         assert "Ignored: gunicorn_service_directives (Nice, ReadWritePaths)." in said

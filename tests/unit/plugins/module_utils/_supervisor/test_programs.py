@@ -28,8 +28,8 @@ def read_as_supervisor(text: str, option: str) -> str:
 
 class TestProgramText:
     @pytest.mark.parametrize("value", HARD)
-    def test_what_supervisor_could_take_for_its_own(self, value: str) -> None:
-        """It comes out as it went in."""
+    def test_values_with_supervisors_own_characters(self, value: str) -> None:
+        """supervisor reads the value that was given."""
         text = programs.program_text("shop", "", {"option": f"/a{value}", "last": "1"})
         assert read_as_supervisor(text, "option") == f"/a{value}"
         assert read_as_supervisor(text, "last") == "1"
@@ -55,13 +55,13 @@ class TestProgramText:
     @pytest.mark.parametrize(
         "value", ["a\nuser=root", "a\r", "a ; b", "a # b", "a\t;b", " a", "a ", ";", "#a", "\0", "\x85"]
     )
-    def test_what_can_not_be_said(self, value: str) -> None:
-        """It would be another option, a comment, or gone."""
+    def test_values_that_supervisor_would_read_differently(self, value: str) -> None:
+        """They would be another option, a comment, or gone."""
         with pytest.raises(ValueError, match="option|NUL"):
             programs.program_text("shop", "", {"option": value})
 
     def test_a_description_is_a_comment(self) -> None:
-        """Whatever stands in it."""
+        """Whatever is in it."""
         text = programs.program_text("shop", "%x\n[program:other]\ncommand=/bin/sh", {"option": "1"})
         assert read_as_supervisor(text, "option") == "1"
 
@@ -73,7 +73,7 @@ class TestProgramText:
 
 
 def test_programs_are_found_by_their_sections(tmp_path: Path) -> None:
-    """In whatever file; supervisor reads those that end in .conf."""
+    """In any file that supervisor reads: its name ends in .conf."""
     (tmp_path / "a.conf").write_text("[program:shop]\n[program:shopping]\n")
     (tmp_path / "b.conf").write_text("[fcgi-program:shop]\n")
     (tmp_path / "c.conf").write_text("; [program:shop]\n[program:other]\n")

@@ -27,7 +27,7 @@ NONCHARACTERS = ["\ufdd0", "\ufdef", "\ufffe", "\uffff", "\U0001fffe", "\U0010ff
 
 
 def is_noncharacter(character: str) -> bool:
-    """Whether Unicode keeps the code point out of texts, as systemd's utf8_is_valid() asks."""
+    """Whether the code point is a noncharacter of Unicode, as systemd's utf8_is_valid() asks."""
     code = ord(character)
     return 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
 
@@ -39,7 +39,7 @@ values = st.text(
 
 
 def unquoted(line: str) -> list[str]:
-    """The words of a line by the rules of systemd.syntax(7), Quoting, written down here a second time."""
+    """The words of a line by the rules of systemd.syntax(7), "Quoting", implemented independently."""
     escapes = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "s": " "}
     words, position = [], 0
     while position < len(line):
@@ -68,7 +68,7 @@ def unquoted(line: str) -> list[str]:
 
 
 def expanded(word: str, sign: str) -> str:
-    """The word after systemd has replaced what the sign begins; a doubled one is the sign itself."""
+    """The word after systemd has replaced what the sign begins; a doubled sign is the sign itself."""
     assert not re.search(rf"(?<!{re.escape(sign)})({re.escape(sign * 2)})*{re.escape(sign)}(?!{re.escape(sign)})", word)
     return word.replace(sign * 2, sign)
 
@@ -111,7 +111,7 @@ class TestEnvironmentAssignment:
 
     @pytest.mark.parametrize("name", ["", "1A", "A B", "A=B", "A\nUser", "É", "A-B", "A\n"])
     def test_a_name_that_is_none_is_refused(self, name: str) -> None:
-        """What is no variable's name would be read as something else."""
+        """systemd would read any other name as something else."""
         with pytest.raises(ValueError, match=re.escape(repr(name))):
             environment_assignment(name, "x")
 
@@ -182,7 +182,7 @@ class TestText:
         ],
     )
     def test_it_reads_as_it_was_written(self, value: object, line: str) -> None:
-        """Only white space changes, and what systemd would not take for text."""
+        """Only white space changes, and characters that systemd does not take for text."""
         assert text(value) == line
 
 
@@ -250,7 +250,7 @@ class TestWithDropIn:
         ],
     )
     def test_lists_grow_and_others_are_replaced(self, drop_in: dict, merged: dict) -> None:
-        """As systemd reads a drop-in, in which the empty value of a list starts it anew; None takes a directive out."""
+        """As systemd reads a drop-in: an empty value empties a list. None removes a directive."""
         wanted = {"Type": "notify", "Paths": ["/a"]}
         assert with_drop_in(wanted, drop_in) == merged
         assert wanted == {"Type": "notify", "Paths": ["/a"]}
@@ -267,17 +267,17 @@ class TestEnvironmentFileLine:
         ],
     )
     def test_it_is_quoted_as_in_a_shell(self, value: str, line: str) -> None:
-        """What double quotes leave special in a shell has a backslash; percent signs and newlines are themselves."""
+        """Characters that are special in a shell's double quotes have a backslash. Percent signs and newlines have none."""
         assert environment_file_line("A", value) == line
 
     @given(value=st.text(alphabet=st.characters(exclude_categories=["Cs", "Cn"], exclude_characters="\0\r")))
     def test_a_shell_reads_the_value(self, value: str) -> None:
-        """shlex, which has the same rules but for dollars and backticks, gives the value back."""
+        """shlex reads the value; it has the same rules, except for dollars and backticks."""
         (word,) = shlex.split(environment_file_line("A", value).replace("\\$", "$").replace("\\`", "`"))
         assert word == f"A={value}"
 
     @pytest.mark.parametrize(("name", "value"), [("A B", "x"), ("A", "\0"), ("", "x"), ("A\nB", "x"), ("A", "\ufffe")])
     def test_what_cannot_be_handed_over_is_refused(self, name: str, value: str) -> None:
-        """Names that are none, and characters that systemd does not take."""
+        """Names of no variable, and characters that systemd does not take."""
         with pytest.raises(ValueError, match="name|NUL|noncharacter"):
             environment_file_line(name, value)

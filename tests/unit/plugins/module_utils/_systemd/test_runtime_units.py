@@ -32,7 +32,7 @@ def test_a_drop_in_gets_its_directory(directory: Path) -> None:
 
 
 def test_only_added_sockets_of_this_service_are_found(directory: Path) -> None:
-    """In the order of their names; no unit of a service whose name looks like a pattern of it."""
+    """In the order of their names. A service name is no pattern for the names of other services."""
     for name in ("s[h]op-added-2.socket", "s[h]op-added-1.socket", "s[h]op.socket", "shop-added-1.socket"):
         runtime_units.write(name, "")
     found = [str(directory / name) for name in ("s[h]op-added-1.socket", "s[h]op-added-2.socket")]

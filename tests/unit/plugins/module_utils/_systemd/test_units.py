@@ -18,7 +18,7 @@ SUITES = ["bookworm", "trixie"]
 
 class TestReadUnits:
     def test_a_masked_unit_is_known(self) -> None:
-        """Its FragmentPath says nothing of it."""
+        """Its FragmentPath does not show it."""
         (unit,) = systemd_units.read_units(
             ["a.service"], Runner(lambda command: (0, "Id=a.service\nLoadState=masked\n", ""))
         ).values()

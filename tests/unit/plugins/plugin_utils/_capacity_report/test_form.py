@@ -26,12 +26,12 @@ anything = st.recursive(
 
 
 class OwnString(str):
-    """As Ansible has its own classes of strings."""
+    """Like Ansible's own classes of strings."""
 
 
 @pytest.mark.parametrize("name", ["service_info.json", "service_info-bookworm.json"])
 def test_the_answer_of_a_host_stays_as_it_is(name: str) -> None:
-    """The form is that of the module: nothing of a real answer is lost."""
+    """It is the module's form: nothing of a real answer is lost."""
     read = fleet.info(name)
     assert conform(read["host"], HOST) == read["host"]
     assert conform(read["services"], [SERVICE]) == read["services"]
@@ -39,12 +39,12 @@ def test_the_answer_of_a_host_stays_as_it_is(name: str) -> None:
 
 @given(anything)
 def test_plain_is_json(value: object) -> None:
-    """Whatever comes, the report can be written as JSON, which knows neither NaN nor infinity."""
+    """The report can be written as JSON, which has neither NaN nor infinity, whatever a host answers."""
     assert json.loads(json.dumps(plain(value), allow_nan=False)) == plain(value)
 
 
 def test_plain_has_no_classes_of_ansible() -> None:
-    """What writes YAML would name them."""
+    """The YAML writer would name them."""
     assert type(plain({OwnString("a"): [OwnString("b")]})["a"][0]) is str
 
 
@@ -69,5 +69,5 @@ def test_plain_has_no_classes_of_ansible() -> None:
     ],
 )
 def test_what_is_not_of_its_type_is_null(value: object, form: object, result: object) -> None:
-    """And what shows the report needs to know of nothing but null."""
+    """So the code that shows the report only has to know null."""
     assert conform(value, form) == result

@@ -56,7 +56,7 @@ GTHREAD = {"service.worker_class": "gthread", "recommended.worker_class": "gthre
     ],
 )  # fmt: skip
 def test_verdict_and_advice(changes: dict, verdict: str, advice: str) -> None:
-    """The book's terms: CPU idle and RAM free, add workers; RAM short, take some away."""
+    """In the book's terms: if the CPU is idle and RAM is free, add workers; if RAM is short, take some away."""
     service = fleet.host(**changes)["services"][0]
     assert (service["verdict"], service["advice"]) == (verdict, advice)
 

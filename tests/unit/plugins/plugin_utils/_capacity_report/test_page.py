@@ -58,7 +58,7 @@ def test_every_figure_is_that_of_the_json(kind: str) -> None:
 
 
 def test_each_host_and_service_has_its_row_and_its_section() -> None:
-    """And every link of the page leads somewhere."""
+    """Every link of the page leads somewhere."""
     report = fleet.of_every_kind()
     page = report_page.page(report)
     for host in report["hosts"]:

@@ -20,7 +20,7 @@ names = st.text(st.characters(codec=None), min_size=1)
 
 
 def test_the_table() -> None:
-    """A line for each service, the worst first, with advice below those that need some."""
+    """A line for each service, the worst first, with advice below services that are not healthy."""
     report = fleet.report(
         fleet.host("web1", **{"recommended.workers": 5}),
         fleet.host("full.example.com", **fleet.SHORT),
@@ -47,14 +47,14 @@ def test_the_table() -> None:
 
 @given(names)
 def test_no_control_character_reaches_the_terminal(text: str) -> None:
-    """And no line is wider than the others, whatever a host says."""
+    """No line is wider than the others, whatever a host says."""
     for line in report_text.table([fleet.saying(text), fleet.unreachable(text)]):
         assert line.isprintable()
         assert width(line) <= report_text.COLUMNS
 
 
 def test_the_snippet_of_a_host() -> None:
-    """The host's own sizing, and over it what was measured, with the reason in comments."""
+    """The host's own sizing, with measured values in it, and the reason in comments."""
     own = {"sizing": {"memory_reserve": "2G", "wait_ratio": 20}}
     read = fleet.info()
     host = fleet_report.report_host("web1", read, fleet.sized(read, **own))
@@ -75,7 +75,7 @@ gunicorn_sizing:
 
 
 def test_each_service_has_a_document_of_its_own() -> None:
-    """Two in one file that Ansible took for host_vars would be an error, and not silently the last."""
+    """If Ansible reads such a file as host_vars, it fails, instead of silently using the last document."""
     text = report_text.snippets(fleet.report(fleet.two_services("two")))["two.yml"]
     assert list(yaml.safe_load_all(text)) == [
         {"gunicorn_sizing": {"share": 0.5, "wait_ratio": 1.8, "memory_per_worker": "154M"}},
@@ -97,7 +97,7 @@ def test_hosts_without_a_recommendation_have_no_snippet() -> None:
 
 @given(names)
 def test_a_snippet_holds_nothing_but_the_sizing(text: str) -> None:
-    """Whatever the host is called and says: it stays in the comments."""
+    """The host's name and answers stay in the comments."""
     (snippet,) = report_text.snippets(fleet.report(fleet.saying(text))).values()
     assert yaml.safe_load(snippet) == {"gunicorn_sizing": {"wait_ratio": 1.8}}
     snippet.encode("utf-8")
@@ -105,7 +105,7 @@ def test_a_snippet_holds_nothing_but_the_sizing(text: str) -> None:
 
 @given(st.lists(names | st.sampled_from(["web1", "Web1", "WEB1", *fleet.HOSTILE]), unique=True))
 def test_file_names_are_safe_and_differ(hosts: list[str]) -> None:
-    """They stay in their directory, are no options or hidden files, and no two are one where case does not count."""
+    """They stay in their directory, are no options or hidden files, and differ even if case does not count."""
     snippets = report_text.snippets(fleet.report(*(fleet.host(name) for name in hosts)))
     assert len({name.casefold() for name in snippets}) == len(hosts)
     for name in snippets:
