@@ -9,12 +9,14 @@ import pwd
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from removal_host import Host
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes as host_processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters, supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor import SupervisorManager
@@ -207,6 +209,9 @@ class TestProcesses:
             ["sleep", "60"], env={**os.environ, "RUNTIME_DIRECTORY": str(tmp_path / "shop")}, start_new_session=True
         )
         (tmp_path / "shop.group").write_text(f"{process.pid}\n")
+        # The kernel shows the environment a moment after the program has started.
+        while not host_processes.read_environment(process.pid):
+            time.sleep(0.01)
         # A zombie would be a process of the service still.
         reaper = threading.Thread(target=process.wait)
         reaper.start()
