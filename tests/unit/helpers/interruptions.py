@@ -194,3 +194,15 @@ def leave_all_kinds(path: Path) -> tuple[set[str], str]:
         make_built(path.parent / name, "neighbour")
         make_directory(path.parent / name, "neighbour")
     return {str(backup), unfinished, displaced, str(link)}, unfinished
+
+
+class InterruptedAtEachStep:
+    """The tests of a change that is interrupted, for a class with the parameter `change`."""
+
+    def test_killed_at_each_step(self, tmp_path: Path, exchange: str, change: Change) -> None:
+        """The path leads to a whole directory all the time, and the same call again completes the change."""
+        check_killed_at_each_step(change, tmp_path, exchange)
+
+    def test_failed_at_each_step(self, tmp_path: Path, exchange: str, change: Change) -> None:
+        """The path leads to the old or the new directory, and the same call again completes the change."""
+        check_failed_at_each_step(change, tmp_path)

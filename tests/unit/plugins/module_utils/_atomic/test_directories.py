@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 from interruptions import DISCARDS as CHANGES
 from interruptions import (
-    check_failed_at_each_step,
-    check_killed_at_each_step,
+    InterruptedAtEachStep,
     leave_all_kinds,
     make_built,
     make_directory,
@@ -57,15 +56,9 @@ class TestDiscard:
         directories.discard(str(tmp_path / "venv-1a2b3c4d"))
 
 
-@pytest.mark.parametrize("name", CHANGES)
-class TestInterrupted:
-    def test_killed_at_each_step(self, tmp_path: Path, exchange: str, name: str) -> None:
-        """The path leads to a whole directory all the time, and the same call again completes the change."""
-        check_killed_at_each_step(CHANGES[name], tmp_path, exchange)
-
-    def test_failed_at_each_step(self, tmp_path: Path, exchange: str, name: str) -> None:
-        """The path leads to the old or the new directory, and the same call again completes the change."""
-        check_failed_at_each_step(CHANGES[name], tmp_path)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+class TestInterrupted(InterruptedAtEachStep):
+    """Each of the changes above."""
 
 
 class TestLeftovers:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
+from kills import Killed, killing
 from live_files import NEW, OLD, contents, new_files, wanted
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
@@ -18,10 +19,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files impor
 
 # Every call of these is a point at which a process can be killed.
 STEPS = ("link", "replace", "unlink", "open", "fsync")
-
-
-class Killed(BaseException):
-    """No `except Exception` may stop it, as none stops SIGKILL."""
 
 
 def change(files: list[WantedFile], journal: str) -> None:
@@ -37,18 +34,8 @@ def killed_at(number: int) -> Iterator[list[int]]:
     count = [0]
     with pytest.MonkeyPatch.context() as patch:
         for name in STEPS:
-            patch.setattr(os, name, _counting(getattr(os, name), count, number))
+            patch.setattr(os, name, killing(getattr(os, name), count, number))
         yield count
-
-
-def _counting(function, count: list[int], number: int):
-    def wrapper(*arguments, **keywords):
-        count[0] += 1
-        if count[0] == number:
-            raise Killed
-        return function(*arguments, **keywords)
-
-    return wrapper
 
 
 class TestChange:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from kills import Killed, killing
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
@@ -22,10 +23,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 # Every call of these is a point at which a process can be killed.
 STEPS = ("link", "symlink", "replace", "unlink", "open", "fsync")
-
-
-class Killed(BaseException):
-    """No `except Exception` may stop it, as none stops SIGKILL."""
 
 
 def entries(folder: str) -> dict[str, str]:
@@ -135,16 +132,6 @@ def test_a_change_that_was_killed_anywhere_leaves_the_old_or_the_new(wanted: Sit
     # Killed when all is done but the notes are not gone, it is the new one; refused, it never is.
     new = {"mods-enabled/proxy.load", "sites-available/shop", "sites-enabled/shop"}
     assert outcomes[-1] or (check == "exit 0" and set(is_there(wanted)) == new)
-
-
-def killing(function, count: list[int], number: int):
-    def wrapper(*arguments, **keywords):
-        count[0] += 1
-        if count[0] == number:
-            raise Killed
-        return function(*arguments, **keywords)
-
-    return wrapper
 
 
 def test_children(child: Callable) -> None:

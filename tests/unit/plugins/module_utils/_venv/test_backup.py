@@ -15,8 +15,7 @@ from interruptions import (
     SWITCHES,
     UNDONE_SWITCHES,
     Change,
-    check_failed_at_each_step,
-    check_killed_at_each_step,
+    InterruptedAtEachStep,
     interruptions,
     leave_all_kinds,
     make_built,
@@ -148,15 +147,9 @@ class TestBackup:
         assert (backup / stamp).read_text() == "old"
 
 
-@pytest.mark.parametrize("name", CHANGES)
-class TestInterrupted:
-    def test_killed_at_each_step(self, tmp_path: Path, exchange: str, name: str) -> None:
-        """The path leads to a whole directory all the time, and the same call again completes the change."""
-        check_killed_at_each_step(CHANGES[name], tmp_path, exchange)
-
-    def test_failed_at_each_step(self, tmp_path: Path, exchange: str, name: str) -> None:
-        """The path leads to the old or the new directory, and the same call again completes the change."""
-        check_failed_at_each_step(CHANGES[name], tmp_path)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+class TestInterrupted(InterruptedAtEachStep):
+    """Each of the changes above."""
 
 
 class TestRecover:
