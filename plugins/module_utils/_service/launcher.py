@@ -22,7 +22,7 @@ PYTHON = "/usr/bin/python3"
 LAUNCHER = "gunicorn.launch.py"
 DESCRIPTION = "gunicorn.launch.json"
 CONSOLE = "console.log"
-# supervisor waits a second longer each time, and after so many gives up for good: that shall never be.
+# supervisor waits a second longer after each attempt, and gives up after this many: it must never give up.
 _RETRIES = 1_000_000
 
 

@@ -60,7 +60,7 @@ class Role:
 
 
 def with_suboptions(options: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
-    """Every option, and those that stand in one."""
+    """Every option, and the options inside of one."""
     for name, option in options.items():
         yield prefix + name, option
         yield from with_suboptions(option.get("options", {}), f"{prefix}{name}.")

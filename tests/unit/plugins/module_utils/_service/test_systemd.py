@@ -105,7 +105,7 @@ class TestMismatches:
         assert comparison.mismatches(WANTED, running) == ["the command line has --workers=5 in place of --workers=3"]
 
     def test_versions_are_named(self) -> None:
-        """The version that runs, and the one that shall."""
+        """The version that runs, and the wanted one."""
         running = RUNNING._replace(gunicorn_version="26.0.0")
         assert comparison.mismatches(WANTED, running) == ["Gunicorn's version is 26.0.0, not 27.0.1"]
 
