@@ -137,7 +137,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import plan as proxy_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -179,7 +179,7 @@ def main() -> None:
             proxy_plan.check_site_file(server, site)
             plan = {"packages": [], "directories": [], "upstreams": []}
         else:
-            ipv6 = ports.has_ipv6_loopback()
+            ipv6 = listening.has_ipv6_loopback()
             wanted = parameters.check_parameters(module.params, ipv6)
             plan = {**proxy_plan.make_plan(wanted, runner, module.check_mode), "ipv6": ipv6}
     except InvalidValue as error:

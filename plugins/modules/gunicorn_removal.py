@@ -84,7 +84,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import rem
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.parameters import NAMES
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 

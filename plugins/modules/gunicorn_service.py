@@ -107,7 +107,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accoun
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd as service_systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 
 

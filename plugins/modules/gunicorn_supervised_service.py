@@ -130,7 +130,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError

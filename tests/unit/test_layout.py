@@ -26,7 +26,7 @@ FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in room
 
 
 def file_name(path: Path) -> str:
-    """`_host.ports` for _host/ports.py."""
+    """`_host.listening` for _host/ports.py."""
     return ".".join(path.relative_to(MODULE_UTILS).with_suffix("").parts)
 
 
@@ -78,11 +78,11 @@ def test_the_rule_sees_imports() -> None:
 from ansible.module_utils.basic import AnsibleModule
 from {PREFIX} import _run
 def late():
-    from {PREFIX}._host import ports
+    from {PREFIX}._host import listening
     from {PREFIX}._values.errors import InvalidValue
 """
-    assert imports_of(source) == {"_run", "_host.ports", "_values.errors"}
-    assert [forbidden("_host.ports", name) for name in ("_values.errors", "_host.sockets", "_sizing.rule")] == [
+    assert imports_of(source) == {"_run", "_host.listening", "_values.errors"}
+    assert [forbidden("_host.listening", name) for name in ("_values.errors", "_host.sockets", "_sizing.rule")] == [
         False,
         False,
         True,

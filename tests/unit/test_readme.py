@@ -97,7 +97,7 @@ def test_each_variable_has_a_row() -> None:
             ["A C(MODULE:create_app(\\)).", "See M(pyweb.gunicorn.x)."],
             "A `MODULE:create_app()`. See `pyweb.gunicorn.x`.",
         ),
-        ("A\nline.  P(pyweb.gunicorn.gunicorn#role)", "A line. `pyweb.gunicorn.gunicorn#role`"),
+        ("A\nline.  P(pyweb.gunicorn.gunicorn#role)", "A line. `pyweb.gunicorn.gunicorn`"),
         ("TCP(7) and HTTP(S) stay.", "TCP(7) and HTTP(S) stay."),
         ("V(a\\\\b)", "`a\\b`"),
     ],

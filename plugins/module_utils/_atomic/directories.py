@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Directories that are built beside a path, to which the path then leads as a link, and what else is beside it.
+"""Directories that are built beside a path, which is a link to one of them, and what else is beside the path.
 
 For the path ``venv``, its folder holds::
 

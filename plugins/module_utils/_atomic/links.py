@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A link that leads to another directory from one moment to the next, and two paths that exchange their names."""
+"""Replace a link atomically, and let two paths exchange their names."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@
 
 """A change of a service, whichever manager runs it: try it, let it take over, verify it, or go back.
 
-A manager's class says how the service is tried, started, replaced, read and put back.
+Whether there is anything to do is decided before, in `_service/systemd.py` and `_service/supervisor.py`. A manager's
+class says how the service is tried, started, replaced, read and put back.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 

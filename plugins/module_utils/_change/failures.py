@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 
 _LINES = 25
 # A traceback and the error that ends it.

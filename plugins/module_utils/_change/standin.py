@@ -4,8 +4,8 @@
 
 """The stand-in: a service with the new configuration on the sockets of the live one, while that one is replaced.
 
-systemd starts it only once each of its workers has answered the application's own request: the unit's ExecStartPost=
-waits for that.
+Its start ends once all workers are ready: the unit's ExecStartPost= waits for them (project.service.j2 of the role). A
+worker says so only after the application has answered its first request (post_worker_init in gunicorn_hooks.py).
 """
 
 from __future__ import annotations

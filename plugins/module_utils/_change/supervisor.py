@@ -6,7 +6,7 @@
 
 The new configuration is tried first: it starts on a socket of its own, as the service's user, beside the live service.
 Only once its workers have answered the application's own request do files change and does the live service restart.
-Nobody holds its sockets meanwhile: from its end to its next start, connections are refused.
+Nothing holds its sockets meanwhile: from its end to its next start, connections are refused.
 """
 
 from __future__ import annotations

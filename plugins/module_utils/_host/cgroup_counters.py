@@ -106,7 +106,7 @@ def read_swap(groups: list[str], memory_limit: int) -> CgroupSwap | None:
 
 
 def read_oom_kills(groups: list[str]) -> int | None:
-    """Return how many processes of the innermost cgroup were killed for want of memory, its own or the host's."""
+    """Return how many processes of the innermost cgroup were killed because memory ran out, its own or the host's."""
     found = numbers(read_first(groups[::-1], "memory.events", "memory.oom_control"))
     return found.get("oom_kill")
 

@@ -32,7 +32,7 @@ _LONGEST = 1 << 16  # of a command line
 
 
 class Stat(t.NamedTuple):
-    """What the kernel counts for a process, in seconds: `started` since boot, and for the children that it reaped."""
+    """What the kernel counts for a process and its ended children, in seconds; `started` is counted from the boot."""
 
     parent: int
     cpu_seconds: float

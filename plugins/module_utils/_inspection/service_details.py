@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is known of a service before its figures are read: what it was started with, its settings and its cgroups."""
+"""How a service was started: its command line and environment, its settings and its cgroups."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@
 """How the workers of a service ended, as Gunicorn's error log tells it, in a file or in the journal.
 
 Lines are taken only in Gunicorn's own format, since applications and their visitors write into the log, too. They can
-still forge one: the numbers are a hint. How many the kernel killed for want of memory is exact: its cgroup counts them.
+still forge one: the numbers are a hint. The number that the kernel killed because memory ran out is exact: the cgroup
+counts it.
 Source: the arbiter of Gunicorn 23 to 27.
 """
 

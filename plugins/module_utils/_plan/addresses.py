@@ -10,7 +10,7 @@ import errno
 import socket
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports as host_ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening as host_listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
@@ -20,7 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 
 def check_addresses(name: str, binds: list[Address], service: Unit, sockets: Unit) -> None:
-    """Raise InvalidValue for an address that would end the start: the host lacks it, or another process holds it."""
+    """Raise InvalidValue for an address that a start would fail on: the host lacks it, or another process holds it."""
     ours = sockets.listen if sockets.active else ()
     held: set = set()
     if service.active and not sockets.active:
@@ -37,7 +37,7 @@ def check_addresses(name: str, binds: list[Address], service: Unit, sockets: Uni
 
 
 def _check_tcp(bind: Address, yields: bool, how_to_free: str) -> None:
-    error = host_ports.bind_error(bind.family, bind.host or "", bind.port or 0)
+    error = host_listening.bind_error(bind.family, bind.host or "", bind.port or 0)
     if error == errno.EADDRINUSE and not yields:
         expected = f"a port that no other process listens on{how_to_free}"
         raise InvalidValue(addresses.VARIABLE, bind.listen_stream, expected)
@@ -60,7 +60,7 @@ def _how_to_free(name: str, bind: Address, sockets: Unit) -> str:
 
 def _check_unix(path: str, yields: bool) -> None:
     directories.check_parent(addresses.VARIABLE, path)
-    error = host_ports.unix_error(path)
+    error = host_listening.unix_error(path)
     if error == errno.EEXIST:
         raise InvalidValue(addresses.VARIABLE, path, "a path for a unix socket at which nothing else is")
     if error == errno.EADDRINUSE and not yields:

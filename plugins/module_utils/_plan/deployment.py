@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -22,7 +22,7 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
     sizing = observed = None
     warnings: list = []
-    wanted = parameters.check_parameters(given, ports.has_ipv6_loopback())
+    wanted = parameters.check_parameters(given, listening.has_ipv6_loopback())
     manager = service_manager.choose(given["service_manager"])
     if manager == service_manager.SUPERVISOR:
         supervisor_directives.check(given["service_directives"])

@@ -14,7 +14,7 @@ import os
 import socket
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports as host_ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening as host_listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import certificate, directories, servers, upstreams
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.parameters import ProxyParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
@@ -75,7 +75,7 @@ def _check_unit(server: WebServer, unit: Unit, ports: list[int]) -> None:
     listening = (sockets.read_listening(unit.main_pid) if unit.main_pid else None) or []
     ours = {address.rpartition(":")[2] for address in listening}
     for port in ports:
-        taken = host_ports.bind_error(socket.AF_INET, "0.0.0.0", port) == errno.EADDRINUSE
+        taken = host_listening.bind_error(socket.AF_INET, "0.0.0.0", port) == errno.EADDRINUSE
         if taken and str(port) not in ours:
             expected = f"port {port} free for it: another process listens there"
             raise InvalidValue("proxy_server", server.title, expected)

@@ -12,7 +12,7 @@ import os
 import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports as host_ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening as host_listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import WRITE, Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import servers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
@@ -61,7 +61,7 @@ def check_upstreams(upstreams: list[Address], trusted: object, web_server: Accou
     peers = [
         bind.host
         for bind in upstreams
-        if bind.host and host_ports.bind_error(bind.family, bind.host, 0) != errno.EADDRNOTAVAIL
+        if bind.host and host_listening.bind_error(bind.family, bind.host, 0) != errno.EADDRNOTAVAIL
     ]
     check_trust(peers, trusted)
 

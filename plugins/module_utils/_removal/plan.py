@@ -19,7 +19,7 @@ import stat
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, Manager
@@ -109,7 +109,7 @@ def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[str]:
 
 
 def _venv_paths(venv: str) -> list[str]:
-    """The virtual environment, its target if that was built here, and leftovers of others at this path."""
+    """The virtual environment, its target if that was built here, and what earlier builds at this path left."""
     if not os.path.lexists(venv):
         return directories.leftovers(venv)
     if not os.path.isfile(os.path.join(venv, "pyvenv.cfg")) and os.path.isdir(venv):
@@ -186,7 +186,7 @@ def _closed_sockets(found: Found) -> list[str]:
     """Neither systemd nor Gunicorn removes the files of unix sockets that it closes."""
     sockets = [path for path in found.addresses if os.path.lexists(path) and stat.S_ISSOCK(os.lstat(path).st_mode)]
     # If the service is not active, an open socket belongs to somebody else.
-    return [path for path in sockets if found.active or not ports.unix_error(path)]
+    return [path for path in sockets if found.active or not listening.unix_error(path)]
 
 
 def _made_by_hand(replaced: tuple[str, ...]) -> list[str]:

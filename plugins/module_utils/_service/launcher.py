@@ -122,7 +122,7 @@ def program_options(name: str, folder: str, enabled: bool, stop_timeout: int, co
 
 
 def journal_of(name: str) -> str:
-    """Where a change notes how to go back: beside the program, where nobody but root can write."""
+    """Where a change under supervisor notes how to go back: beside the program, where only root can write."""
     return os.path.join(programs.PROGRAMS, f".{name}.gunicorn-switch.json")
 
 

@@ -12,12 +12,9 @@ from typing import Iterator
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock as atomic_lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 
 LOCK_TIMEOUT = 600.0  # seconds
-
-
-class DeployError(Exception):
-    """The service could not be brought to what is wanted; the message says what is live now."""
 
 
 @contextlib.contextmanager

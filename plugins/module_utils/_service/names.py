@@ -34,7 +34,7 @@ def paths(name: str, config_directory: str) -> Paths:
 
 
 def journal_of(name: str) -> str:
-    """Where a change notes how to go back: beside the unit, where nobody but root can write."""
+    """Where a change under systemd notes how to go back: beside the unit, where only root can write."""
     return os.path.join(systemd_units.UNIT_DIRECTORY, f".{name}.gunicorn-switch.json")
 
 

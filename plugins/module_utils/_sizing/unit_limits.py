@@ -49,7 +49,7 @@ NO_LIMITS = Limits()
 
 
 class Whole(t.NamedTuple):
-    """What percentages are percentages of: the bytes of memory and the tasks of the host."""
+    """What a percentage is taken of: the bytes of memory and the number of tasks of the host."""
 
     memory: int
     tasks: int

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The requirements that users give, the one for Gunicorn itself, and the stamp of those that were installed last."""
+"""The requirements that users give, the one for Gunicorn itself, and the stamp that notes which were installed last."""
 
 from __future__ import annotations
 

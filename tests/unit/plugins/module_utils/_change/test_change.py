@@ -12,7 +12,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 
 STEPS = (
     "stage",

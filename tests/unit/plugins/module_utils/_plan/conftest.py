@@ -12,7 +12,7 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters as plan_parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
@@ -91,7 +91,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
     monkeypatch.setattr(units, "read_units", lambda names, run: {name: fresh.units[name] for name in names})
     monkeypatch.setattr(accounts, "read_account", fresh.accounts.get)
     monkeypatch.setattr(accounts, "has_group", lambda name: name in fresh.groups)
-    monkeypatch.setattr(ports, "bind_error", lambda family, name, port: fresh.refused.get(f"{name}:{port}", 0))
+    monkeypatch.setattr(listening, "bind_error", lambda family, name, port: fresh.refused.get(f"{name}:{port}", 0))
     return fresh
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import ports
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
 
 # Lines of /proc/net/if_inet6
 LOOPBACK = "00000000000000000000000000000001 01 80 10 80       lo\n"
@@ -34,11 +34,11 @@ class TestIpv6:
         if content is not None:
             (tmp_path / "proc/net").mkdir(parents=True)
             (tmp_path / "proc/net/if_inet6").write_text(content, encoding="utf-8")
-        assert ports.has_ipv6_loopback(str(tmp_path)) is there
+        assert listening.has_ipv6_loopback(str(tmp_path)) is there
 
     def test_this_host_is_as_its_kernel_says(self) -> None:
         """Where the file lists ::1, the kernel lets a server listen on it."""
-        assert ports.has_ipv6_loopback() == (ports.bind_error(socket.AF_INET6, "::1", 0) == 0)
+        assert listening.has_ipv6_loopback() == (listening.bind_error(socket.AF_INET6, "::1", 0) == 0)
 
 
 class TestBindError:
@@ -46,14 +46,14 @@ class TestBindError:
         """Nothing stays open behind the answer."""
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        assert ports.bind_error(socket.AF_INET, "127.0.0.1", port) == 0
-        assert ports.bind_error(socket.AF_INET, "127.0.0.1", port) == 0
+        assert listening.bind_error(socket.AF_INET, "127.0.0.1", port) == 0
+        assert listening.bind_error(socket.AF_INET, "127.0.0.1", port) == 0
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
     def test_a_port_that_is_taken(self, host: str) -> None:
         """Also where the other listens on every address."""
         with socket.create_server((host, 0)) as server:
-            assert ports.bind_error(socket.AF_INET, "127.0.0.1", server.getsockname()[1]) == errno.EADDRINUSE
+            assert listening.bind_error(socket.AF_INET, "127.0.0.1", server.getsockname()[1]) == errno.EADDRINUSE
 
     def test_a_port_that_was_left_a_moment_ago(self) -> None:
         """Connections in TIME_WAIT don't keep systemd from listening, so they are no error."""
@@ -61,13 +61,13 @@ class TestBindError:
             address = server.getsockname()
             with socket.create_connection(address), server.accept()[0] as first:
                 first.close()  # who closes first is left waiting
-        assert ports.bind_error(socket.AF_INET, *address) == 0
+        assert listening.bind_error(socket.AF_INET, *address) == 0
 
     def test_an_address_of_another_host(self) -> None:
         """192.0.2.1 is for documentation, see RFC 5737."""
-        assert ports.bind_error(socket.AF_INET, "192.0.2.1", 8000) == errno.EADDRNOTAVAIL
+        assert listening.bind_error(socket.AF_INET, "192.0.2.1", 8000) == errno.EADDRNOTAVAIL
 
     def test_ipv6_next_to_ipv4(self) -> None:
         """[::] is for IPv6 alone, as in the socket unit."""
         with socket.create_server(("0.0.0.0", 0)) as server:
-            assert ports.bind_error(socket.AF_INET6, "::", server.getsockname()[1]) in (0, errno.EAFNOSUPPORT)
+            assert listening.bind_error(socket.AF_INET6, "::", server.getsockname()[1]) in (0, errno.EAFNOSUPPORT)
