@@ -108,6 +108,14 @@ def test_a_service_that_has_ended_is_forgotten(systemd, run_units: Path) -> None
     assert (made.shared, list(run_units.iterdir()), systemd.asked) == (None, [], ["daemon-reload"])
 
 
+def test_addresses_without_a_file_need_no_drop_in(systemd, run_units: Path) -> None:
+    """Gunicorn has no file to remove, and ends as usual."""
+    made = begun(systemd)
+    made.shared.paths = []
+    made.spare_socket_files()
+    assert list(run_units.iterdir()) == []
+
+
 def test_nothing_is_done_where_nothing_is_adopted(systemd, run_units: Path) -> None:
     """Each step may be called in any case."""
     made = begun(systemd, SYSTEMD_STATE)

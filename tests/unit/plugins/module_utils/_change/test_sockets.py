@@ -81,15 +81,18 @@ class TestFiles:
         assert stat.S_IMODE(os.stat(wanted.binds[0].path).st_mode) == 0o611
         assert owners == [(0, 0)]
 
-    @pytest.mark.parametrize("kind", ["file", "link"])
-    def test_nothing_else_gets_an_owner(self, tmp_path: Path, monkeypatch, kind: str) -> None:
-        """What is at the path may not be a socket any more, or lead to somebody else's file."""
+    @pytest.mark.parametrize("kind", ["a file", "a link to a file", "a link to a socket"])
+    def test_nothing_else_gets_an_owner(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+        """What is at the path may not be a socket any more, or lead to something of somebody else's."""
         path, other = tmp_path / "shop.sock", tmp_path / "other"
-        other.touch(mode=0o600)
-        path.touch(mode=0o600) if kind == "file" else path.symlink_to(other)
-        monkeypatch.setattr(os, "chown", lambda *arguments: pytest.fail(f"chown{arguments}"))
-        change_sockets._own_socket(str(path), "root", "root", 0o666)
-        assert stat.S_IMODE(other.stat().st_mode) == 0o600
+        with socket.socket(socket.AF_UNIX) as others:
+            others.bind(str(other)) if kind == "a link to a socket" else other.touch()
+            other.chmod(0o600)
+            path.touch(mode=0o600) if kind == "a file" else path.symlink_to(other)
+            monkeypatch.setattr(os, "chown", lambda *arguments: pytest.fail(f"chown{arguments}"))
+            change_sockets._own_socket(str(path), "root", "root", 0o666)
+            assert stat.S_IMODE(other.stat().st_mode) == 0o600
+            assert path.is_symlink() or stat.S_IMODE(path.stat().st_mode) == 0o600
 
     def test_files_of_closed_sockets_go(self, systemd, wanted, server, tmp_path: Path) -> None:
         """Not one that is wanted or open, and nothing that is no socket."""
