@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import tempfile
 import time
+from typing import Callable, Iterator
 
 
 def take(name: str, wait: float) -> int:
@@ -27,6 +29,19 @@ def take(name: str, wait: float) -> int:
         if time.monotonic() >= deadline:
             raise TimeoutError(f"another run did not end within {wait:g} s")
         time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def held(name: str, wait: float, refusal: Callable[[str], Exception] = TimeoutError) -> Iterator[None]:
+    """Hold a lock meanwhile. If it is not free after `wait` seconds, raise what `refusal` makes of the reason."""
+    try:
+        descriptor = take(name, wait)
+    except TimeoutError as error:
+        raise refusal(str(error)) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def path_of(name: str) -> str:

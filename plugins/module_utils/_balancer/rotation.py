@@ -6,11 +6,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 import time
-from typing import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Sequence
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock
@@ -165,11 +164,6 @@ def _wait_for_answer(balancer: Balancer, server: Server, request: HealthRequest,
         raise BalancerError(f"{server.label}: {problem}. The server {state} {balancer.name}.")
 
 
-@contextlib.contextmanager
-def _locked(balancer: Balancer) -> Iterator[None]:
+def _locked(balancer: Balancer) -> AbstractContextManager[None]:
     """One change of a balancer at a time; raises TimeoutError."""
-    descriptor = lock.take(f"balancer-{balancer.name}", LOCK_TIMEOUT)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+    return lock.held(f"balancer-{balancer.name}", LOCK_TIMEOUT)

@@ -85,5 +85,5 @@ class Standin:
             files.remove(runtime_units.path_of(unit))
         shutil.rmtree(runtime_units.path_of(f"{self.unit}.d"), ignore_errors=True)
         # systemd forgets units that have ended, if nothing else names them.
-        if any(self._systemctl.read(unit).exists for unit in present):
+        if any(unit.exists for unit in self._systemctl.read_all(*present)):
             self._systemctl.attempt("daemon-reload")

@@ -31,4 +31,8 @@ class Systemctl:
 
     def read(self, unit: str) -> Unit:
         """Ask for the state of a unit."""
-        return units.read_units([unit], self._runner)[unit]
+        return self.read_all(unit)[0]
+
+    def read_all(self, *names: str) -> list[Unit]:
+        """Ask for the states of units at once, in the order asked."""
+        return list(units.read_units(list(names), self._runner).values())

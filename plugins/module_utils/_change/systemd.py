@@ -148,8 +148,7 @@ class SystemdChange(Change):
         """The service works: enable it or not, and forget the way back."""
         self.standin.stop()
         enabled = self.wanted.enabled
-        service, socket = self.systemctl.read(self.service), self.systemctl.read(self.sockets.unit)
-        if service.enabled != enabled or socket.enabled != enabled:
+        if any(unit.enabled != enabled for unit in self.systemctl.read_all(self.service, self.sockets.unit)):
             # To enable what is enabled in part enables it whole.
             self.systemctl.do("enable" if enabled else "disable", self.service, self.sockets.unit)
         self.sockets.remove_gone_files(self.before.addresses)

@@ -9,11 +9,10 @@ The server is reloaded, never restarted, and only after its own check. If the ch
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
-from typing import Iterator
+from contextlib import AbstractContextManager
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
@@ -59,17 +58,13 @@ def apply(wanted: SiteSpec, runner: Runner) -> SiteDecision:
     return decision
 
 
-@contextlib.contextmanager
-def _locked(server: WebServer) -> Iterator[None]:
+def _locked(server: WebServer) -> AbstractContextManager[None]:
     """Change one site of a web server at a time: the server's check covers all of them."""
-    try:
-        lock = atomic_lock.take(f"proxy-{server.package}", LOCK_TIMEOUT)
-    except TimeoutError as error:
-        raise SiteError(f"{server.title}: {error}. Nothing was changed.") from None
-    try:
-        yield
-    finally:
-        os.close(lock)
+    return atomic_lock.held(
+        f"proxy-{server.package}",
+        LOCK_TIMEOUT,
+        lambda reason: SiteError(f"{server.title}: {reason}. Nothing was changed."),
+    )
 
 
 class SiteChange:

@@ -6,9 +6,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from typing import Iterator
+from contextlib import AbstractContextManager
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock as atomic_lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
@@ -17,14 +15,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors imp
 LOCK_TIMEOUT = 600.0  # seconds
 
 
-@contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
+def locked(name: str) -> AbstractContextManager[None]:
     """Let one change of a service run at a time; raises DeployError if another one does not end."""
-    try:
-        lock = atomic_lock.take(names.lock_name(name), LOCK_TIMEOUT)
-    except TimeoutError as error:
-        raise DeployError(f"{name}: {error}. Nothing was changed.") from None
-    try:
-        yield
-    finally:
-        os.close(lock)
+    return atomic_lock.held(
+        names.lock_name(name), LOCK_TIMEOUT, lambda reason: DeployError(f"{name}: {reason}. Nothing was changed.")
+    )

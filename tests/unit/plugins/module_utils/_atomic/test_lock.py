@@ -41,3 +41,23 @@ def test_a_lock_that_is_removed_keeps_the_next_one_out_all_the_same(name: str) -
     with pytest.raises(TimeoutError):
         lock.take(name, 0)
     os.close(taken[0])
+
+
+def test_a_lock_is_held_meanwhile(name: str) -> None:
+    """Others wait for as long, and no longer."""
+    with lock.held(name, 0), pytest.raises(TimeoutError, match="another run did not end within 0 s"):
+        lock.take(name, 0)
+    os.close(lock.take(name, 0))
+
+
+def test_a_lock_is_free_after_a_failure(name: str) -> None:
+    """The next run is not kept out by one that failed."""
+    with pytest.raises(KeyError), lock.held(name, 0):
+        raise KeyError
+    os.close(lock.take(name, 0))
+
+
+def test_a_lock_that_is_not_free_is_the_callers_own_error(name: str) -> None:
+    """Which has the reason."""
+    with lock.held(name, 0), pytest.raises(KeyError, match="within 0 s"), lock.held(name, 0, KeyError):
+        pytest.fail("it was held twice")

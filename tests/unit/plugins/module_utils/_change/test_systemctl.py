@@ -29,3 +29,4 @@ def test_a_unit_is_read(systemd) -> None:
     systemd.loaded["shop.service"] = "LoadState=loaded\nActiveState=active\nMainPID=7"
     assert systemd.systemctl.read("shop.service").main_pid == 7
     assert not systemd.systemctl.read("other.service").exists
+    assert [unit.exists for unit in systemd.systemctl.read_all("other.service", "shop.service")] == [False, True]
