@@ -13,7 +13,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 
 def check_accounts(wanted: DeploymentParameters) -> Account | None:
-    """The account of the service, or None if it is to be made; raises InvalidValue for one that can't be used."""
+    """The account of the service, or None if it must be made; raises InvalidValue for one that can't be used."""
     account = host_accounts.read_account(wanted.user)
     if account is not None and account.uid == 0:
         raise InvalidValue("gunicorn_user", wanted.user, "an unprivileged user: this one has uid 0")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A site of a web server: what it should be, what the host has and runs, and what is to be done about it.
+"""A site of a web server: what it should be, what the host has and runs, and what has to be done.
 
 The running server counts, not the files alone: a site is done when the server has loaded it.
 """
@@ -62,7 +62,7 @@ class SiteState(NamedTuple):
 
 
 class SiteDecision(NamedTuple):
-    """What is not as wanted, a sentence each, and what is to be done about it."""
+    """What is not as wanted, a sentence each, and what has to be done."""
 
     reasons: list[str]
     write: bool

@@ -36,7 +36,7 @@ class RemovalPlan(NamedTuple):
     """What there is to do. Paths are removed in this order, directories with everything in them."""
 
     found: Found
-    keep: tuple[str, ...]  # files whose predecessors are to be kept: an interrupted change replaced them
+    keep: tuple[str, ...]  # files whose predecessors must be kept: an interrupted change replaced them
     paths: tuple[str, ...]
     user: str  # empty if it stays
     group: str
