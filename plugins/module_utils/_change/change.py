@@ -25,8 +25,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors imp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 
-# Seconds for one request to one address; many of them fit into gunicorn_health_timeout.
-ANSWER_TIMEOUT = 10.0
 # Seconds after which nobody will come back to a virtual environment that nothing runs from.
 _ABANDONED = 3600.0
 # What is live after a switch that failed
@@ -221,22 +219,26 @@ class Change:
         """Send the health request to each real address, and compare what runs with what is wanted; raises Failed."""
         self._wait_until_without(self._problems)
 
-    def _wait_until_without(self, read_problems: Callable[[], list[str]]) -> None:
+    def _wait_until_without(self, read_problems: Callable[[float], list[str]]) -> None:
+        """Read the problems until there is none; raises Failed after gunicorn_health_timeout."""
         deadline = time.monotonic() + self.wanted.health_timeout
+        before: list[str] = []
         while True:
-            problems = read_problems()
+            problems = read_problems(deadline)
             if not problems:
                 return
             if time.monotonic() > deadline:
-                raise Failed("; ".join(problems))
+                # The last request may only have run out of time.
+                raise Failed("; ".join(before or problems))
+            before = problems
             time.sleep(0.2)
 
-    def _problems(self) -> list[str]:
+    def _problems(self, deadline: float) -> list[str]:
         """What is not as wanted, first an address that does not answer."""
-        return self._unanswered() or self._differences()
+        return self._unanswered(deadline) or self._differences()
 
-    def _unanswered(self) -> list[str]:
-        """What is wrong with the answers on the real addresses."""
-        timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
-        asked = (_health_request.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
+    def _unanswered(self, deadline: float) -> list[str]:
+        """What is wrong with the answers on the real addresses, all of which have until the deadline."""
+        health = self.wanted.health
+        asked = (_health_request.problem(bind, health, deadline - time.monotonic()) for bind in self.wanted.binds)
         return [problem for problem in asked if problem]
