@@ -13,6 +13,7 @@ import ssl
 import time
 from typing import NamedTuple
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 # The option of the modules that send the request
@@ -29,7 +30,6 @@ ARGUMENT = {
 }
 # Bytes of an answer after which its rest is left alone: the status is known
 _LONGEST_ANSWER = 1 << 20
-_LONGEST_REASON = 200  # characters of what the other end made up
 
 
 class HealthRequest(NamedTuple):
@@ -54,7 +54,8 @@ def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
     try:
         status = _ask(bind, request, time.monotonic() + timeout)
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer on {bind.gunicorn_bind}: {_reason(error)}"
+        # http.client quotes what the other end has sent.
+        return f"no answer on {bind.gunicorn_bind}: {text.shown(str(error) or type(error).__name__)}"
     if status is None or (status in request.statuses if request.statuses else 100 <= status < 500):
         return ""
     return f"{bind.gunicorn_bind} answers {request.path} with status {status}"
@@ -121,12 +122,6 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer) -> int:
         _limit(self._connection, self._deadline)
         return self._connection.recv_into(buffer)
-
-
-def _reason(error: Exception) -> str:
-    """What is wrong, in one line; http.client quotes what the other end has sent."""
-    text = str(error) or type(error).__name__
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_LONGEST_REASON])
 
 
 def _without_verification() -> ssl.SSLContext:

@@ -20,6 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import jour
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
@@ -49,6 +50,8 @@ class Change:
         self.interrupted = interrupted
         self.runner = runner
         self.log = ServiceLog(wanted, runner)
+        # What the application was told in confidence, it may repeat in an error.
+        self.secrets = service_secrets.secret_values(wanted.secret_files)
         # Virtual environments that only the old service or the way back needs
         self.used = {venv_directory, wanted.venv_backup}
 
@@ -83,7 +86,7 @@ class Change:
             self._go_back()
             self._stop_trial()
             now = "What was there before is there again" if self._exists() else f"No {self.DEFINITION} was left behind"
-            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
+            raise self._error("could not be started", failure, now, said) from None
         self._finish()
 
     def _try(self) -> None:
@@ -100,7 +103,9 @@ class Change:
             else:
                 self._drop()
                 now = "The live service was not touched"
-            raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
+            raise deploy_error(
+                f"{self.wanted.name} was tried and does not work", failure, now, said, self.secrets
+            ) from None
 
     def _take_over(self) -> None:
         """Replace the live service; if what is new does not work, put the previous one back."""
@@ -110,12 +115,17 @@ class Change:
         except self.FAILURES as failure:
             said = self._what_was_said()
             now = self._return_to_previous()
-            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
+            raise deploy_error(
+                f"{self.wanted.name} does not work with what is new", failure, now, said, self.secrets
+            ) from None
         self._finish()
 
     def _return_to_previous(self) -> str:
         """Put back what was live before a switch; return a sentence that says what is live now."""
         return LIVE_AGAIN if self._go_back() else DOES_NOT_START
+
+    def _error(self, what: str, failure: Exception, now: str, said: dict[str, str]) -> DeployError:
+        return deploy_error(f"{self.wanted.name} {what}", failure, now, said, self.secrets)
 
     # What a manager does
 
