@@ -94,11 +94,15 @@ def test_next_deployment_works(host):
     assert deploy().changed() == []
 
 
+# Django logs the exception of a view nowhere by default.
+BROKEN_VIEW = 'urlpatterns.insert(0, path("", lambda request: %s))'
+
 # How a change is broken: a file and the line that is added to it, variables, and what the first line of the error has
 BROKEN = {
     "import": ("/opt/shop/shop/wsgi.py", "import nowhere", {}, "ModuleNotFoundError: No module named 'nowhere'"),
     "settings": ("/etc/opt/shop/settings.py", "DEBUG =", {}, "SyntaxError: invalid syntax"),
     "URLconf": ("/opt/shop/shop/urls.py", "import no_urls", {}, "ModuleNotFoundError: No module named 'no_urls'"),
+    "view": ("/opt/shop/shop/urls.py", BROKEN_VIEW % '{}["no price"]', {}, "KeyError: 'no price'"),
     "settings file": (None, None, {"gunicorn_environment": {"DJANGO_SETTINGS_MODULE": "other"}}, "'other'"),
     "Gunicorn setting": (None, None, {"gunicorn_settings": {"worker_tmp_dir": "/nowhere"}}, "/nowhere"),
     "status": (None, None, {"gunicorn_health_path": "/nowhere", "gunicorn_health_statuses": [200]}, "status 404"),
@@ -118,6 +122,19 @@ def test_broken_change_does_not_touch_the_live_service(host, name):
         assert NOT_TOUCHED in message
         assert "Hello from shop" in page(host)
     assert (snapshot(host), processes(host)) == before
+
+
+def test_what_the_application_says_can_be_shown(host):
+    """Its error has no secret, no control sequence and no line of megabytes, in whatever Ansible prints."""
+    error = "exec('import os; raise ValueError(\"red \\x1b[31m\" + os.environ[\"TOKEN\"] + \"x\" * 3_000_000)')"
+    variables = {"gunicorn_secrets": {"TOKEN": "canary-a81c"}}
+    with damaged(host, "/opt/shop/shop/urls.py", BROKEN_VIEW % error):
+        run = deploy(**variables)
+    assert "ValueError: red ********xxx" in run.error().splitlines()[0]
+    assert NOT_TOUCHED in run.error()
+    assert "canary" not in run.output
+    assert "\x1b" not in run.output
+    assert len(run.output) < 100_000
 
 
 def test_port_of_another_program_is_refused_before_anything_is_tried(host):
