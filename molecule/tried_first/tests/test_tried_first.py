@@ -126,7 +126,7 @@ def test_broken_change_does_not_touch_the_live_service(host, name):
 
 def test_what_the_application_says_can_be_shown(host):
     """Its error has no secret, no control sequence and no line of megabytes, in whatever Ansible prints."""
-    error = "exec('import os; raise ValueError(\"red \\x1b[31m\" + os.environ[\"TOKEN\"] + \"x\" * 3_000_000)')"
+    error = 'exec(\'import os; raise ValueError("red \\x1b[31m" + os.environ["TOKEN"] + "x" * 3_000_000)\')'
     variables = {"gunicorn_secrets": {"TOKEN": "canary-a81c"}}
     with damaged(host, "/opt/shop/shop/urls.py", BROKEN_VIEW % error):
         run = deploy(**variables)

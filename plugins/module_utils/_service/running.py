@@ -13,7 +13,7 @@ import time
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import plain, read_tail
 
 # Environment variables that say what a service was started with
 CONFIGURATION = "GUNICORN_CONFIGURATION"
@@ -79,6 +79,8 @@ def _read_said(path: str) -> dict:
         text, begin = read_tail(path, _LONGEST)
         # A longer file is not what the master wrote.
         said = {} if begin else json.loads(text.decode())
+        # JSON can hold characters that UTF-8 can't, and that no module can return.
+        said = json.loads(plain(json.dumps(said, ensure_ascii=False)))
     except (OSError, ValueError, RecursionError):
         return {}
     fit = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _SAID.items())

@@ -55,13 +55,41 @@ def test_what_a_master_runs(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", json.dumps({**SAID, "pid": 99}), "\xff", "[" * 60000, json.dumps({**SAID, "argv": "x"})]
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        json.dumps({**SAID, "pid": 99}),
+        "\xff",
+        "[" * 60000,
+        json.dumps({**SAID, "argv": "x"}),
+    ],
 )
 def test_what_is_no_word_of_this_master_does_not_count(root: Path, text: str) -> None:
     """The file may be another master's, or whatever the service's user wrote into it."""
     (root / "run/gunicorn/shop/running.json").write_text(text, encoding="latin-1")
     running = service_running.read("shop", 100, str(root))
     assert (running.argv, running.gunicorn_version) == ((), "")
+
+
+def test_what_no_module_can_return_is_replaced(root: Path) -> None:
+    """The next run finds that it differs, and puts it right."""
+    said = {**SAID, "gunicorn_version": "\udcff", "argv": ["\ud800", {"\udcff": 1}]}
+    (root / "run/gunicorn/shop/running.json").write_text(json.dumps(said))
+    running = service_running.read("shop", 100, str(root))
+    assert (running.gunicorn_version, running.argv[0]) == ("?", "?")
+    json.dumps(running, ensure_ascii=False).encode()
+
+
+def test_an_environment_that_is_not_utf8_is_not_the_wanted_one(root: Path) -> None:
+    """The master can write over it. A module can return what is read, and the next run puts it right."""
+    (root / "proc/100/environ").write_bytes(
+        b"GUNICORN_CONFIGURATION=\xff\0GUNICORN_SECRETS=\xed\xa0\x80\0LISTEN_FDS=2\0"
+    )
+    running = service_running.read("shop", 100, str(root))
+    assert running.configuration not in ("", "hash")
+    json.dumps(running, ensure_ascii=False).encode()
 
 
 def test_links_are_followed_where_they_are(root: Path) -> None:
