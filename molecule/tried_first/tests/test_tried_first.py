@@ -202,6 +202,11 @@ def test_addresses_are_added_and_removed_alone(host):
         assert "Hello from shop" in get(host, "http://127.0.0.1:8001/")
         assert "Hello" in get(host, "http://localhost/", "--unix-socket /run/shop.sock")
         assert deploy(gunicorn_bind=more).changed() == []
+        # The kernel goes on listing a socket whose file is gone.
+        host.check_output("rm /run/shop.sock")
+        assert deploy(gunicorn_bind=more).code == 0
+        assert "Hello" in get(host, "http://localhost/", "--unix-socket /run/shop.sock")
+        assert deploy(gunicorn_bind=more).changed() == []
         assert deploy().code == 0
     assert host.run("curl --silent http://127.0.0.1:8001/").rc != 0
     assert not host.file("/run/shop.sock").exists
