@@ -70,11 +70,11 @@ def allows(status: os.stat_result, account: Account, wanted: int) -> bool:
 def service_account(user: str, group: str) -> Account:
     """What a process of the service is: the user with all groups, and the group that the service is given.
 
-    A user or group that does not exist yet owns nothing; it can write where everybody can.
+    A user or group that does not exist yet owns nothing; it can write where everybody can. Root counts as its groups.
     """
     account = read_account(user) or Account(-1, -1, ())
     gid = group_id(group)
-    return Account(account.uid, gid, (*account.groups, gid))
+    return Account(account.uid or -1, gid, (*account.groups, gid))
 
 
 def changeable_by(path: str, account: Account) -> str | None:
