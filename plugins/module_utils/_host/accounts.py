@@ -15,6 +15,13 @@ from typing import NamedTuple
 
 # Permissions as the last digit of a mode has them; to make a file in a directory takes WRITE and ENTER.
 READ, WRITE, ENTER = 4, 2, 1
+# Groups of Debian and Ubuntu whose members can become root, or read every user's password or file
+POWERFUL = frozenset(
+    ("root", "admin", "disk", "docker", "incus", "incus-admin", "kmem")
+    + ("libvirt", "lxd", "shadow", "staff", "sudo", "wheel")
+)
+# Groups that read what all services have logged
+READERS = frozenset(["adm", "systemd-journal"])
 # Links of one path that the kernel follows, see path_resolution(7)
 _LINKS_MAX = 40
 # Entries of an access control list for named users and groups, see the kernel's posix_acl_xattr.h
@@ -53,6 +60,14 @@ def group_id(group: str) -> int:
         return grp.getgrnam(group).gr_gid
     except KeyError:
         return -1
+
+
+def group_name(gid: int) -> str:
+    """Return the name of a group, or its number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
 
 
 def allows(status: os.stat_result, account: Account, wanted: int) -> bool:
