@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,59 @@ class TestEnsure:
             assert state(folder) == (USER, 0o2750)
 
 
+class TestRemove:
+    def test_what_is_at_the_path(self, place: Path, theirs: Path, harmless: Path) -> None:
+        """A file, a link and not what it leads to, a tree; what is gone is no error."""
+        (harmless / "file").touch()
+        for folder in (place, theirs):
+            (folder / "a-file").touch()
+            (folder / "a-link").symlink_to(harmless)
+            (folder / "a-tree" / "deep").mkdir(parents=True)
+            (folder / "a-tree" / "link").symlink_to(harmless)
+            for name in ("a-file", "a-link", "a-tree", "a-tree", "missing", "missing/file"):
+                directories.remove(str(folder / name))
+            assert not list(folder.glob("a-*"))
+        assert os.listdir(harmless) == ["file"]
+
+    def test_not_behind_a_link_of_the_users(self, theirs: Path, harmless: Path) -> None:
+        """It would be another one's file."""
+        (harmless / "file").touch()
+        (theirs / "logs").symlink_to(harmless)
+        with pytest.raises(UnsafeDirectory, match=f"{theirs}/logs is a link to {harmless} "):
+            directories.remove(str(theirs / "logs" / "file"))
+        assert os.listdir(harmless) == ["file"]
+
+    def test_a_way_that_changes_meanwhile(self, theirs: Path, harmless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was there is removed, and not what is there by now."""
+        (harmless / "tree").mkdir()
+        (theirs / "logs" / "tree").mkdir(parents=True)
+        real = shutil.rmtree
+
+        def swap(path: str) -> None:
+            (theirs / "logs").rename(theirs / "moved")
+            (theirs / "logs").symlink_to(harmless)
+            real(path)
+
+        monkeypatch.setattr(directories.shutil, "rmtree", swap)
+        directories.remove(str(theirs / "logs" / "tree"))
+        assert (os.listdir(harmless), os.listdir(theirs / "moved")) == (["tree"], [])
+
+    def test_one_that_can_not_be_removed(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The error names it as everybody knows it."""
+
+        def fail(path: str, **_options: object) -> None:
+            raise PermissionError(1, "Operation not permitted", path)
+
+        monkeypatch.setattr(os, "unlink", fail)
+        monkeypatch.setattr(os, "rmdir", fail)
+        (place / "tree" / "deep").mkdir(parents=True)
+        (place / "file").touch()
+        for name in ("tree", "file"):
+            with pytest.raises(PermissionError) as caught:
+                directories.remove(str(place / name))
+            assert caught.value.filename == str(place / name)
+
+
 class TestWay:
     def test_a_safe_one(self, place: Path, theirs: Path) -> None:
         """Whether it exists or not."""
@@ -202,8 +256,8 @@ class TestWay:
         (place / "file").touch()
         for path, expected in (
             (theirs / "logs" / "a", f"another path: {theirs}/logs is a link to ../place that others"),
-            (place / "loop", "the path of a directory"),
-            (place / "file" / "a", "the path of a directory"),
+            (place / "loop", "another path: Too many levels of symbolic links"),
+            (place / "file" / "a", "another path: Not a directory"),
         ):
             with pytest.raises(InvalidValue, match=f"gunicorn_log_file: '{path}/log' .*expected {expected}"):
                 directories.check_way("gunicorn_log_file", f"{path}/log", str(path))
