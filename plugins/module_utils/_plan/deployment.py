@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
@@ -30,6 +30,7 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         logs = [given["log_file"], given["access_log_file"]]
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
+    warnings += accounts.warnings(wanted)
     if manager == service_manager.SYSTEMD:
         observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
     if "auto" in (given["workers"], given["threads"]):
