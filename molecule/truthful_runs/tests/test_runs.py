@@ -136,6 +136,21 @@ def test_new_configuration_is_started_though_the_run_before_was_killed(host):
     assert Run().code == 0
 
 
+def test_run_goes_on_while_systemd_is_executed_anew(host):
+    """An upgrade of systemd takes the connection from each systemctl; the run asks again, and loses nothing by it."""
+    again = "for each in $(seq 40); do systemctl daemon-reexec; sleep 0.3; done"
+    host.check_output(f"nohup sh -c '{again}' >/dev/null 2>&1 & echo $! > /root/again.pid")
+    try:
+        run = Run("--extra-vars", "gunicorn_workers=2")
+        assert run.code == 0, run.output
+        assert len(workers(host)) == 2
+    finally:
+        host.run("kill $(cat /root/again.pid)")
+    run = Run()
+    assert run.code == 0, run.output
+    assert Run().changed() == []
+
+
 def test_masked_unit_is_left_to_the_administrator(host):
     """Somebody who masks a unit does not want it to start: the role says so, and leaves it masked."""
     unit = "/etc/systemd/system/notes.service"
