@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
@@ -31,6 +35,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
     if manager == service_manager.SYSTEMD:
+        _check_drop_ins(wanted, given)
+    if manager == service_manager.SYSTEMD:
         observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
     if "auto" in (given["workers"], given["threads"]):
         sizing, told = answer.size(wanted.sizing)
@@ -39,3 +45,13 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     del venv["diff"]
     lacking = plan_plan.lacking(plan, venv)
     return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+
+
+def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list[str]]:
+    own = {"User": wanted.user, "Group": wanted.group, "Service": f"{wanted.service}.service"}
+    names = set(wanted.environment)
+    if given["secrets"]:
+        names.add("gunicorn_secrets")
+    if json.loads(base64.b64decode(given["credentials"])):
+        names.add("gunicorn_credentials")
+    return directives.check_drop_ins(wanted.service, own, names)

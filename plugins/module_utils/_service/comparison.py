@@ -62,6 +62,9 @@ def mismatches(wanted: ServiceSpec, running: Running) -> list[str]:
         found.append("what runs was started with another configuration")
     if not running.holds_sockets:
         found.append("what runs has opened its sockets itself")
+    if running.sockets > len(wanted.binds):
+        # systemd closes an address that is gone from a unit. The service goes on listening.
+        found.append("what runs listens on more addresses than are configured")
     if running.secrets != wanted.secrets_hash:
         found.append("what runs was started with other secrets")
     return found

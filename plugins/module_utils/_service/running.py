@@ -34,6 +34,7 @@ class Running(NamedTuple):
     configuration_sha256: str
     workers: int
     holds_sockets: bool  # systemd gave it the listening sockets
+    sockets: int = 0  # that systemd gave it of the service's own socket units; 0 if it does not say
 
 
 def read(service: str, pid: int, root: str = "/") -> Running:
@@ -53,6 +54,7 @@ def read(service: str, pid: int, root: str = "/") -> Running:
         configuration_sha256=said.get("configuration_sha256", ""),
         workers=_count_workers(directory, pid, root),
         holds_sockets="LISTEN_FDS" in environment,
+        sockets=_count_sockets(service, environment.get("LISTEN_FDNAMES", "")),
     )
 
 
@@ -83,6 +85,11 @@ def _read_said(path: str) -> dict:
         return {}
     fit = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _SAID.items())
     return said if fit else {}
+
+
+def _count_sockets(service: str, names: str) -> int:
+    """Count the sockets by their names: systemd names each after its unit. An administrator may have added a unit."""
+    return sum(name == f"{service}.socket" or name.startswith(f"{service}-added-") for name in names.split(":"))
 
 
 def _count_workers(directory: str, master: int, root: str) -> int:

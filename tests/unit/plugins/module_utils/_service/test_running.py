@@ -54,6 +54,14 @@ def test_what_a_master_runs(root: Path) -> None:
     )
 
 
+def test_only_sockets_of_the_services_own_units_count(root: Path) -> None:
+    """An administrator may have added a unit, and the launcher under supervisor gives no names."""
+    assert service_running.read("shop", 100, str(root)).sockets == 0
+    names = "shop.socket:shop.socket:shop-added-1a2b.socket:monitor.socket"
+    (root / "proc/100/environ").write_bytes(b"LISTEN_FDS=4\0LISTEN_FDNAMES=" + names.encode() + b"\0")
+    assert service_running.read("shop", 100, str(root)).sockets == 3
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{", json.dumps({**SAID, "pid": 99}), "\xff", "[" * 60000, json.dumps({**SAID, "argv": "x"})]
 )

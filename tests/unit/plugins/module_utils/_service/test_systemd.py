@@ -40,6 +40,7 @@ FINDINGS = [
     ({"running": RUNNING._replace(configuration_sha256="other")}, True),
     ({"running": RUNNING._replace(secrets="")}, True),
     ({"running": RUNNING._replace(holds_sockets=False)}, True),
+    ({"running": RUNNING._replace(sockets=3)}, True),
     ({"service": UNIT._replace(enabled=False)}, False),
     ({"socket": UNIT._replace(enabled=False)}, False),
     ({"service": UNIT._replace(stale=True)}, False),
