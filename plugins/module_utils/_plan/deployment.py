@@ -10,7 +10,7 @@ import base64
 import json
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, parameters, reach
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -34,8 +34,10 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         logs = [given["log_file"], given["access_log_file"]]
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
+    sandbox = None
     if manager == service_manager.SYSTEMD:
-        _check_drop_ins(wanted, given)
+        sandbox = reach.effective(given["service_directives"], _check_drop_ins(wanted, given))
+    reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
     if manager == service_manager.SYSTEMD:
         observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
     if "auto" in (given["workers"], given["threads"]):
