@@ -103,7 +103,7 @@ def test_drop_in_with_its_own_start_command_is_refused(hosts):
     write = f"mkdir {Path(DROP_IN).parent}; printf '[Service]\\nExecStart=\\nExecStart=/bin/true\\n' > {DROP_IN}"
     with everywhere(hosts, write, f"rm -r {Path(DROP_IN).parent}"):
         for message in failures(deploy()):
-            assert f"no ExecStart= in its drop-ins ({DROP_IN})" in message
+            assert f"no ExecStart= in {DROP_IN}" in message
 
 
 def test_failed_adoption_changes_nothing(hosts):

@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, directives, parameters, reach
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
@@ -31,6 +35,10 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
     warnings += accounts.warnings(wanted)
+    sandbox = None
+    if manager == service_manager.SYSTEMD:
+        sandbox = reach.effective(given["service_directives"], _check_drop_ins(wanted, given))
+    reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
     if manager == service_manager.SYSTEMD:
         observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
     if "auto" in (given["workers"], given["threads"]):
@@ -40,3 +48,13 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     del venv["diff"]
     lacking = plan_plan.lacking(plan, venv)
     return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+
+
+def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list[str]]:
+    own = {"User": wanted.user, "Group": wanted.group, "Service": f"{wanted.service}.service"}
+    names = set(wanted.environment)
+    if given["secrets"]:
+        names.add("gunicorn_secrets")
+    if json.loads(base64.b64decode(given["credentials"])):
+        names.add("gunicorn_credentials")
+    return directives.check_drop_ins(wanted.service, own, names)
