@@ -30,8 +30,8 @@ def demands(services: object, sizing: object, threads: object = None) -> list[di
     """Return for each service the options of gunicorn_sizing_info: the host's own, replaced by what was measured.
 
     If several services of systemd or of root's supervisor run on a host, each gets an equal part of it, unless the
-    host's own gunicorn_sizing has a share. Otherwise each of them would get all of the memory. `measured` names the options that were measured, and `assumed`
-    names the equal part.
+    host's own gunicorn_sizing has a share. Otherwise each of them would get all of the memory. `measured` names the
+    options that were measured, and `assumed` names the equal part.
     """
     found = [conform(plain(service), SERVICE) for service in (services if isinstance(services, list) else [])]
     own = {key: value for key, value in (plain(sizing) or {}).items() if key in SIZING_OPTIONS and value is not None}
