@@ -262,6 +262,7 @@ def test_site_is_enabled_as_the_book_does_it(server):
     assert len(links) == 2
     assert server.host.check_output(f"readlink {server.link}") == f"../sites-available/{Path(server.file).name}"
     assert server.title.lower() in server.curl("http://127.0.0.1/").lower()
+    assert server.host.check_output(f"stat --format='%U %G %a' {server.file}") == "root root 640"
 
 
 def test_broken_configuration_is_refused():

@@ -25,7 +25,8 @@ def wanted_directories(wanted: DeploymentParameters, account: Account | None, li
             _check_roots(variable, value, path, wanted)
         if not os.path.exists(path):
             directories.check_way(variable, value, path)
-            result += [parent for parent in directories.missing_parents(path) if parent not in result]
+            planned = [one["path"] for one in result]
+            result += [parent for parent in directories.missing_parents(path) if parent["path"] not in planned]
             result.append(directory)
             continue
         status = os.stat(path)
@@ -72,7 +73,8 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
         wanted.config_directory: ("gunicorn_config_directory", wanted.config_directory, "root"),
         wanted.data_directory: ("gunicorn_data_directory", wanted.data_directory, wanted.user),
     }
-    for variable, path in sorted(wanted.log_files.items(), key=lambda item: item[1]):
+    # One that holds another comes first.
+    for variable, path in sorted(wanted.log_files.items(), key=lambda item: os.path.dirname(item[1])):
         needed.setdefault(os.path.dirname(path), (variable, path, wanted.user))
     for path, (variable, value, _owner) in needed.items():
         if os.path.exists(path):

@@ -31,7 +31,8 @@ def wanted_directories(wanted: ProxyParameters, web_server: Account | None) -> l
             needed += [*directories.missing_parents(path), _made(variable, path, wanted.user, service)]
         for directory in needed:
             directories.check_way(variable, path, directory["path"])
-        result += [directory for directory in needed if directory not in result]
+        planned = [one["path"] for one in result]
+        result += [directory for directory in needed if directory["path"] not in planned]
     return result
 
 

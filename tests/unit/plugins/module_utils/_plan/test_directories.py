@@ -30,6 +30,14 @@ def test_missing_directories(host: SimpleNamespace, plan: Callable) -> None:
     ]
 
 
+def test_a_directory_in_another_that_is_missing(host: SimpleNamespace, plan: Callable) -> None:
+    """Each is made once, the outer one first and for its own owner."""
+    data = f"{host.root}/var/shop"
+    planned = plan(log_file=f"{data}/logs/gunicorn.log", access_log_file=f"{data}/logs/access/a.log")["directories"]
+    owners = [(one["path"], one["owner"]) for one in planned if one["path"].startswith(data)]
+    assert owners == [(data, "shop"), (f"{data}/logs", "shop"), (f"{data}/logs/access", "shop")]
+
+
 def test_a_directory_of_the_projects_name_changes_hands(host: SimpleNamespace, plan: Callable) -> None:
     """It keeps the mode that it has."""
     (host.root / "var/shop").mkdir(parents=True)

@@ -43,6 +43,15 @@ def test_those_that_are_missing(plan: Callable[..., list[dict]], tmp_path: Path)
     assert plan(**{STATIC: f"{tmp_path}/cache/static", MEDIA: f"{tmp_path}/media"}) == [*static, media]
 
 
+def test_one_in_the_other(plan: Callable[..., list[dict]], tmp_path: Path) -> None:
+    """Each is made once."""
+    planned = plan(**{STATIC: f"{tmp_path}/all", MEDIA: f"{tmp_path}/all/media"})
+    assert [(one["path"], one["owner"]) for one in planned] == [
+        (f"{tmp_path}/all", "root"),
+        (f"{tmp_path}/all/media", "shop"),
+    ]
+
+
 @pytest.mark.parametrize(("group", "mode"), [(os.getgid(), "0751"), (os.getgid() + 1, "0710")])
 def test_the_way_there_is_opened(plan: Callable[..., list[dict]], tmp_path: Path, group: int, mode: str) -> None:
     """A directory of the service lets the web server enter, by its group or as others; it does not list it."""
