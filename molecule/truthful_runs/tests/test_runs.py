@@ -122,6 +122,21 @@ def test_what_somebody_changed_is_put_right(host, damage):
     assert Run().changed() == []
 
 
+@pytest.mark.parametrize(("lost", "restarts"), [("/var/log/notes/gunicorn.log", False), ("/var/log/notes", True)])
+def test_log_that_was_deleted_is_written_again(host, lost, restarts):
+    """The file is opened anew by the process that runs; for another directory, the sandbox must be made anew."""
+    log, before = host.file("/var/log/notes/gunicorn.log"), main_pid(host)
+    host.check_output(f"rm -r {lost}")
+    assert COMPARE in Run("--check").changed()
+    run = Run()
+    assert run.code == 0, run.output
+    assert log.user == "notes"
+    assert (main_pid(host) != before) is restarts
+    host.check_output("systemctl kill --kill-who=main --signal=HUP notes.service && sleep 3")
+    assert "Booting worker" in log.content_string
+    assert Run().changed() == []
+
+
 def test_new_configuration_is_started_though_the_run_before_was_killed(host):
     """It had written the unit: the next run compares what is running."""
     assert Run("--extra-vars", "gunicorn_workers=2").code == 0

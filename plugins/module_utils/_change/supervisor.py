@@ -82,7 +82,14 @@ class SupervisorChange(Change):
             self.supervisor.stop(self.wanted.name)
         self._stage()
         self._promote_files()
+        if self.wanted.started and self.before.lost_logs:
+            self.supervisor.signal(self.wanted.name, "USR1")
+            self._wait_until_without(self._lost_logs)
         self._finish()
+
+    def _lost_logs(self) -> list[str]:
+        process = self.supervisor.process(self.wanted.name)
+        return comparison.logs_to_reopen(running.lost_logs(process.pid, self.wanted.log_files))
 
     def _begin(self) -> None:
         self._have_supervisor()

@@ -85,9 +85,20 @@ class SystemdChange(Change):
         self.standin.stop()
         if self.wanted.started:
             self.sockets.match_files()
+            self._reopen_logs()
         else:
             self.systemctl.do("stop", self.sockets.unit, self.service)
         self._finish()
+
+    def _reopen_logs(self) -> None:
+        """Have the service open its logs anew, as their rotation does. It makes the files itself, as its user."""
+        if self.before.lost_logs:
+            self.systemctl.do("kill", "--signal=USR1", "--kill-who=main", self.service)
+            self._wait_until_without(self._lost_logs)
+
+    def _lost_logs(self) -> list[str]:
+        pid = self.systemctl.read(self.service).main_pid
+        return comparison.logs_to_reopen(service_running.lost_logs(pid, self.wanted.log_files))
 
     def _start(self) -> None:
         """Open the sockets and start the service."""

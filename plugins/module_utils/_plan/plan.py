@@ -50,7 +50,8 @@ def observe(wanted: DeploymentParameters, secrets: str, credentials: str, runner
     """Read what the host has and runs of the service; raises NotOurs."""
     secret_files, secrets_hash = service_secrets.secret_files(secrets, credentials, wanted.config_directory)
     files = service_names.paths(wanted.service, wanted.config_directory)
-    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, runner)
+    logs = wanted.log_files.values()
+    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, logs, runner)
     return systemd_state.without_secrets(found, secret_files, secrets_hash)
 
 

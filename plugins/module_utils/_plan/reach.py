@@ -52,7 +52,7 @@ def check_reach(wanted: DeploymentParameters, given: dict, sandbox: Sandbox | No
     hidden = list(_hidden(directives))
     opened = _paths(directives, "BindPaths", "BindReadOnlyPaths")
     may_enter_all = "CAP_DAC_" in " ".join(directives.get("AmbientCapabilities", []))
-    account = _account(wanted, directives)
+    account = _account(wanted, sandbox)
     seen: dict[str, os.stat_result] = {}
     for needed in _needed(wanted, given):
         places = list(dict.fromkeys((needed.path, os.path.realpath(needed.path))))
@@ -62,7 +62,7 @@ def check_reach(wanted: DeploymentParameters, given: dict, sandbox: Sandbox | No
             if any(_is_below(place, folder) or _is_below(place, os.path.realpath(folder)) for place in places):
                 raise InvalidValue(needed.variable, needed.path, _how_to_show(directive, folder))
         for step, status, permissions in [] if may_enter_all else _barred(needed, places, account, made, seen):
-            how = _how_to_open(step, status, permissions, wanted.user, sandbox is not None)
+            how = _how_to_open(step, status, permissions, sandbox is not None)
             raise InvalidValue(needed.variable, needed.path, f"a path that the user {wanted.user} can reach: {how}")
 
 
@@ -116,12 +116,13 @@ def _how_to_show(directive: str, folder: str) -> str:
     return f"a path that the service can see, or {how}: {directive}= hides {folder} from it"
 
 
-def _account(wanted: DeploymentParameters, sandbox: Sandbox) -> Account:
-    """The service's user with all its groups; one that the role will make has those that are known."""
-    names = [wanted.group, *" ".join(sandbox.get("SupplementaryGroups", [])).split()]
-    groups = [accounts.group_id(name) for name in names]
+def _account(wanted: DeploymentParameters, sandbox: Sandbox | None) -> Account:
+    """The service's user with the groups that its processes will have."""
+    names = [wanted.group, *" ".join((sandbox or {}).get("SupplementaryGroups", [])).split()]
+    groups = tuple(accounts.group_id(name) for name in names)
     account = accounts.read_account(wanted.user) or Account(-1, groups[0], ())
-    return account._replace(groups=(*account.groups, *groups))
+    # Under supervisor, the launcher takes the group alone.
+    return account._replace(groups=groups if sandbox is None else account.groups + groups)
 
 
 def _needed(wanted: DeploymentParameters, given: dict) -> Iterator[Needed]:
@@ -167,16 +168,12 @@ def _has_acl(path: str) -> bool:
         return False
 
 
-def _how_to_open(path: str, status: os.stat_result, permissions: int, user: str, has_sandbox: bool) -> str:
+def _how_to_open(path: str, status: os.stat_result, permissions: int, has_sandbox: bool) -> str:
     group = _name_of(grp.getgrgid, status.st_gid)
     how = f"chmod o+{'rx' if permissions & READ else 'x'} {shlex.quote(path)}"
     if status.st_mode >> 3 & permissions == permissions and status.st_gid:
-        how += ", or "
-        how += (
-            f"gunicorn_service_directives: {{SupplementaryGroups: {group}}}"
-            if has_sandbox
-            else f"add {user} to {group}"
-        )
+        joined = f"gunicorn_service_directives: {{SupplementaryGroups: {group}}}"
+        how += f", or {joined if has_sandbox else f'gunicorn_group: {group}'}"
     is_of = f"{path} is of {_name_of(pwd.getpwuid, status.st_uid)}:{group} with mode {status.st_mode & 0o7777:04o}"
     return f"{is_of}. Use {how}"
 

@@ -67,7 +67,7 @@ def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_h
 def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
     """Read what the host has and runs."""
     paths = (file.path for file in wanted.all_files)
-    return systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, runner)
+    return systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, wanted.log_files, runner)
 
 
 def decide(wanted: SystemdSpec, state: SystemdState) -> Decision:
@@ -92,6 +92,8 @@ def _idle_reasons(wanted: SystemdSpec, state: SystemdState, differing: list[str]
         reasons.append("systemd has not read the units since they changed")
     if state.standin.active or state.standin.starting:
         reasons.append("the stand-in of an interrupted deployment still runs")
+    if wanted.started:
+        reasons += comparison.logs_to_reopen(state.lost_logs)
     if not wanted.started and (state.interrupted or comparison.has_new_venv(wanted, state.venv_directory)):
         reasons.append("a deployment was not finished")
     return reasons
@@ -116,4 +118,5 @@ def _reasons_to_switch(wanted: SystemdSpec, state: SystemdState, differing: list
         reasons.append("the service does not run")
     else:
         reasons += comparison.mismatches(wanted, state.running)
+        reasons += comparison.logs_out_of_reach(state.lost_logs)
     return reasons

@@ -219,9 +219,9 @@ class TestPermissions:
             check(log_file=f"{root}/data/log/gunicorn.log")
         check(log_file=f"{root}/data/log/gunicorn.log", made=(f"{root}/data",))
 
-    def test_under_supervisor_groups_are_the_users(self, root: Path, check: Callable) -> None:
-        """No directive can add one."""
+    def test_under_supervisor_one_group_counts(self, root: Path, check: Callable) -> None:
+        """The launcher drops all others of the user."""
         (root / "code").chmod(0o750)
-        with pytest.raises(InvalidValue) as caught:
-            check(sandboxed=False)
-        assert "SupplementaryGroups" not in str(caught.value)
+        with pytest.raises(InvalidValue, match="chmod o[+]rx"):
+            check(sandboxed=False, user=STRANGER._replace(groups=(os.getgid(),)))
+        check(sandboxed=False, group="web")

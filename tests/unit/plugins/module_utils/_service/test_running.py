@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable
 
 import pytest
@@ -92,3 +93,67 @@ def test_what_is_no_file_does_not_hold_it_up(root: Path, make: Callable) -> None
 def test_a_service_that_says_nothing(tmp_path: Path) -> None:
     """One that was made by hand, or that is gone, is no error."""
     assert service_running.read("shop", 100, str(tmp_path)) == Running(100, "", "", (), "", "", "", 0, False)
+
+
+class TestLostLogs:
+    @pytest.fixture
+    def log(self, root: Path) -> Path:
+        """A log that master 100 has open, on a host where it sees all files."""
+        (root / "var/log/shop").mkdir(parents=True)
+        (root / "proc/100/fd").mkdir()
+        (root / "proc/100/root").symlink_to(root)
+        log = root / "var/log/shop/gunicorn.log"
+        log.touch()
+        return log
+
+    def open(self, root: Path, number: int, shown: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the master have a file open, whose path the kernel shows in this way."""
+        descriptor = root / f"proc/100/fd/{number}"
+        descriptor.symlink_to(file)
+        readlink = os.readlink
+        monkeypatch.setattr(os, "readlink", lambda path: shown if str(path) == str(descriptor) else readlink(path))
+
+    def lost(self, root: Path) -> dict[str, bool]:
+        """What is lost of two logs."""
+        return service_running.lost_logs(100, ["/var/log/shop/gunicorn.log", "/var/log/shop/access.log"], str(root))
+
+    def test_one_that_is_open_is_not_lost(self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor one that the master never opened, as with a logger of its own."""
+        assert self.lost(root) == {}
+        self.open(root, 5, "/var/log/shop/gunicorn.log", log, monkeypatch)
+        self.open(root, 6, "socket:[7]", root / "socket", monkeypatch)
+        assert self.lost(root) == {}
+
+    def test_one_in_rotation_is_not_lost(self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The file has another name until the signal comes."""
+        self.open(root, 5, "/var/log/shop/gunicorn.log.1", root / "other", monkeypatch)
+        assert self.lost(root) == {}
+
+    @pytest.mark.parametrize("shown", ["/var/log/shop/gunicorn.log (deleted)", "/gunicorn.log (deleted)"])
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_a_deleted_file_is_lost(
+        self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch, shown: str, is_there: bool
+    ) -> None:
+        """As Linux shows it, also where its directory went, and whether another file is there or not."""
+        (root / "deleted").touch()
+        self.open(root, 5, shown, root / "deleted", monkeypatch)
+        if not is_there:
+            log.unlink()
+        assert self.lost(root) == {"/var/log/shop/gunicorn.log": True}
+
+    def test_a_directory_that_the_process_does_not_see_is_out_of_reach(
+        self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A signal would end the master there; so it would in one that is read-only to it."""
+        (root / "deleted").touch()
+        self.open(root, 5, "/gunicorn.log (deleted)", root / "deleted", monkeypatch)
+        with monkeypatch.context() as context:
+            context.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+            assert self.lost(root) == {"/var/log/shop/gunicorn.log": False}
+        (root / "proc/100/root").unlink()
+        (root / "proc/100/root/var/log/shop").mkdir(parents=True)
+        assert self.lost(root) == {"/var/log/shop/gunicorn.log": False}
+
+    def test_a_master_that_is_gone_has_lost_nothing(self, root: Path) -> None:
+        """There is nobody to reopen anything."""
+        assert service_running.lost_logs(99, ["/var/log/shop/gunicorn.log"], str(root)) == {}

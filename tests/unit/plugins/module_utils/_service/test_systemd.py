@@ -41,6 +41,8 @@ FINDINGS = [
     ({"running": RUNNING._replace(secrets="")}, True),
     ({"running": RUNNING._replace(holds_sockets=False)}, True),
     ({"running": RUNNING._replace(sockets=3)}, True),
+    ({"lost_logs": {"/var/log/shop/gunicorn.log": True}}, False),
+    ({"lost_logs": {"/var/log/shop/gunicorn.log": False}}, True),
     ({"service": UNIT._replace(enabled=False)}, False),
     ({"socket": UNIT._replace(enabled=False)}, False),
     ({"service": UNIT._replace(stale=True)}, False),

@@ -171,6 +171,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
             binds,
             str(tmp_path / "venv"),
             "no-such-group",
+            [str(tmp_path / "log")],
             Runner(lambda _command: (0, "\n".join(blocks), "")),
         )
     status = tmp_path.stat()
