@@ -180,6 +180,28 @@ def test_code_that_the_service_would_not_reach_is_named(host):
     assert Run("--extra-vars", json.dumps(removal)).code == 0
 
 
+def test_read_only_units_are_named_before_anything_changes(host):
+    """A run that has nothing to do still has nothing to do; another one ends with one clear error."""
+    units = "/etc/systemd/system"
+    host.check_output(f"mount --bind {units} {units} && mount -o remount,bind,ro {units}")
+    try:
+        before = snapshot(host)
+        assert Run().changed() == []
+        run = Run("--extra-vars", "gunicorn_workers=2")
+        assert run.code == 2
+        assert f"root can't write in {units}" in run.output
+        run = Run("--extra-vars", "gunicorn_project=other gunicorn_port=8100 gunicorn_code_directory=/opt/notes")
+        assert run.code == 2
+        assert (
+            f"gunicorn_service_name: 'other' can't be used: expected a host on which root can write in {units}"
+            in run.output
+        )
+        assert snapshot(host) == before
+    finally:
+        host.check_output(f"umount {units}")
+    assert Run().code == 0
+
+
 def test_run_goes_on_while_systemd_is_executed_anew(host):
     """An upgrade of systemd takes the connection from each systemctl; the run asks again, and loses nothing by it."""
     again = "for each in $(seq 40); do systemctl daemon-reexec; sleep 0.3; done"

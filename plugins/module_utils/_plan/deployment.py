@@ -47,6 +47,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
     del venv["diff"]
     lacking = plan_plan.lacking(plan, venv)
+    if lacking or (observed and None in observed["files"].values()):
+        plan_plan.check_writable(wanted, plan, venv["changed"])
     return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
 
 

@@ -222,6 +222,6 @@ class TestPermissions:
     def test_under_supervisor_one_group_counts(self, root: Path, check: Callable) -> None:
         """The launcher drops all others of the user."""
         (root / "code").chmod(0o750)
-        with pytest.raises(InvalidValue, match="or gunicorn_group: "):
+        with pytest.raises(InvalidValue, match="chmod o[+]rx"):
             check(sandboxed=False, user=STRANGER._replace(groups=(os.getgid(),)))
         check(sandboxed=False, group="web")
