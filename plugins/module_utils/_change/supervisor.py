@@ -84,7 +84,7 @@ class SupervisorChange(Change):
         self._promote_files()
         if self.wanted.started and self.before.lost_logs:
             self.supervisor.signal(self.wanted.name, "USR1")
-            self._wait_until_without(self._lost_logs)
+            self._wait_until_without(lambda _deadline: self._lost_logs())
         self._finish()
 
     def _lost_logs(self) -> list[str]:

@@ -97,7 +97,7 @@ class SystemdChange(Change):
         """Have the service open its logs anew, as their rotation does. It makes the files itself, as its user."""
         if self.before.lost_logs:
             self.systemctl.do("kill", "--signal=USR1", "--kill-who=main", self.service)
-            self._wait_until_without(self._lost_logs)
+            self._wait_until_without(lambda _deadline: self._lost_logs())
 
     def _lost_logs(self) -> list[str]:
         pid = self.systemctl.read(self.service).main_pid
