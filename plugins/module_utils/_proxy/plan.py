@@ -42,6 +42,7 @@ def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
     return {
         "packages": [] if os.path.exists(wanted.server.program) else [wanted.server.package],
         "directories": directories.wanted_directories(wanted, web_server),
+        "media_links_from": directories.media_links_from(wanted),
         "upstreams": [bind.gunicorn_bind for bind in wanted.upstreams],
         "upstream_keepalive": wanted.upstream_keepalive,
         "timeout": wanted.timeout,
