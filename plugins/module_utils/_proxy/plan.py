@@ -36,6 +36,7 @@ def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
     unit = units.read_units([wanted.server.unit], runner)[wanted.server.unit]
     _check_unit(wanted.server, unit, [80, 443] if wanted.certificate else [80])
     if wanted.certificate and not (checking and not os.path.exists(wanted.certificate)):
+        certificate.check_owners(wanted.certificate, wanted.key, wanted.user)
         certificate.check_certificate(wanted.certificate, wanted.key)
     web_server = accounts.read_account(servers.USER)
     upstreams.check_upstreams(wanted.upstreams, wanted.trusted, web_server)

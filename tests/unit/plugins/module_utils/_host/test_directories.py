@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,26 @@ class TestRemove:
             with pytest.raises(PermissionError) as caught:
                 directories.remove(str(place / name))
             assert caught.value.filename == str(place / name)
+
+
+class TestRemoveSocket:
+    def test_only_a_socket_is_removed(self, place: Path) -> None:
+        """Another file was not the service's; what is missing is no error."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(place / "s"))
+        (place / "file").touch()
+        (place / "folder").mkdir()
+        for name in ("s", "file", "folder", "missing", "missing/s"):
+            directories.remove_socket(str(place / name))
+        assert sorted(os.listdir(place)) == ["file", "folder"]
+
+    def test_not_behind_a_link_of_the_users(self, theirs: Path, harmless: Path) -> None:
+        """It would be another service's."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(harmless / "s"))
+        (theirs / "run").symlink_to(harmless)
+        directories.remove_socket(str(theirs / "run" / "s"))
+        assert os.listdir(harmless) == ["s"]
 
 
 class TestWay:
