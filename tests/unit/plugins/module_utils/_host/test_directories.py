@@ -125,6 +125,14 @@ class TestEnsure:
         directories.ensure(for_nobody(place / "log" / "shop"))
         assert state(harmless / "deep") == (USER, 0o2750)
 
+    def test_a_link_that_belongs_to_the_user_is_not_followed(self, place: Path, harmless: Path) -> None:
+        """Wherever it is."""
+        (place / "log").symlink_to(harmless)
+        os.chown(place / "log", USER, -1, follow_symlinks=False)
+        with pytest.raises(UnsafeDirectory, match=f"{place}/log is a link"):
+            directories.ensure(for_nobody(place / "log"))
+        assert state(harmless) == (0, 0o700)
+
     @pytest.mark.parametrize("name", ["media", "media/new"])
     def test_a_link_of_the_users_is_not_followed(self, theirs: Path, harmless: Path, name: str) -> None:
         """Root neither makes something there nor gives it away, and the error says which link it is."""
@@ -157,7 +165,10 @@ class TestEnsure:
                 directories.ensure(for_nobody(theirs / name))
         assert (state(harmless), os.listdir(harmless)) == ((0, 0o700), [])
 
-    def test_a_directory_that_takes_the_place_meanwhile(self, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("uid", "holds"), [(0, "a file"), (1, "")])
+    def test_a_directory_that_takes_the_place_meanwhile(
+        self, theirs: Path, monkeypatch: pytest.MonkeyPatch, uid: int, holds: str
+    ) -> None:
         """It is another one, which root does not give away."""
         real = os.mkdir
 
@@ -165,12 +176,14 @@ class TestEnsure:
             real(*arguments, **options)
             (theirs / "logs").rename(theirs / "moved")
             real(theirs / "logs")
-            (theirs / "logs" / "file").touch()
+            os.chown(theirs / "logs", uid, -1)
+            if holds:
+                (theirs / "logs" / holds).touch()
 
         monkeypatch.setattr(directories.os, "mkdir", swap)
         with pytest.raises(UnsafeDirectory, match="was replaced"):
             directories.ensure(for_nobody(theirs / "logs"))
-        assert (theirs / "logs").stat().st_uid == 0
+        assert (theirs / "logs").stat().st_uid == uid
 
     def test_what_others_may_have_put_there_is_not_given_away(self, place: Path, theirs: Path) -> None:
         """In /tmp, as in a directory of the user's. What the owner has already may get another mode."""
