@@ -15,7 +15,6 @@ import contextlib
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -24,7 +23,7 @@ from typing import IO
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST, Failed
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
@@ -186,9 +185,8 @@ class SupervisorChange(Change):
         """The service works: forget the way back, and remove unix sockets that nobody opens any more."""
         kept = {bind.path for bind in self.wanted.binds}
         for path in set(self.before.addresses) - kept:
-            with contextlib.suppress(OSError):
-                if stat.S_ISSOCK(os.lstat(path).st_mode) and not sockets.is_open(Address(path=path)):
-                    os.unlink(path)
+            if not sockets.is_open(Address(path=path)):
+                directories.remove_socket(path)
         files.put(self.wanted.logrotate)
         self._forget_way_back()
 

@@ -124,6 +124,15 @@ def remove(path: str) -> None:
             raise OSError(error.errno, error.strerror, path) from None
 
 
+def remove_socket(path: str) -> None:
+    """Remove the file of a unix socket; anything else stays, and so does what `remove` would not go to."""
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError, UnsafeDirectory), _reach(folder) as reached:
+        found = os.stat(name, dir_fd=reached.entry, follow_symlinks=False)
+        if not reached.missing and stat.S_ISSOCK(found.st_mode):
+            os.unlink(name, dir_fd=reached.entry)
+
+
 def _make(path: str, reached: _Reached, wanted: dict) -> None:
     """Make the last component of a path."""
     if len(reached.missing) > 1:

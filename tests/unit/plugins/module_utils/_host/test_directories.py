@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,14 @@ class TestEnsure:
         directories.ensure(for_nobody(place / "log" / "shop"))
         assert state(harmless / "deep") == (USER, 0o2750)
 
+    def test_a_link_that_belongs_to_the_user_is_not_followed(self, place: Path, harmless: Path) -> None:
+        """Wherever it is."""
+        (place / "log").symlink_to(harmless)
+        os.chown(place / "log", USER, -1, follow_symlinks=False)
+        with pytest.raises(UnsafeDirectory, match=f"{place}/log is a link"):
+            directories.ensure(for_nobody(place / "log"))
+        assert state(harmless) == (0, 0o700)
+
     @pytest.mark.parametrize("name", ["media", "media/new"])
     def test_a_link_of_the_users_is_not_followed(self, theirs: Path, harmless: Path, name: str) -> None:
         """Root neither makes something there nor gives it away, and the error says which link it is."""
@@ -156,7 +165,10 @@ class TestEnsure:
                 directories.ensure(for_nobody(theirs / name))
         assert (state(harmless), os.listdir(harmless)) == ((0, 0o700), [])
 
-    def test_a_directory_that_takes_the_place_meanwhile(self, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("uid", "holds"), [(0, "a file"), (1, "")])
+    def test_a_directory_that_takes_the_place_meanwhile(
+        self, theirs: Path, monkeypatch: pytest.MonkeyPatch, uid: int, holds: str
+    ) -> None:
         """It is another one, which root does not give away."""
         real = os.mkdir
 
@@ -164,12 +176,14 @@ class TestEnsure:
             real(*arguments, **options)
             (theirs / "logs").rename(theirs / "moved")
             real(theirs / "logs")
-            (theirs / "logs" / "file").touch()
+            os.chown(theirs / "logs", uid, -1)
+            if holds:
+                (theirs / "logs" / holds).touch()
 
         monkeypatch.setattr(directories.os, "mkdir", swap)
         with pytest.raises(UnsafeDirectory, match="was replaced"):
             directories.ensure(for_nobody(theirs / "logs"))
-        assert (theirs / "logs").stat().st_uid == 0
+        assert (theirs / "logs").stat().st_uid == uid
 
     def test_what_others_may_have_put_there_is_not_given_away(self, place: Path, theirs: Path) -> None:
         """In /tmp, as in a directory of the user's. What the owner has already may get another mode."""
@@ -241,6 +255,26 @@ class TestRemove:
             with pytest.raises(PermissionError) as caught:
                 directories.remove(str(place / name))
             assert caught.value.filename == str(place / name)
+
+
+class TestRemoveSocket:
+    def test_only_a_socket_is_removed(self, place: Path) -> None:
+        """Another file was not the service's; what is missing is no error."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(place / "s"))
+        (place / "file").touch()
+        (place / "folder").mkdir()
+        for name in ("s", "file", "folder", "missing", "missing/s"):
+            directories.remove_socket(str(place / name))
+        assert sorted(os.listdir(place)) == ["file", "folder"]
+
+    def test_not_behind_a_link_of_the_users(self, theirs: Path, harmless: Path) -> None:
+        """It would be another service's."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(harmless / "s"))
+        (theirs / "run").symlink_to(harmless)
+        directories.remove_socket(str(theirs / "run" / "s"))
+        assert os.listdir(harmless) == ["s"]
 
 
 class TestWay:

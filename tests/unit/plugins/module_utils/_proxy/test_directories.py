@@ -73,6 +73,26 @@ def test_one_that_somebody_else_closed(plan: Callable[..., list[dict]], tmp_path
         plan(service=None, **{STATIC: f"{folder}/css"})
 
 
+def test_from_where_links_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the outermost directory of the service's user on; without one, from the media directory."""
+    media = f"{tmp_path}/var/shop/media"
+    (tmp_path / "var" / "shop").mkdir(parents=True)
+
+    def links_from(service: Account | None, **paths: str) -> str:
+        monkeypatch.setattr(accounts, "read_account", {"shop": service}.get)
+        unset = dict.fromkeys(parameters.ProxyParameters._fields)
+        return directories.media_links_from(
+            parameters.ProxyParameters(**{**unset, "user": "shop", "directories": paths})
+        )
+
+    service = Account(4242, 4242, (4242,))
+    assert links_from(service, **{MEDIA: media}) == media
+    os.chown(tmp_path / "var" / "shop", 4242, 4242)
+    assert links_from(service, **{MEDIA: media}) == f"{tmp_path}/var/shop"
+    assert links_from(None, **{MEDIA: media}) == media
+    assert links_from(service) == ""
+
+
 def test_a_path_through_a_file(plan: Callable[..., list[dict]], tmp_path: Path) -> None:
     """The directory could not be made."""
     (tmp_path / "file").touch()
