@@ -93,10 +93,9 @@ def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
 
 def _pip(wanted: VenvSpec, command: list[str], lines: list[str], kept: dict[str, str], runner: Runner) -> None:
     with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
-        lines_file, constraints = (os.path.join(folder, name) for name in ("requirements.txt", "constraints.txt"))
-        _write_lines(lines_file, lines)
-        _write_lines(constraints, [f"{name}=={version}" for name, version in kept.items()])
-        command = [*command, "--requirement", lines_file]
+        command = [*command, "--requirement", requirements.write_lines(folder, "requirements.txt", lines)]
+        pins = [f"{name}=={version}" for name, version in kept.items()]
+        constraints = requirements.write_lines(folder, "constraints.txt", pins)
         # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
         if kept and not _has_hashes(lines) and not runner.run([*command, "--constraint", constraints], data="")[0]:
             return
@@ -106,8 +105,3 @@ def _pip(wanted: VenvSpec, command: list[str], lines: list[str], kept: dict[str,
 
 def _has_hashes(lines: list[str]) -> bool:
     return any("--hash=" in line for line in lines)
-
-
-def _write_lines(path: str, lines: list[str]) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)

@@ -19,7 +19,12 @@ FLOOR = "23.0.0"  # older versions let requests be smuggled: CVE-2024-1135, CVE-
 # can't compare with the installed version.
 STAMP = ".gunicorn-requirements"
 # A line that names another file, relative to its own file. pip reads the lines from a file elsewhere.
-_INCLUDE = re.compile(r"(\s*(?:(?:-r|-c)\s*|(?:--requirement|--constraint)(?:\s+|=)))(?!\S*://)(\S.*)")
+# Not of the host are URLs, and not known here are paths with ${VARIABLES}.
+_PATH = r"(?:file://(?=/))?(?P<path>(?!\S*(?:://|\$\{))\S.*)"
+_INCLUDE = re.compile(rf"(?P<option>\s*(?:(?:-r|-c)\s*|(?:--requirement|--constraint)(?:\s+|=))){_PATH}")
+# pip looks for a relative one beside the file, and then in the current directory.
+_LINKS = re.compile(rf"(?P<option>\s*(?:-f\s*|--find-links(?:\s+|=))){_PATH}")
+_INCLUDES_MAX = 100
 
 
 def gunicorn_requirement(version: str) -> str:
@@ -33,30 +38,83 @@ def gunicorn_requirement(version: str) -> str:
 def read_requirements(given: list | str | None) -> list[str]:
     """The requirements, without comments: the lines of a file on the host if a string names one, or of the list itself.
 
-    InvalidValue if they are neither, or if the file can't be read.
+    InvalidValue if they are neither, or if the file, or one that they include, can't be read.
     """
     if not given:
         return []
-    lines = _read_lines(given) if isinstance(given, str) else given
-    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+    if isinstance(given, str):
+        lines = _lines_of(given, given)
+    elif isinstance(given, list) and all(isinstance(line, str) for line in given):
+        lines = _bare(given)
+    else:
         raise InvalidValue("gunicorn_requirements", given, "a list of requirements, or the path of a file of them")
+    _included(lines, {})
+    return lines
+
+
+def write_lines(folder: str, name: str, lines: list[str]) -> str:
+    """Write a requirements file for pip in a folder, with a copy of each file that the lines include; its path.
+
+    What others may write is read here, since pip would wait for the other end of a FIFO.
+    """
+    copies: dict[str, str] = {}
+    texts = _included(lines, {})
+    for number, path in enumerate(texts):
+        copies[path] = os.path.join(folder, f"included-{number}-{name}")
+    for path, text in [(os.path.join(folder, name), lines), *((copies[path], texts[path]) for path in texts)]:
+        with open(path, "x", encoding="utf-8") as file:
+            file.writelines(f"{_with_copies(line, copies)}\n" for line in text)
+    return os.path.join(folder, name)
+
+
+def included_path(line: str) -> str:
+    """The path of the file of the host that a line includes, or ""."""
+    include = _INCLUDE.match(line)
+    return os.path.abspath(os.path.join("/", include["path"])) if include else ""
+
+
+def _included(lines: list[str], found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The path and lines of each file that the lines include, and so on."""
+    for line in lines:
+        path = included_path(line)
+        if path and path not in found:
+            if len(found) >= _INCLUDES_MAX:
+                raise InvalidValue("gunicorn_requirements", line, f"at most {_INCLUDES_MAX} included files")
+            found[path] = []
+            found[path] += _lines_of(path, line)
+            _included(found[path], found)
+    return found
+
+
+def _with_copies(line: str, copies: dict[str, str]) -> str:
+    path = included_path(line)
+    return f"{_INCLUDE.match(line)['option']}{copies[path]}" if path else line  # type: ignore[index]
+
+
+def _lines_of(path: str, value: str) -> list[str]:
+    """The lines of a file; InvalidValue for `value`, which names it, if it can't be read."""
+    try:
+        text = files.read_regular(path).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "not UTF-8")
+        where = "" if path == value else f"{path}: "
+        raise InvalidValue("gunicorn_requirements", value, f"a file of the host ({where}{reason})") from None
+    folder = os.path.dirname(os.path.abspath(path))
+    return [_with_whole_path(line, folder) for line in _bare(text.splitlines())]
+
+
+def _bare(lines: list[str]) -> list[str]:
     bare = (re.split(r"(?:^|\s)#", line)[0].strip() for line in lines)
     return [line for line in bare if line]
 
 
-def _read_lines(path: str) -> list[str]:
-    try:
-        with open(path, encoding="utf-8") as lines:
-            text = lines.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "not UTF-8")
-        raise InvalidValue("gunicorn_requirements", path, f"a file of the host ({reason})") from None
-    return [_with_whole_path(line, os.path.dirname(os.path.abspath(path))) for line in text.splitlines()]
-
-
 def _with_whole_path(line: str, folder: str) -> str:
-    include = _INCLUDE.match(line)
-    return include[1] + os.path.join(folder, include[2]) if include else line
+    named = _INCLUDE.match(line)
+    if named is None:
+        named = _LINKS.match(line)
+        if named is None or not os.path.exists(os.path.join(folder, named["path"])):
+            return line
+    return named["option"] + os.path.join(folder, named["path"])
 
 
 def write_stamp(directory: str, lines: list[str]) -> None:
@@ -70,9 +128,8 @@ def has_stamp(directory: str, lines: list[str]) -> bool:
     if not lines:
         return True
     try:
-        with open(os.path.join(directory, STAMP), encoding="ascii") as file:
-            return file.read() == _stamp(lines)
-    except (OSError, UnicodeDecodeError):
+        return files.read_regular(os.path.join(directory, STAMP)) == _stamp(lines).encode()
+    except OSError:
         return False
 
 

@@ -14,7 +14,7 @@ import re
 import shutil
 from typing import NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements
@@ -168,8 +168,8 @@ def _problem(path: str, version: str) -> str:
 
 def read_configuration(path: str) -> dict[str, str]:
     """The keys, in lower case, and values of a venv's pyvenv.cfg."""
-    with open(os.path.join(path, "pyvenv.cfg"), encoding="utf-8", errors="replace") as lines:
-        pairs = [line.partition("=") for line in lines]
+    text = files.read_regular(os.path.join(path, "pyvenv.cfg")).decode(errors="replace")
+    pairs = [line.partition("=") for line in text.splitlines()]
     values = {name.strip().lower(): value.strip() for name, _sign, value in pairs}
     # virtualenv calls the version by another name.
     return {"version": values.get("version_info", ""), **values}
