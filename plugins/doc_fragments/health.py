@@ -42,7 +42,7 @@ options:
             self.REQUEST
             + """\
       timeout:
-        description: Seconds within which the request must succeed on every address.
+        description: Seconds within which the request must succeed on every address, from 1 to 3600.
         type: int
         default: 30
     required: true

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
+import time
 from typing import NamedTuple
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 # The option of the modules that send the request
@@ -25,6 +28,8 @@ ARGUMENT = {
         "timeout": {"type": "int", "default": 30},
     },
 }
+# Bytes of an answer after which its rest is left alone: the status is known
+_LONGEST_ANSWER = 1 << 20
 
 
 class HealthRequest(NamedTuple):
@@ -42,33 +47,81 @@ def request_from(given: dict) -> HealthRequest:
 
 
 def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
-    """Ask once on this address, for up to `timeout` seconds; return what is wrong, or an empty string."""
+    """Ask once on this address; return what is wrong, or an empty string.
+
+    The whole takes up to `timeout` seconds, however slowly the other end sends.
+    """
     try:
-        status = _ask(bind, request, timeout)
+        status = _ask(bind, request, time.monotonic() + timeout)
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer on {bind.gunicorn_bind}: {error or type(error).__name__}"
+        # http.client quotes what the other end has sent.
+        return f"no answer on {bind.gunicorn_bind}: {text.shown(str(error) or type(error).__name__)}"
     if status is None or (status in request.statuses if request.statuses else 100 <= status < 500):
         return ""
     return f"{bind.gunicorn_bind} answers {request.path} with status {status}"
 
 
-def _ask(bind: Address, request: HealthRequest, timeout: float) -> int | None:
+def _ask(bind: Address, request: HealthRequest, deadline: float) -> int | None:
     connection = socket.socket(bind.family, socket.SOCK_STREAM)
     with connection:
-        connection.settimeout(timeout)
+        _limit(connection, deadline)
         connection.connect(bind.path or (bind.reached_at, bind.port))
         if request.scheme == "tcp":
             return None
         if request.scheme == "https":
+            # The handshake as a whole has the time-out of its socket.
             connection = _without_verification().wrap_socket(connection)
         with connection:
-            # http.client writes and parses; it has no way to connect to a unix socket.
-            client = http.client.HTTPConnection(request.host, timeout=timeout)
-            client.sock = connection
+            # http.client writes and parses; it has no way to connect to a unix socket, and no deadline.
+            client = http.client.HTTPConnection(request.host)
+            client.sock = _Timed(connection, deadline)  # type: ignore[assignment]
             client.request("GET", request.path, headers={"User-Agent": "gunicorn-health", "Connection": "close"})
             answer = client.getresponse()
-            answer.read()
+            body = answer.read(_LONGEST_ANSWER)
+            if answer.length and len(body) < _LONGEST_ANSWER:
+                # Asked for a part, http.client does not say that the rest is missing.
+                raise http.client.IncompleteRead(body, answer.length)
             return answer.status
+
+
+def _limit(connection: socket.socket, deadline: float) -> None:
+    """Let the next operation take no longer than until the deadline; raises TimeoutError when that is over."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    connection.settimeout(left)
+
+
+class _Timed:
+    """What http.client needs of a socket, with a deadline for all of it."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        _limit(self._connection, self._deadline)
+        self._connection.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._connection, self._deadline))
+
+    def close(self) -> None:
+        """The caller closes the socket."""
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        super().__init__()
+        self._connection = connection
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        _limit(self._connection, self._deadline)
+        return self._connection.recv_into(buffer)
 
 
 def _without_verification() -> ssl.SSLContext:

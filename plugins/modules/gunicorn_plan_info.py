@@ -95,6 +95,10 @@ options:
     type: list
     elements: int
     default: []
+  health_timeout:
+    description: Seconds within which the request must succeed on every address, from 1 to 3600.
+    type: int
+    default: 30
   description:
     description: The service's description.
     type: str
@@ -247,6 +251,7 @@ ARGUMENTS = {
     "health_path": {"type": "str", "default": "/"},
     "health_host": {"type": "str", "default": "localhost"},
     "health_statuses": {"type": "list", "elements": "int", "default": []},
+    "health_timeout": {"type": "int", "default": 30},
     "description": {"type": "str", "default": ""},
     "service_directives": {"type": "dict", "default": {}},
     "sizing": {"type": "dict", "default": {}},

@@ -109,6 +109,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import sec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd as service_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
 def main() -> None:
@@ -124,7 +125,7 @@ def main() -> None:
             decision = service_systemd.decide(wanted, service_systemd.observe(wanted, runner))
         else:
             decision = change_systemd.deploy(wanted, runner, module.warn)
-    except (DeployError, NotOurs) as error:
+    except (DeployError, NotOurs, InvalidValue) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)
 

@@ -51,7 +51,8 @@ class FileState(NamedTuple):
 def read(path: str) -> str | None:
     """A file's text, or None if there is no file."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        # A carriage return stays one: what is read is compared with what is wanted.
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
@@ -168,7 +169,7 @@ def _write(path: str, file: WantedFile) -> None:
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     remove(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as candidate:
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as candidate:
         candidate.write(file.content or "")
         candidate.flush()
         os.fchown(descriptor, file.owner, file.group)

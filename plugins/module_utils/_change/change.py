@@ -20,13 +20,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import jour
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 
-# Seconds for one request to one address; many of them fit into gunicorn_health_timeout.
-ANSWER_TIMEOUT = 10.0
 # Seconds after which nobody will come back to a virtual environment that nothing runs from.
 _ABANDONED = 3600.0
 # What is live after a switch that failed
@@ -51,6 +50,8 @@ class Change:
         self.interrupted = interrupted
         self.runner = runner
         self.log = ServiceLog(wanted, runner)
+        # What the application was told in confidence, it may repeat in an error.
+        self.secrets = service_secrets.secret_values(wanted.secret_files)
         # Virtual environments that only the old service or the way back needs
         self.used = {venv_directory, wanted.venv_backup}
 
@@ -85,7 +86,7 @@ class Change:
             self._go_back()
             self._stop_trial()
             now = "What was there before is there again" if self._exists() else f"No {self.DEFINITION} was left behind"
-            raise deploy_error(f"{self.wanted.name} could not be started", failure, now, said) from None
+            raise self._error("could not be started", failure, now, said) from None
         self._finish()
 
     def _try(self) -> None:
@@ -102,7 +103,9 @@ class Change:
             else:
                 self._drop()
                 now = "The live service was not touched"
-            raise deploy_error(f"{self.wanted.name} was tried and does not work", failure, now, said) from None
+            raise deploy_error(
+                f"{self.wanted.name} was tried and does not work", failure, now, said, self.secrets
+            ) from None
 
     def _take_over(self) -> None:
         """Replace the live service; if what is new does not work, put the previous one back."""
@@ -112,12 +115,17 @@ class Change:
         except self.FAILURES as failure:
             said = self._what_was_said()
             now = self._return_to_previous()
-            raise deploy_error(f"{self.wanted.name} does not work with what is new", failure, now, said) from None
+            raise deploy_error(
+                f"{self.wanted.name} does not work with what is new", failure, now, said, self.secrets
+            ) from None
         self._finish()
 
     def _return_to_previous(self) -> str:
         """Put back what was live before a switch; return a sentence that says what is live now."""
         return LIVE_AGAIN if self._go_back() else DOES_NOT_START
+
+    def _error(self, what: str, failure: Exception, now: str, said: dict[str, str]) -> DeployError:
+        return deploy_error(f"{self.wanted.name} {what}", failure, now, said, self.secrets)
 
     # What a manager does
 
@@ -221,22 +229,26 @@ class Change:
         """Send the health request to each real address, and compare what runs with what is wanted; raises Failed."""
         self._wait_until_without(self._problems)
 
-    def _wait_until_without(self, read_problems: Callable[[], list[str]]) -> None:
+    def _wait_until_without(self, read_problems: Callable[[float], list[str]]) -> None:
+        """Read the problems until there is none; raises Failed after gunicorn_health_timeout."""
         deadline = time.monotonic() + self.wanted.health_timeout
+        before: list[str] = []
         while True:
-            problems = read_problems()
+            problems = read_problems(deadline)
             if not problems:
                 return
             if time.monotonic() > deadline:
-                raise Failed("; ".join(problems))
+                # The last request may only have run out of time.
+                raise Failed("; ".join(before or problems))
+            before = problems
             time.sleep(0.2)
 
-    def _problems(self) -> list[str]:
+    def _problems(self, deadline: float) -> list[str]:
         """What is not as wanted, first an address that does not answer."""
-        return self._unanswered() or self._differences()
+        return self._unanswered(deadline) or self._differences()
 
-    def _unanswered(self) -> list[str]:
-        """What is wrong with the answers on the real addresses."""
-        timeout = min(self.wanted.health_timeout, ANSWER_TIMEOUT)
-        asked = (_health_request.problem(bind, self.wanted.health, timeout) for bind in self.wanted.binds)
+    def _unanswered(self, deadline: float) -> list[str]:
+        """What is wrong with the answers on the real addresses, all of which have until the deadline."""
+        health = self.wanted.health
+        asked = (_health_request.problem(bind, health, deadline - time.monotonic()) for bind in self.wanted.binds)
         return [problem for problem in asked if problem]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 
@@ -25,15 +26,19 @@ class ServiceLog:
         self._size = self._read_size()
 
     def _read_size(self) -> int:
-        code, output, _errors = self._as_user("stat", "--dereference", "--format=%s", self._wanted.log_file)
-        return int(output) if code == 0 and output.strip().isdigit() else 0
+        # A device or a pipe has no end that could be read.
+        told = self._as_user("stat", "--dereference", "--format=%s %F", self._wanted.log_file).split(" ", 1)
+        return int(told[0]) if len(told) == 2 and told[1].startswith("regular") else 0
 
     def new_text(self) -> str:
-        """What the log got since; nothing if the service logs to the journal."""
-        return self._as_user("tail", f"--bytes=+{self._size + 1}", self._wanted.log_file)[1]
+        """What the log got since, at most its end; nothing if the service logs to the journal."""
+        size = self._read_size()
+        # A smaller file is another one: the log was rotated.
+        new = min(size - self._size if size >= self._size else size, LONGEST)
+        return self._as_user("tail", f"--bytes={new}", self._wanted.log_file) if new else ""
 
-    def _as_user(self, *command: str) -> tuple[int, str, str]:
+    def _as_user(self, *command: str) -> str:
         if self._wanted.log_file == "-":
-            return 1, "", ""
+            return ""
         ids = (f"--reuid={self._wanted.user}", f"--regid={self._wanted.group}", "--clear-groups")
-        return self._runner.run([*_IN_TIME, "setpriv", *ids, *command])
+        return self._runner.output([*_IN_TIME, "setpriv", *ids, *command])

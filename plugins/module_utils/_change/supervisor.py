@@ -23,7 +23,7 @@ from typing import IO
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
@@ -101,7 +101,7 @@ class SupervisorChange(Change):
             try:
                 self._try_with_output(output)
             finally:
-                output.seek(0)
+                output.seek(max(0, output.seek(0, os.SEEK_END) - LONGEST))
                 self.trial_output = output.read().decode(errors="replace")
 
     def _have_supervisor(self) -> None:
@@ -212,7 +212,7 @@ class SupervisorChange(Change):
         with contextlib.suppress(OSError), open(self.console, "rb") as console:
             size = os.fstat(console.fileno()).st_size
             # A smaller file is another one: the console was rotated.
-            console.seek(self.console_size if size >= self.console_size else 0)
+            console.seek(max(self.console_size if size >= self.console_size else 0, size - LONGEST))
             printed = console.read().decode(errors="replace")
         return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The end of {self.console}": printed}
 

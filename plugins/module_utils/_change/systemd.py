@@ -34,6 +34,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 
+# The lines of the journal that are read at most; it cuts each at 48 kB.
+_JOURNAL_LINES = 400
+
 
 def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> Decision:
     """Do what there is to do, and tell what a person should know of it; raises DeployError."""
@@ -195,5 +198,6 @@ class SystemdChange(Change):
 
     def _said_by(self, unit: str) -> dict[str, str]:
         since = f"--since=@{self.began:.0f}"
-        journal = self.runner.output(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])
+        command = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={_JOURNAL_LINES}", since]
+        journal = self.runner.output([*command, f"--unit={unit}"])
         return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The journal of {unit}": journal}

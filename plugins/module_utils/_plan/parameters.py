@@ -32,6 +32,7 @@ _CHECKS: dict[str, Callable] = {
     "health_path": checks.check_url_path,
     "health_host": checks.check_host,
     "health_statuses": checks.check_status,
+    "health_timeout": checks.check_seconds,
     "pip_extra_args": checks.check_pip_argument,
     "pip_environment": environment.check_environment_name,
     "description": checks.check_text,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import text_hash
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 
 
 class Decision(NamedTuple):
@@ -52,7 +53,9 @@ def mismatches(wanted: ServiceSpec, running: Running) -> list[str]:
         ("the number of workers", running.workers, wanted.workers),
     ]
     found = [
-        f"{name} is {is_now or 'unknown'}, not {must_be}" for name, is_now, must_be in compared if is_now != must_be
+        f"{name} is {values_text.shown(str(is_now)) or 'unknown'}, not {must_be}"
+        for name, is_now, must_be in compared
+        if is_now != must_be
     ]
     if running.argv != wanted.argv:
         found.append(_argv_mismatch(running.argv, wanted.argv))
@@ -70,4 +73,4 @@ def mismatches(wanted: ServiceSpec, running: Running) -> list[str]:
 def _argv_mismatch(running: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     more = " ".join(part for part in running if part not in wanted)
     less = " ".join(part for part in wanted if part not in running)
-    return f"the command line has {more or 'nothing'} in place of {less or 'nothing'}"
+    return f"the command line has {values_text.shown(more) or 'nothing'} in place of {less or 'nothing'}"

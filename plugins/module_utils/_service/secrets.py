@@ -9,10 +9,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+from typing import Iterable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, names, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
+
+_FILE = "secrets.env"
 
 
 class NotOurs(Exception):
@@ -21,7 +25,7 @@ class NotOurs(Exception):
 
 def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[WantedFile], str]:
     """Return the files that only root can read, also removed ones, and a hash of their content; raises NotOurs."""
-    path = os.path.join(folder, "secrets.env")
+    path = os.path.join(folder, _FILE)
     live = atomic_files.read(path)
     is_ours = live is None or running.SECRETS in live
     if not (is_ours or secrets):
@@ -38,3 +42,13 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[Want
         credential = os.path.join(folder, "credentials", name)
         files.append(WantedFile(credential, contents.get(name), 0o600, secret=True))
     return files, value
+
+
+def secret_values(files: Iterable[WantedFile]) -> list[str]:
+    """The secrets themselves, those in the files and those that are live until then."""
+    values: list[str] = []
+    for file in files:
+        for text in (file.content, atomic_files.read(file.path)):
+            is_list = os.path.basename(file.path) == _FILE
+            values += quoting.environment_file_values(text or "") if is_list else [text or ""]
+    return values

@@ -13,7 +13,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_requ
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses, checks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 # Arguments of both modules for services
@@ -103,5 +103,5 @@ def common_values(
         "configuration_hash": configuration_hash,
         "secrets_hash": secrets_hash,
         "health": _health_request.request_from(given["health"]),
-        "health_timeout": given["health"]["timeout"],
+        "health_timeout": checks.check_seconds("health.timeout", given["health"]["timeout"]),
     }

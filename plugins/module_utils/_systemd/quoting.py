@@ -32,6 +32,10 @@ def environment_assignment(name: str, value: str) -> str:
     return _quoted(f"{name}={value}")
 
 
+_FILE_LINE = re.compile(r'^[A-Za-z_][A-Za-z0-9_]*="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
+_BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
+
+
 def environment_file_line(name: str, value: str) -> str:
     """Return a line of the file that EnvironmentFile= names: the process gets exactly `value`.
 
@@ -40,6 +44,11 @@ def environment_file_line(name: str, value: str) -> str:
     """
     _check_environment_name(name)
     return f'{name}="{_SHELL_SPECIAL.sub(_BACKSLASHED, values_text.checked(value))}"'
+
+
+def environment_file_values(text: str) -> list[str]:
+    """Return the values of the lines that environment_file_line made."""
+    return [_BACKSLASH.sub(r"\1", value) for value in _FILE_LINE.findall(text)]
 
 
 def command_argument(value: str) -> str:

@@ -24,6 +24,7 @@ _URL_PATH = re.compile(r"/[!-~]*\Z")
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
 COUNT_MAX = 1000
+SECONDS_MAX = 3600
 _ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]+\Z")
 # With these pip would not install into the virtual environment. It also takes their beginnings ...
 _PIP_ELSEWHERE = ("--target", "--prefix", "--root", "--user", "--python")
@@ -118,6 +119,13 @@ def check_status(variable: str, value: object) -> int:
     """A status of an HTTP response."""
     if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
         raise InvalidValue(variable, value, "statuses of HTTP responses, from 100 to 599")
+    return value
+
+
+def check_seconds(variable: str, value: object) -> int:
+    """A time-out in seconds: long enough to try, and short enough for somebody who waits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= SECONDS_MAX:
+        raise InvalidValue(variable, value, f"seconds, a whole number from 1 to {SECONDS_MAX}")
     return value
 
 

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -110,3 +112,63 @@ def test_a_plain_answer_is_none_of_tls(serve: Callable) -> None:
     """Where Gunicorn has a certificate, it is spoken to with TLS."""
     _server, bind = serve(socket.AF_INET, status(200))
     assert "no answer on" in _health_request.problem(bind, REQUEST._replace(scheme="https"), 5)
+
+
+@pytest.fixture
+def drip(serve: Callable) -> Iterator[Callable]:
+    """Start a server that sends the beginning of an answer, and then a byte every 50 ms for ever."""
+    over = threading.Event()
+
+    class Dripping(Server):
+        def _serve(self) -> None:
+            connection, _peer = self._listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(self._answer)
+                while not over.wait(0.05):
+                    connection.sendall(b"x")
+
+    def start(beginning: bytes) -> Address:
+        listener = socket.create_server(("127.0.0.1", 0))
+        Dripping(listener, beginning)
+        return Address("127.0.0.1", listener.getsockname()[1])
+
+    yield start
+    over.set()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("beginning", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_an_answer_that_drips_ends_with_the_time(drip: Callable, beginning: bytes, scheme: str) -> None:
+    """Each byte is in time, and the whole is not: in the status, in the headers, and in the body."""
+    began = time.monotonic()
+    problem = _health_request.problem(drip(beginning), REQUEST._replace(scheme=scheme), 0.4)
+    assert problem.startswith("no answer on 127.0.0.1:")
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_may_take_nearly_the_whole_time(drip: Callable) -> None:
+    """No smaller limit than the one that was given applies to a single request."""
+    bind = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
+    assert _health_request.problem(bind, REQUEST, 20) == ""
+
+
+def test_without_time_nothing_is_asked(serve: Callable) -> None:
+    """What is left after the other addresses may be nothing."""
+    server, bind = serve(socket.AF_INET, status(200))
+    assert "timed out" in _health_request.problem(bind, REQUEST, -1)
+    assert server.asked == []
+
+
+def test_the_rest_of_a_long_answer_is_left_alone(drip: Callable) -> None:
+    """The status is known, and root keeps no more of the body than a part."""
+    bind = drip(b"HTTP/1.1 200 OK\r\n\r\n" + bytes(_health_request._LONGEST_ANSWER))
+    assert _health_request.problem(bind, REQUEST, 20) == ""
+
+
+def test_what_the_other_end_sends_is_quoted_cleanly(serve: Callable) -> None:
+    """No control sequence reaches the terminal, and no line is long."""
+    _server, bind = serve(socket.AF_INET, b"HTTP/1.1 \x1b[31mred" + b"x" * 1000 + b"\r\n\r\n")
+    problem = _health_request.problem(bind, REQUEST, 5)
+    assert "\x1b" not in problem
+    assert "HTTP/1.1 redx" in problem
+    assert len(problem) < 400

@@ -75,6 +75,16 @@ class TestReadRegular:
             atomic_files.read_regular(str(path))
 
 
+@pytest.mark.parametrize("text", ["a\r\nb\r", "a\rb\n", "\r\n", "\x0c\x85\u2028"])
+def test_a_file_with_any_ends_of_lines_is_as_wanted_once_it_is_put(etc: Path, text: str) -> None:
+    """Otherwise each run would find it changed, and start the service anew."""
+    file = wanted(etc / "new", text)
+    atomic_files.put(file)
+    assert not atomic_files.differs(file)
+    assert atomic_files.read(file.path) == text
+    assert (etc / "new").read_bytes() == text.encode()
+
+
 def test_a_single_file_is_put_or_removed(etc: Path) -> None:
     """It is whole, with its mode, and nothing else is left; to remove one that is gone already is no error."""
     before = contents(etc)

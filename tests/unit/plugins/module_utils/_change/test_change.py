@@ -135,7 +135,7 @@ class TestVerify:
         verified = Change(SYSTEMD_SPEC, "", "", False, Runner(lambda command: (1, "", "")))
         answers = iter([["127.0.0.1:8000 does not answer"], [], []])
         differences = iter([["the number of workers is 2, not 3"], []])
-        monkeypatch.setattr(verified, "_unanswered", lambda: next(answers))
+        monkeypatch.setattr(verified, "_unanswered", lambda deadline: next(answers))
         monkeypatch.setattr(verified, "_differences", lambda: next(differences))
         verified._verify()
         assert (list(answers), list(differences)) == ([], [])
@@ -146,6 +146,6 @@ class TestVerify:
         monkeypatch.setattr("time.sleep", lambda seconds: None)
         now = iter([0.0, 10.0, 31.0])
         monkeypatch.setattr("time.monotonic", lambda: next(now))
-        monkeypatch.setattr(verified, "_unanswered", lambda: ["a", "b"])
+        monkeypatch.setattr(verified, "_unanswered", lambda deadline: ["a", "b"])
         with pytest.raises(Failed, match=r"\Aa; b\Z"):
             verified._verify()

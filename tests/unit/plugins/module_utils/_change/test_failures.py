@@ -44,3 +44,33 @@ def test_without_a_traceback_the_step_is_the_reason(said: str) -> None:
     lines = told(log=said).splitlines()
     assert lines[0] == "shop was tried and does not work: it ended. Nothing was touched."
     assert lines[1:] == (["log:", *map(str, range(15, 40))] if said else [])
+
+
+def test_an_error_is_shown_after_its_cause() -> None:
+    """The trial request's own error says the status, and the application's says why."""
+    cause = TRACEBACK.replace("ModuleNotFoundError: No module named 'nosuch'", "LookupError: no price\nfor this")
+    link = "\nThe above exception was the direct cause of the following exception:\n\n"
+    text = told(log=f"{TRACEBACK}\nelse\n{cause}{link}{TRACEBACK}{FOLLOW_UP}")
+    assert text.splitlines()[1:] == ["log:", *cause.splitlines()[:-1], "", *TRACEBACK.splitlines()]
+
+
+def test_what_the_application_wrote_can_do_no_harm() -> None:
+    """It is cut, is not in control of the terminal, and has no secrets: in the reason and in what is quoted."""
+    hostile = f"ValueError: \x1b[2J\x07 {'x' * 3_000_000}"
+    said = {
+        "log": TRACEBACK.replace("ModuleNotFoundError: No module named 'nosuch'", hostile),
+        "journal": "\x1b]0;a\x07",
+    }
+    error = str(deploy_error("shop", Failed("it ended"), "Nothing was touched", said))
+    assert error.replace("\n", "").isprintable()
+    assert len(error) < 2000
+    assert "ValueError: " in error.splitlines()[0]
+
+
+def test_secrets_are_masked() -> None:
+    """In what the application wrote, and in what the step said."""
+    said = {"log": TRACEBACK.replace("'nosuch'", "'hunter22'"), "journal": "began with hunter22\n"}
+    for failure in (said, {"journal": "hunter22"}):
+        error = str(deploy_error("shop", Failed("hunter22 is wrong"), "Nothing was touched", failure, ["hunter22"]))
+        assert "hunter22" not in error
+        assert "********" in error.splitlines()[0]

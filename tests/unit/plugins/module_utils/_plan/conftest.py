@@ -52,6 +52,7 @@ def parameters() -> Callable[..., dict]:
             "health_path": "/",
             "health_host": "localhost",
             "health_statuses": [],
+            "health_timeout": 30,
             "description": "shop: Gunicorn",
             "service_directives": {},
             "sizing": {},

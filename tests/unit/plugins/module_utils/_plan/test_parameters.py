@@ -145,6 +145,9 @@ WIRING = [
         "gunicorn_health_statuses: 99",
         "statuses of HTTP responses, from 100 to 599",
     ),
+    ({"health_timeout": 0}, "gunicorn_health_timeout: 0", "seconds, a whole number from 1 to 3600"),
+    ({"health_timeout": -1}, "gunicorn_health_timeout: -1", "seconds, a whole number from 1 to 3600"),
+    ({"health_timeout": 3601}, "gunicorn_health_timeout: 3601", "seconds, a whole number from 1 to 3600"),
     (
         {"pip_extra_args": ["--no-index", "--user"]},
         "gunicorn_pip_extra_args: '--user'",

@@ -16,6 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.quoting im
     directives,
     environment_assignment,
     environment_file_line,
+    environment_file_values,
     text,
     with_drop_in,
 )
@@ -275,6 +276,12 @@ class TestEnvironmentFileLine:
         """shlex reads the value; it has the same rules, except for dollars and backticks."""
         (word,) = shlex.split(environment_file_line("A", value).replace("\\$", "$").replace("\\`", "`"))
         assert word == f"A={value}"
+
+    @given(values=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs", "Cn"], exclude_characters="\0"))))
+    def test_the_values_are_read_back(self, values: list[str]) -> None:
+        """From a file that has other lines as well."""
+        lines = [environment_file_line(f"A{number}", value) for number, value in enumerate(values)]
+        assert environment_file_values("\n".join(["# Managed", *lines, "GUNICORN_SECRETS=abc", ""])) == values
 
     @pytest.mark.parametrize(("name", "value"), [("A B", "x"), ("A", "\0"), ("", "x"), ("A\nB", "x"), ("A", "\ufffe")])
     def test_what_cannot_be_handed_over_is_refused(self, name: str, value: str) -> None:
