@@ -80,8 +80,8 @@ def service_account(user: str, group: str) -> Account:
 def changeable_by(path: str, account: Account) -> str | None:
     """The first component of an absolute path that the account can change or exchange, or None if there is none.
 
-    Only then root can rely on what is at the path. Links are followed, and each directory on the way counts: one that the
-    account owns or may write in; with the sticky bit, an entry of the account's own; and what is missing where the
+    Only then root can rely on what is at the path. Links are followed, and each directory on the way counts: one that
+    the account owns or may write in; with the sticky bit, an entry of the account's own; and what is missing where the
     account could make it. A directory at the end of the path counts, and what is in it does not.
     """
     directory, left, links = "/", path.split("/"), 0

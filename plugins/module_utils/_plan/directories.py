@@ -21,21 +21,42 @@ def wanted_directories(wanted: DeploymentParameters, account: Account | None, li
     for path, (variable, value, owner) in _needed_directories(wanted).items():
         directory = {"path": path, "owner": owner, "group": wanted.group, "mode": "0750"}
         directories.check_parent(variable, value)
+        if owner == "root":
+            _check_roots(variable, value, path, wanted)
         if not os.path.exists(path):
+            directories.check_way(variable, value, path)
             result += [parent for parent in directories.missing_parents(path) if parent not in result]
             result.append(directory)
             continue
         status = os.stat(path)
         writable = account is not None and accounts.allows(status, account, WRITE | ENTER)
-        if owner == "root" and writable:
-            # Root runs and moves the files in it.
-            raise InvalidValue(variable, value, f"a directory in which the user {wanted.user} may not write")
         if owner != "root" and not writable:
+            directories.check_way(variable, value, path)
             if live and status.st_uid:
                 # A running service would lose it before the new one has proved that it runs.
                 raise InvalidValue("gunicorn_user", wanted.user, f"a user who may write in {path} (use chown yourself)")
             result.append(_handed_over(variable, value, directory, status, wanted))
     return result
+
+
+def changeable_by_service(path: str, wanted: DeploymentParameters) -> str | None:
+    """The first component of a path that the service's user can change, or will when the deployment has made it."""
+    real = f"{os.path.realpath(path)}/"
+    for own in (wanted.data_directory, *map(os.path.dirname, wanted.log_files.values())):
+        if real.startswith(f"{os.path.realpath(own)}/"):
+            return own
+    return accounts.changeable_by(path, accounts.service_account(wanted.user, wanted.group))
+
+
+def _check_roots(variable: str, value: str, path: str, wanted: DeploymentParameters) -> None:
+    """Root runs and moves the files in this directory: the user must not be able to put others there."""
+    for own in (path, os.path.join(path, "credentials")):
+        found = changeable_by_service(own, wanted)
+        if found:
+            expected = (
+                f"a directory in which and above which the user {wanted.user} may not write, as it may in {found}"
+            )
+            raise InvalidValue(variable, value, expected)
 
 
 def console_directory(wanted: DeploymentParameters) -> list[dict]:

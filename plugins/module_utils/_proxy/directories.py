@@ -26,16 +26,18 @@ def wanted_directories(wanted: ProxyParameters, web_server: Account | None) -> l
     for variable, path in wanted.directories.items():
         existing = directories.innermost_existing(path)
         directories.check_directory(variable, path, existing)
-        needed = [] if web_server is None else _opened(variable, path, existing, web_server, service)
+        needed = [] if web_server is None else _opened(variable, path, existing, web_server, wanted.user, service)
         if existing != path:
-            needed += directories.missing_parents(path)
+            needed += [*directories.missing_parents(path), _made(variable, path, wanted.user, service)]
+        for directory in needed:
+            directories.check_way(variable, path, directory["path"])
         result += [directory for directory in needed if directory not in result]
-        if existing != path:
-            result.append(_made(variable, path, wanted.user, service))
     return result
 
 
-def _opened(variable: str, path: str, existing: str, web_server: Account, service: Account | None) -> list[dict]:
+def _opened(
+    variable: str, path: str, existing: str, web_server: Account, user: str, service: Account | None
+) -> list[dict]:
     """Existing directories on the way that the web server can't enter; those of the service are opened for it."""
     result = []
     for folder in directories.steps_to(existing):
@@ -49,7 +51,8 @@ def _opened(variable: str, path: str, existing: str, web_server: Account, servic
             )
         # To enter, not to list.
         enter = ENTER << 3 if status.st_gid in web_server.groups else ENTER
-        result.append({"path": folder, "mode": f"{stat.S_IMODE(status.st_mode) | enter:04o}"})
+        # With the owner, so that what takes its place meanwhile is not opened.
+        result.append({"path": folder, "owner": user, "mode": f"{stat.S_IMODE(status.st_mode) | enter:04o}"})
     return result
 
 

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -42,3 +44,166 @@ def test_a_parent_that_is_no_directory(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"gunicorn_venv: '{path}' can't be used: expected a path in a directory: {tmp_path}/file is not a directory"
     )
+
+
+USER = 65534  # nobody
+
+
+def owned(path: Path, uid: int = 0, mode: int = 0o755) -> Path:
+    """Make a directory for somebody."""
+    path.mkdir()
+    path.chmod(mode)
+    os.chown(path, uid, -1)
+    return path
+
+
+def state(path: Path) -> tuple[int, int]:
+    """The owner and the mode of a directory."""
+    return path.stat().st_uid, path.stat().st_mode & 0o7777
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A directory in which root alone may write."""
+    return owned(tmp_path / "place")
+
+
+@pytest.fixture
+def theirs(place: Path) -> Path:
+    """A directory of the service's user."""
+    return owned(place / "theirs", USER)
+
+
+@pytest.fixture
+def harmless(place: Path) -> Path:
+    """A directory of root's to which nothing must happen."""
+    return owned(place / "harmless", mode=0o700)
+
+
+def for_nobody(path: Path | str, **changes: str) -> dict:
+    """A directory for the service's user."""
+    return {"path": str(path), "owner": "nobody", "mode": "2750", **changes}
+
+
+class TestEnsure:
+    def test_a_missing_one_is_made(self, place: Path, theirs: Path) -> None:
+        """For its owner; also where that owner may write, as a directory for logs in the data directory."""
+        for folder in (place, theirs):
+            assert directories.ensure(for_nobody(folder / "new"), check_mode=True) == (
+                {},
+                {"owner": "nobody", "mode": "2750"},
+            )
+            assert not (folder / "new").exists()
+            directories.ensure(for_nobody(folder / "new"))
+            assert state(folder / "new") == (USER, 0o2750)
+            before, after = directories.ensure(for_nobody(folder / "new"))
+            assert before == after
+
+    def test_one_that_is_there_changes_hands(self, place: Path, theirs: Path) -> None:
+        """What it had is told; in check mode it keeps that. What is not named stays."""
+        folder = owned(place / "shop")
+        before, after = directories.ensure(for_nobody(folder), check_mode=True)
+        assert (before["owner"], before["mode"], after["owner"], after["mode"]) == ("root", "0755", "nobody", "2750")
+        assert state(folder) == (0, 0o755)
+        directories.ensure(for_nobody(folder))
+        assert state(folder) == (USER, 0o2750)
+        directories.ensure({"path": str(theirs), "mode": "0751"})
+        assert state(theirs) == (USER, 0o751)
+
+    def test_a_missing_parent(self, place: Path) -> None:
+        """It is somebody else's to make; in check mode it would have been made."""
+        with pytest.raises(FileNotFoundError):
+            directories.ensure(for_nobody(place / "a" / "b"))
+        assert directories.ensure(for_nobody(place / "a" / "b"), check_mode=True)[0] == {}
+
+    def test_a_link_of_roots_is_followed(self, place: Path, harmless: Path) -> None:
+        """As that of /var/log to a larger disk."""
+        (place / "log").symlink_to("harmless")
+        (harmless / "shop").symlink_to(place / "harmless" / "deep")
+        directories.ensure(for_nobody(place / "log" / "shop"))
+        assert state(harmless / "deep") == (USER, 0o2750)
+
+    @pytest.mark.parametrize("name", ["media", "media/new"])
+    def test_a_link_of_the_users_is_not_followed(self, theirs: Path, harmless: Path, name: str) -> None:
+        """Root neither makes something there nor gives it away, and the error says which link it is."""
+        (theirs / "media").symlink_to(harmless)
+        for owner in (USER, 0):
+            os.chown(theirs / "media", owner, -1, follow_symlinks=False)
+            for check_mode in (True, False):
+                with pytest.raises(UnsafeDirectory, match=f"{theirs}/media is a link to {harmless} "):
+                    directories.ensure(for_nobody(theirs / name), check_mode)
+        assert (state(harmless), os.listdir(harmless)) == ((0, 0o700), [])
+
+    def test_a_link_that_takes_the_place_meanwhile(
+        self, theirs: Path, harmless: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There is no moment in which it would be followed."""
+        real = os.mkdir
+
+        def before(*arguments: object, **options: object) -> None:
+            (theirs / "media").symlink_to(harmless)
+            real(*arguments, **options)
+
+        def after(*arguments: object, **options: object) -> None:
+            real(*arguments, **options)
+            (theirs / "logs").rename(theirs / "moved")
+            (theirs / "logs").symlink_to(harmless)
+
+        for name, swap in (("media", before), ("logs", after)):
+            monkeypatch.setattr(directories.os, "mkdir", swap)
+            with pytest.raises((UnsafeDirectory, NotADirectoryError)):
+                directories.ensure(for_nobody(theirs / name))
+        assert (state(harmless), os.listdir(harmless)) == ((0, 0o700), [])
+
+    def test_a_directory_that_takes_the_place_meanwhile(self, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is another one, which root does not give away."""
+        real = os.mkdir
+
+        def swap(*arguments: object, **options: object) -> None:
+            real(*arguments, **options)
+            (theirs / "logs").rename(theirs / "moved")
+            real(theirs / "logs")
+            (theirs / "logs" / "file").touch()
+
+        monkeypatch.setattr(directories.os, "mkdir", swap)
+        with pytest.raises(UnsafeDirectory, match="was replaced"):
+            directories.ensure(for_nobody(theirs / "logs"))
+        assert (theirs / "logs").stat().st_uid == 0
+
+    def test_what_others_may_have_put_there_is_not_given_away(self, place: Path, theirs: Path) -> None:
+        """In /tmp, as in a directory of the user's. What the owner has already may get another mode."""
+        shared = owned(place / "shared", mode=0o777)
+        sticky = owned(place / "sticky", mode=0o1777)
+        for folder in (shared, theirs):
+            owned(folder / "roots")
+            with pytest.raises(UnsafeDirectory, match=f"put {folder}/roots there, which is root's"):
+                directories.ensure(for_nobody(folder / "roots"))
+            assert state(folder / "roots") == (0, 0o755)
+        owned(sticky / "another", 1)
+        with pytest.raises(UnsafeDirectory):
+            directories.ensure(for_nobody(sticky / "another"))
+        owned(sticky / "roots")
+        owned(shared / "own", USER)
+        for folder in (sticky / "roots", shared / "own"):
+            directories.ensure(for_nobody(folder))
+            assert state(folder) == (USER, 0o2750)
+
+
+class TestWay:
+    def test_a_safe_one(self, place: Path, theirs: Path) -> None:
+        """Whether it exists or not."""
+        for path in (place, theirs / "a" / "b", place / "missing"):
+            directories.check_way("gunicorn_log_file", f"{path}/log", str(path))
+
+    def test_one_that_is_not(self, theirs: Path, place: Path) -> None:
+        """The error names the variable, the path and what is wrong."""
+        (theirs / "logs").symlink_to("../place")
+        (place / "loop").symlink_to("loop")
+        (place / "file").touch()
+        for path, expected in (
+            (theirs / "logs" / "a", f"another path: {theirs}/logs is a link to ../place that others"),
+            (place / "loop", "the path of a directory"),
+            (place / "file" / "a", "the path of a directory"),
+        ):
+            with pytest.raises(InvalidValue, match=f"gunicorn_log_file: '{path}/log' .*expected {expected}"):
+                directories.check_way("gunicorn_log_file", f"{path}/log", str(path))

@@ -79,13 +79,61 @@ def test_a_log_file_is_no_directory(host: SimpleNamespace, plan: Callable) -> No
         plan(log_file=str(host.root))
 
 
-def test_root_does_not_work_where_the_user_may_write(host: SimpleNamespace, plan: Callable) -> None:
+class TestRootsDirectory:
     """A user who can put files beside the configuration could make root move and load any file."""
-    host.accounts["shop"] = Account(4242, 4242, (4242,))
-    (host.root / "etc/shop").mkdir(parents=True)
-    (host.root / "etc/shop").chmod(0o777)
-    with pytest.raises(InvalidValue, match="gunicorn_config_directory: .* may not write"):
+
+    @pytest.fixture(autouse=True)
+    def account(self, host: SimpleNamespace) -> None:
+        """The user is there, and so is a configuration."""
+        host.accounts["shop"] = Account(4242, 4242, (4242,))
+        (host.root / "etc/shop").mkdir(parents=True)
+
+    def test_it_is_root_alone_who_may_write(self, host: SimpleNamespace, plan: Callable) -> None:
+        """Otherwise the directory is refused, whoever owns it."""
         plan()
+        (host.root / "etc/shop").chmod(0o777)
+        with pytest.raises(InvalidValue, match="gunicorn_config_directory: .*may not write, as it may in .*/etc/shop"):
+            plan()
+
+    def test_its_parents_count(self, host: SimpleNamespace, plan: Callable) -> None:
+        """Who owns one of them could put another directory in its place; so could who owns what a link leads to."""
+        os.chown(host.root / "etc", 4242, 4242)
+        for name in ("etc/shop", "etc/new/deep", "link/shop"):
+            (host.root / "link").unlink(missing_ok=True)
+            (host.root / "link").symlink_to("etc")
+            with pytest.raises(InvalidValue, match=f"may not write, as it may in {host.root}/etc$"):
+                plan(config_directory=f"{host.root}/{name}")
+
+    def test_what_will_be_the_users_counts(self, host: SimpleNamespace, plan: Callable) -> None:
+        """The first run refuses what the second one would."""
+        for name, own in (("var/shop/etc", "var/shop"), ("log/shop/etc", "log/shop")):
+            with pytest.raises(InvalidValue, match=f"may not write, as it may in {host.root}/{own}$"):
+                plan(config_directory=f"{host.root}/{name}")
+
+    def test_the_credentials_in_it_count(self, host: SimpleNamespace, plan: Callable) -> None:
+        """systemd reads what is at their paths as root."""
+        (host.root / "etc/shop/credentials").mkdir()
+        plan()
+        os.chown(host.root / "etc/shop/credentials", 4242, 4242)
+        with pytest.raises(InvalidValue, match="as it may in .*/etc/shop/credentials$"):
+            plan()
+
+
+def test_root_does_not_follow_the_users_links(host: SimpleNamespace, plan: Callable) -> None:
+    """It would make a directory, or give one away, where the user says."""
+    harmless, data = host.root / "harmless" / "shop", host.root / "var/shop"
+    host.accounts["shop"] = Account(4242, 4242, (4242,))
+    harmless.mkdir(parents=True)
+    data.mkdir(parents=True)
+    (data / "shop").symlink_to(harmless)
+    os.chown(data, 4242, 4242)
+    for name in ("shop", "shop/new"):
+        with pytest.raises(
+            InvalidValue, match=f"gunicorn_log_file: '{data}/{name}/g.*{data}/shop is a link to {harmless}"
+        ):
+            plan(log_file=f"{data}/{name}/gunicorn.log")
+    planned = plan(log_file=f"{data}/other/gunicorn.log")["directories"]
+    assert {"path": f"{data}/other", "owner": "shop", "group": "shop", "mode": "0750"} in planned
 
 
 def test_a_live_service_keeps_its_directories(host: SimpleNamespace, plan: Callable) -> None:

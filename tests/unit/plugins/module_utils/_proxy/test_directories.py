@@ -51,7 +51,7 @@ def test_the_way_there_is_opened(plan: Callable[..., list[dict]], tmp_path: Path
     (folder / "media").chmod(0o755)
     folder.chmod(0o750 if group == os.getgid() else 0o700)
     os.chown(folder, -1, group)
-    assert plan(**{MEDIA: f"{folder}/media"}) == [{"path": str(folder), "mode": mode}]
+    assert plan(**{MEDIA: f"{folder}/media"}) == [{"path": str(folder), "owner": "shop", "mode": mode}]
 
 
 def test_one_that_somebody_else_closed(plan: Callable[..., list[dict]], tmp_path: Path) -> None:
@@ -69,3 +69,17 @@ def test_a_path_through_a_file(plan: Callable[..., list[dict]], tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(InvalidValue, match=f"{STATIC}: .*file is not a directory"):
         plan(**{STATIC: f"{tmp_path}/file/static"})
+
+
+def test_a_link_of_the_services_user(plan: Callable[..., list[dict]], tmp_path: Path) -> None:
+    """Root does not make or open a directory where it leads."""
+    theirs, harmless = tmp_path / "theirs", tmp_path / "harmless"
+    theirs.mkdir()
+    harmless.mkdir(mode=0o700)
+    (theirs / "media").symlink_to(harmless / "deep")
+    os.chown(theirs, SERVICE.uid + 1, -1)
+    with pytest.raises(InvalidValue, match=f"{MEDIA}: .*{theirs}/media is not a directory"):
+        plan(**{MEDIA: f"{theirs}/media/new"})
+    (harmless / "deep").mkdir(mode=0o700)
+    with pytest.raises(InvalidValue, match=f"{MEDIA}: .*{theirs}/media is a link to {harmless}/deep"):
+        plan(**{MEDIA: f"{theirs}/media/new"})
