@@ -101,7 +101,22 @@ options:
     description: A worker class that the installed version must have, with the library that it needs.
     type: str
     default: sync
+  user:
+    description:
+      - The user who will run the application. The module refuses what this user could change, since root runs it - the
+        virtual environment, O(python), the installer, and what O(requirements) and O(pip_extra_args) name on the host,
+        with all directories on the way.
+      - If not set, the module refuses only what everybody could change.
+    type: str
+    default: ""
+  group:
+    description: The group with which the application will run, if it is not that of O(user).
+    type: str
+    default: ""
 notes:
+  - Who else than root owns the virtual environment, or a directory on the way to it, is trusted with what the module
+    installs as root. To look at what is there, the module runs such a virtual environment with its owner's rights, or
+    with those of nobody if it has several.
   - Only one run at a time works on a virtual environment. Others wait for at most ten minutes.
   - To give pip an index, a CA bundle or a proxy, use the task's C(environment).
 author:
@@ -181,6 +196,8 @@ ARGUMENTS = {
     "activate": {"type": "bool", "default": True},
     "settings": {"type": "dict", "default": {}},
     "worker_class": {"type": "str", "default": "sync"},
+    "user": {"type": "str", "default": ""},
+    "group": {"type": "str", "default": ""},
 }
 
 
@@ -192,9 +209,12 @@ def main() -> None:
     # In /, since python -m looks for modules in the current directory. A pip that outlives this process holds the lock.
     runner = Runner(module.run_command, binary_data=True, cwd="/", pass_fds=locks)
     try:
-        given = dict(
-            module.params, path=path, requirements=requirements.read_requirements(module.params["requirements"])
-        )
+        given = {
+            **module.params,
+            "path": path,
+            "requirements": requirements.read_requirements(module.params["requirements"]),
+            "requirements_file": requirements.file_of(module.params["requirements"]),
+        }
         if not module.check_mode:
             locks.append(directories.lock(path))
         result = ensure.ensure(VenvSpec(**given), runner, module.check_mode)

@@ -108,6 +108,9 @@ def wanted_venv(given: dict) -> VenvSpec:
         settings=given["settings"],
         worker_class=given["worker_class"],
         installer=given["installer"],
+        user=given["user"],
+        group=given["group"],
+        requirements_file=requirements.file_of(given["requirements"]),
     )
 
 

@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 def make(wanted: VenvSpec, python: str, directory: str, runner: Runner) -> None:
     """Make a virtual environment that is empty. `install` brings pip, since venv would swallow ensurepip's errors."""
-    command = [python, "-m", "venv", directory, "--without-pip"]
+    command = [python, "-I", "-m", "venv", directory, "--without-pip"]
     if os.path.isfile(os.path.join(wanted.path, "pyvenv.cfg")):
         sees_system = venv_state.read_configuration(wanted.path).get("include-system-site-packages") == "true"
         command += ["--system-site-packages"] if sees_system else []
@@ -81,8 +81,8 @@ def _installer(wanted: VenvSpec, state: VenvState, runner: Runner) -> list[str]:
         return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
     if not state.has_pip:
         failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
-        commands.run(runner, [python, "-m", "ensurepip", "--default-pip"], failure)
-    return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
+        commands.run(runner, [python, "-I", "-m", "ensurepip", "--default-pip"], failure)
+    return [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
 
 
 def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:

@@ -52,6 +52,11 @@ def read_requirements(given: list | str | None) -> list[str]:
     return lines
 
 
+def file_of(given: list | str | None) -> str:
+    """The path of the file that the requirements are from, or ""."""
+    return os.path.abspath(given) if given and isinstance(given, str) else ""
+
+
 def write_lines(folder: str, name: str, lines: list[str]) -> str:
     """Write a requirements file for pip in a folder, with a copy of each file that the lines include; its path.
 
@@ -71,6 +76,11 @@ def included_path(line: str) -> str:
     """The path of the file of the host that a line includes, or ""."""
     include = _INCLUDE.match(line)
     return os.path.abspath(os.path.join("/", include["path"])) if include else ""
+
+
+def included_lines(lines: list[str]) -> list[str]:
+    """The lines of all files that these lines include."""
+    return [line for text in _included(lines, {}).values() for line in text]
 
 
 def _included(lines: list[str], found: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -275,7 +275,7 @@ class TestRebuild:
     def test_another_python(self, venv: Path, host: Host, tmp_path: Path) -> None:
         """Without `rebuild`, the venv keeps its own interpreter."""
         other = tmp_path / "python"
-        other.write_text(f'#!/bin/sh\n[ "$1" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
+        other.write_text(f'#!/bin/sh\n[ "$2" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
         other.chmod(0o755)
         wanted = want(venv, python=str(other), requirements=["notes"])
         assert host.ensure(wanted)["changed"]
@@ -380,7 +380,8 @@ class TestKilled:
         (tmp_path / "killer/sitecustomize.py").write_text(KILLER)
 
         def run(command: list, data: str) -> tuple[int, str, str]:
-            result = host.run(command, data=data)
+            # An isolated pip would not import the killer.
+            result = host.run([word for word in command if word != "-I" or "-c" in command], data=data)
             if result[0] == -signal.SIGKILL:
                 os._exit(9)
             return result
