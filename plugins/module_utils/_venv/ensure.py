@@ -66,9 +66,9 @@ def trusted(wanted: VenvSpec, uv: str = "") -> list[Trusted]:
         Trusted("gunicorn_python", wanted.python, "an interpreter", trust.interpreter_paths(wanted.python)),
         *(Trusted("gunicorn_installer", "uv", "a program", [path]) for path in [uv] if path),
         *(Trusted("gunicorn_requirements", path, "a file", [path]) for path in [wanted.requirements_file] if path),
-        *(Trusted("gunicorn_requirements", line, "what is installed", trust.local_paths(line)) for line in lines),
+        *(Trusted("gunicorn_requirements", line, "something to install", trust.local_paths(line)) for line in lines),
         *(
-            Trusted("gunicorn_pip_extra_args", argument, "what is installed", trust.local_paths(argument))
+            Trusted("gunicorn_pip_extra_args", argument, "something to install", trust.local_paths(argument))
             for argument in wanted.pip_extra_args
         ),
     ]

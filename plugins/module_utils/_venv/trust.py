@@ -62,12 +62,12 @@ def check(trusted: Iterable[Trusted], user: str, group: str) -> None:
     if os.geteuid() != 0:
         return
     account = accounts.service_account(user, group) if user else _ANYBODY
-    whom = f"the user {user}" if user else "everybody"
+    whom = f"the user {user} can't" if user else "not everybody can"
     for variable, value, what, paths in trusted:
         for path in paths:
             component = accounts.changeable_by(path, account)
             if component:
-                expected = f"{what} that {whom} can't change, since root runs it; but {_said_of(component)}"
+                expected = f"{what} that {whom} change, since root runs it; but {_said_of(component)}"
                 raise InvalidValue(variable, value, expected)
 
 
@@ -126,7 +126,9 @@ def _doubtful(directory: str) -> list[str]:
     """The entries of a directory that lead elsewhere, or that others than root own or may write."""
     try:
         with os.scandir(directory) as entries:
-            return sorted(entry.path for entry in entries if _is_doubtful(entry.stat(follow_symlinks=False)))
+            # Everybody may write uv's lock, in which is nothing.
+            found = [entry for entry in entries if entry.name != ".lock"]
+            return sorted(entry.path for entry in found if _is_doubtful(entry.stat(follow_symlinks=False)))
     except OSError:
         return []
 
