@@ -76,6 +76,7 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
     _check_secrets(given["unfit_secrets"])
     if given["installer"] == "uv":
         install.find_uv()
+        install.split_uv_arguments(given["pip_extra_args"])
     return DeploymentParameters(
         project=project,
         service=checks.check_service_name("gunicorn_service_name", given["service_name"]),

@@ -11,6 +11,7 @@ import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup as venv_backup
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements, trust
@@ -60,7 +61,7 @@ def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
 
 def trusted(wanted: VenvSpec, uv: str = "") -> list[Trusted]:
     """All that root runs, or installs from, to bring a venv to what is wanted; `uv` is the path of the installer."""
-    lines = [*wanted.requirements, *requirements.included_lines(wanted.requirements)]
+    lines = urls.without_passwords([*wanted.requirements, *requirements.included_lines(wanted.requirements)])
     return [
         Trusted("gunicorn_venv", wanted.path, "a virtual environment", trust.venv_paths(wanted.path)),
         Trusted("gunicorn_python", wanted.python, "an interpreter", trust.interpreter_paths(wanted.python)),
@@ -69,7 +70,7 @@ def trusted(wanted: VenvSpec, uv: str = "") -> list[Trusted]:
         *(Trusted("gunicorn_requirements", line, "something to install", trust.local_paths(line)) for line in lines),
         *(
             Trusted("gunicorn_pip_extra_args", argument, "something to install", trust.local_paths(argument))
-            for argument in wanted.pip_extra_args
+            for argument in urls.without_passwords(wanted.pip_extra_args)
         ),
     ]
 

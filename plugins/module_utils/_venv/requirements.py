@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 FLOOR = "23.0.0"  # older versions let requests be smuggled: CVE-2024-1135, CVE-2024-6827
@@ -47,7 +49,8 @@ def read_requirements(given: list | str | None) -> list[str]:
     elif isinstance(given, list) and all(isinstance(line, str) for line in given):
         lines = _bare(given)
     else:
-        raise InvalidValue("gunicorn_requirements", given, "a list of requirements, or the path of a file of them")
+        shown = urls.without_passwords(given)
+        raise InvalidValue("gunicorn_requirements", shown, "a list of requirements, or the path of a file of them")
     _included(lines, {})
     return lines
 
@@ -57,10 +60,11 @@ def file_of(given: list | str | None) -> str:
     return os.path.abspath(given) if given and isinstance(given, str) else ""
 
 
-def write_lines(folder: str, name: str, lines: list[str]) -> str:
+def write_lines(folder: str, name: str, lines: list[str], change: Callable[[str], str] = str) -> str:
     """Write a requirements file for pip in a folder, with a copy of each file that the lines include; its path.
 
-    What others may write is read here, since pip would wait for the other end of a FIFO.
+    What others may write is read here, since pip would wait for the other end of a FIFO. `change` is applied to each
+    line.
     """
     copies: dict[str, str] = {}
     texts = _included(lines, {})
@@ -68,7 +72,7 @@ def write_lines(folder: str, name: str, lines: list[str]) -> str:
         copies[path] = os.path.join(folder, f"included-{number}-{name}")
     for path, text in [(os.path.join(folder, name), lines), *((copies[path], texts[path]) for path in texts)]:
         with open(path, "x", encoding="utf-8") as file:
-            file.writelines(f"{_with_copies(line, copies)}\n" for line in text)
+            file.writelines(f"{change(_with_copies(line, copies))}\n" for line in text)
     return os.path.join(folder, name)
 
 
@@ -108,7 +112,8 @@ def _lines_of(path: str, value: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "not UTF-8")
         where = "" if path == value else f"{path}: "
-        raise InvalidValue("gunicorn_requirements", value, f"a file of the host ({where}{reason})") from None
+        expected = f"a file of the host ({where}{reason})"
+        raise InvalidValue("gunicorn_requirements", urls.without_passwords(value), expected) from None
     folder = os.path.dirname(os.path.abspath(path))
     return [_with_whole_path(line, folder) for line in _bare(text.splitlines())]
 
@@ -144,4 +149,5 @@ def has_stamp(directory: str, lines: list[str]) -> bool:
 
 
 def _stamp(lines: list[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest() + "\n"
+    # Everybody can read it, and could try passwords. Another password is no other requirement, either.
+    return hashlib.sha256("\n".join(urls.without_passwords(lines)).encode()).hexdigest() + "\n"

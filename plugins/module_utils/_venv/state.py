@@ -12,11 +12,12 @@ import json
 import os
 import re
 import shutil
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements, trust
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
@@ -46,6 +47,7 @@ class VenvSpec(NamedTuple):
     user: str = ""  # who runs the application, and must not change what root runs; "" if that is not known
     group: str = ""
     requirements_file: str = ""  # the path of the file that the requirements are from
+    environment: Mapping[str, str] = {}  # of what installs
 
 
 class VenvState(NamedTuple):
@@ -91,8 +93,9 @@ def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
 
     If others than root can change it, it is asked with their rights.
     """
+    lines = [requirements.gunicorn_requirement(wanted.version), *wanted.requirements]
     request = {
-        "requirements": [requirements.gunicorn_requirement(wanted.version), *wanted.requirements],
+        "requirements": urls.without_passwords(lines),
         "settings": wanted.settings,
         "worker_class": wanted.worker_class,
     }
