@@ -113,6 +113,10 @@ options:
     description: The group with which the application will run, if it is not that of O(user).
     type: str
     default: ""
+  service:
+    description: The service that the virtual environment is for. The module notes it in there.
+    type: str
+    default: ""
   confidential:
     description:
       - JSON of a mapping, encoded in base64. It may have C(requirements) and C(pip_extra_args), which are used in place
@@ -210,6 +214,7 @@ ARGUMENTS = {
     "worker_class": {"type": "str", "default": "sync"},
     "user": {"type": "str", "default": ""},
     "group": {"type": "str", "default": ""},
+    "service": {"type": "str", "default": ""},
     "confidential": {"type": "str", "default": "", "no_log": True},
 }
 

@@ -112,6 +112,7 @@ def wanted_venv(given: dict) -> VenvSpec:
         user=given["user"],
         group=given["group"],
         requirements_file=requirements.file_of(given["requirements"]),
+        service=given["service_name"],
     )
 
 

@@ -66,8 +66,16 @@ def install(wanted: VenvSpec, state: VenvState, runner: Runner, kept: dict[str, 
         _install_lines(wanted, state.directory, ["--force-reinstall", "--no-deps"], repair, {}, runner)
     for lines in resolutions(wanted):
         _install_lines(wanted, state.directory, ["--upgrade"] if wanted.upgrade else [], lines, kept, runner)
-    requirements.write_stamp(state.directory, wanted.requirements)
+    _note(wanted, state.directory)
     return venv_state.ask_probe(wanted, state.directory, runner)
+
+
+def _note(wanted: VenvSpec, directory: str) -> None:
+    """Write the stamp; what was noted for other services stays, also if the venv is a new one."""
+    noted = requirements.read_stamp(os.path.realpath(wanted.path)).services
+    services = {name: each for name, each in noted.items() if name != wanted.service}
+    services.update({wanted.service: wanted.hash} if wanted.service else {})
+    requirements.write_stamp(directory, wanted.requirements, services)
 
 
 def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from typing import Callable
+from typing import Callable, Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
@@ -27,6 +27,8 @@ _INCLUDE = re.compile(rf"(?P<option>\s*(?:(?:-r|-c)\s*|(?:--requirement|--constr
 # pip looks for a relative one beside the file, and then in the current directory.
 _LINKS = re.compile(rf"(?P<option>\s*(?:-f\s*|--find-links(?:\s+|=))){_PATH}")
 _INCLUDES_MAX = 100
+_SERVICES_MAX = 50
+_NOTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63} [0-9a-f]{64}")
 
 
 def gunicorn_requirement(version: str) -> str:
@@ -132,22 +134,49 @@ def _with_whole_path(line: str, folder: str) -> str:
     return named["option"] + os.path.join(folder, named["path"])
 
 
-def write_stamp(directory: str, lines: list[str]) -> None:
-    """Note in a virtual environment which requirements were installed last."""
+class Stamp(NamedTuple):
+    """What was installed last into a virtual environment."""
+
+    requirements: str  # their hash
+    services: dict[str, str]  # a hash of what each service wanted when it was installed for it, the last one last
+
+
+def write_stamp(directory: str, lines: list[str], services: Mapping[str, str]) -> None:
+    """Note in a virtual environment which requirements were installed last, and for which services."""
+    noted = "".join(f"{name} {wanted}\n" for name, wanted in list(services.items())[-_SERVICES_MAX:])
     # The old file is replaced and not written to: a backup by hard links shares it.
-    files.put(WantedFile(os.path.join(directory, STAMP), _stamp(lines), 0o644, os.getegid(), os.geteuid()))
+    text = f"{hash_of(lines)}\n{noted}"
+    files.put(WantedFile(os.path.join(directory, STAMP), text, 0o644, os.getegid(), os.geteuid()))
 
 
 def has_stamp(directory: str, lines: list[str]) -> bool:
     """Whether these requirements were installed last; where there are none, nothing has to be noted."""
-    if not lines:
-        return True
+    return not lines or read_stamp(directory).requirements == hash_of(lines)
+
+
+def read_stamp(directory: str) -> Stamp:
+    """What the stamp says, which may not be root's; nothing if there is none."""
     try:
-        return files.read_regular(os.path.join(directory, STAMP)) == _stamp(lines).encode()
-    except OSError:
-        return False
+        text = files.read_regular(os.path.join(directory, STAMP)).decode("ascii")
+    except (OSError, UnicodeDecodeError):
+        return Stamp("", {})
+    first, *others = text.splitlines() or [""]
+    return Stamp(first, dict(line.split(" ") for line in others if _NOTED.fullmatch(line)))
 
 
-def _stamp(lines: list[str]) -> str:
+def hash_of(lines: list[str]) -> str:
+    """A hash of requirements, which is the same with another password in a URL."""
     # Everybody can read it, and could try passwords. Another password is no other requirement, either.
-    return hashlib.sha256("\n".join(urls.without_passwords(lines)).encode()).hexdigest() + "\n"
+    return hashlib.sha256("\n".join(urls.without_passwords(lines)).encode()).hexdigest()
+
+
+def other_owner(stamp: Stamp, service: str, wanted: str) -> str:
+    """The service that something else was installed for, and that has a right to it, or "".
+
+    Services may share a virtual environment if they want the same, and one of them has to come first with a change. So
+    this one must leave what another one has installed only if it is new, or wants what it wanted before.
+    """
+    last = next(reversed(list(stamp.services)), "")
+    if not service or last in ("", service) or stamp.services[last] == wanted:
+        return ""
+    return last if stamp.services.get(service, wanted) == wanted else ""

@@ -48,6 +48,12 @@ class VenvSpec(NamedTuple):
     group: str = ""
     requirements_file: str = ""  # the path of the file that the requirements are from
     environment: Mapping[str, str] = {}  # of what installs
+    service: str = ""  # that the venv is for, if that is known
+
+    @property
+    def hash(self) -> str:
+        """A hash of what is to be installed."""
+        return requirements.hash_of([requirements.gunicorn_requirement(self.version), *self.requirements])
 
 
 class VenvState(NamedTuple):

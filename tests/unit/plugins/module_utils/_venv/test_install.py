@@ -170,7 +170,7 @@ class TestPasswords:
         """The stamp, which everybody can read, holds none, and the plan knows none."""
         stamps = []
         for word in ("one", "two", "********"):
-            requirements.write_stamp(str(tmp_path), [f"notes @ https://u:{word}@h/"])
+            requirements.write_stamp(str(tmp_path), [f"notes @ https://u:{word}@h/"], {})
             stamps.append((tmp_path / requirements.STAMP).read_text())
         assert len(set(stamps)) == 1
 

@@ -146,9 +146,41 @@ class TestStamp:
     def test_the_lines_that_were_installed_last(self, tmp_path: Path) -> None:
         """Any other line counts as not installed, and so does a stamp that is no text."""
         assert not venv_requirements.has_stamp(str(tmp_path), ["notes"])
-        venv_requirements.write_stamp(str(tmp_path), ["notes"])
+        venv_requirements.write_stamp(str(tmp_path), ["notes"], {})
         assert venv_requirements.has_stamp(str(tmp_path), ["notes"])
         assert not venv_requirements.has_stamp(str(tmp_path), ["notes<2"])
         assert venv_requirements.has_stamp(str(tmp_path), [])
         (tmp_path / venv_requirements.STAMP).write_bytes(b"\xe9")
         assert not venv_requirements.has_stamp(str(tmp_path), ["notes"])
+
+    def test_the_services_of_a_venv(self, venv: Path, host: Host) -> None:
+        """Each is noted with what it wanted, the last one last, also in the venv that is built next."""
+        for service, lines in (("a", ["notes"]), ("b", ["notes<2"]), ("a", ["notes<3"]), ("", ["notes"])):
+            host.ensure(want(venv, service=service, requirements=lines))
+        stamp = venv_requirements.read_stamp(str(venv))
+        hashes = {name: want(venv, requirements=lines).hash for name, lines in (("b", ["notes<2"]), ("a", ["notes<3"]))}
+        assert stamp.services == hashes
+        assert list(stamp.services) == ["b", "a"]
+
+    def test_what_others_wrote(self, tmp_path: Path) -> None:
+        """Only what a stamp can say is taken from one."""
+        (tmp_path / venv_requirements.STAMP).write_text(f"x\n../etc {'0' * 64}\na b\na {'0' * 64} c\nshop {'0' * 64}\n")
+        assert venv_requirements.read_stamp(str(tmp_path)) == ("x", {"shop": "0" * 64})
+
+    @pytest.mark.parametrize(
+        ("noted", "owner"),
+        [
+            ({}, ""),
+            ({"me": "1"}, ""),
+            ({"me": "1", "you": "2"}, "you"),
+            ({"you": "2"}, "you"),
+            # Both want the same; or it is mine that is new.
+            ({"me": "0", "you": "1"}, ""),
+            ({"me": "0", "you": "2"}, ""),
+            ({"you": "2", "me": "1"}, ""),
+        ],
+    )
+    def test_whose_the_venv_is(self, noted: dict, owner: str) -> None:
+        """A service that wants what it wanted before has to leave what another one has installed since."""
+        assert venv_requirements.other_owner(venv_requirements.Stamp("", noted), "me", "1") == owner
+        assert venv_requirements.other_owner(venv_requirements.Stamp("", noted), "", "1") == ""

@@ -27,6 +27,7 @@ OPTIONS = {
     "installer": "pip",
     "user": "",
     "group": "",
+    "service": "",
     "confidential": "",
 }
 
