@@ -101,9 +101,41 @@ options:
     description: A worker class that the installed version must have, with the library that it needs.
     type: str
     default: sync
+  user:
+    description:
+      - The user who will run the application. The module refuses what this user could change, since root runs it - the
+        virtual environment, O(python), the installer, and what O(requirements) and O(pip_extra_args) name on the host,
+        with all directories on the way.
+      - If not set, the module refuses only what everybody could change.
+    type: str
+    default: ""
+  group:
+    description: The group with which the application will run, if it is not that of O(user).
+    type: str
+    default: ""
+  service:
+    description: The service that the virtual environment is for. The module notes it in there.
+    type: str
+    default: ""
+  confidential:
+    description:
+      - JSON of a mapping, encoded in base64. It may have C(requirements) and C(pip_extra_args), which are used in place
+        of the options of these names, and C(environment), the environment variables of what installs.
+      - Meant for values with passwords, which nobody else than root may read. What is in the options is in the system's
+        log and, with C(-vvv), in Ansible's output. Give them without the passwords there; see the filter
+        P(pyweb.gunicorn.without_passwords#filter).
+    type: str
+    default: ""
 notes:
+  - No password of a URL gets to a command line, where every local user could read it, with one exception. To build a
+    package from its source, pip starts another pip with the index's URL. The module takes the login out of this URL,
+    unless it has a user or a token alone, or unless another URL has another login for the same host.
+  - Who else than root owns the virtual environment, or a directory on the way to it, is trusted with what the module
+    installs as root. To look at what is there, the module runs such a virtual environment with its owner's rights, or
+    with those of nobody if it has several.
   - Only one run at a time works on a virtual environment. Others wait for at most ten minutes.
-  - To give pip an index, a CA bundle or a proxy, use the task's C(environment).
+  - To give pip an index, a CA bundle or a proxy, use O(confidential), or the task's C(environment) if everybody may
+    read it.
 author:
   - The pyweb.gunicorn authors (@pyweb)
 seealso:
@@ -165,9 +197,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, spec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 ARGUMENTS = {
     "path": {"type": "path", "required": True},
@@ -181,6 +212,10 @@ ARGUMENTS = {
     "activate": {"type": "bool", "default": True},
     "settings": {"type": "dict", "default": {}},
     "worker_class": {"type": "str", "default": "sync"},
+    "user": {"type": "str", "default": ""},
+    "group": {"type": "str", "default": ""},
+    "service": {"type": "str", "default": ""},
+    "confidential": {"type": "str", "default": "", "no_log": True},
 }
 
 
@@ -192,12 +227,10 @@ def main() -> None:
     # In /, since python -m looks for modules in the current directory. A pip that outlives this process holds the lock.
     runner = Runner(module.run_command, binary_data=True, cwd="/", pass_fds=locks)
     try:
-        given = dict(
-            module.params, path=path, requirements=requirements.read_requirements(module.params["requirements"])
-        )
+        wanted = spec.read(module.params)
         if not module.check_mode:
             locks.append(directories.lock(path))
-        result = ensure.ensure(VenvSpec(**given), runner, module.check_mode)
+        result = ensure.ensure(wanted, runner, module.check_mode)
     except (InvalidValue, VenvError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:  # a full disk, for example

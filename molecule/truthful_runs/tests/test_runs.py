@@ -294,6 +294,32 @@ def test_venv_from_a_requirements_file_without_an_index(host):
     assert Run().code == 0
 
 
+def test_another_project_with_the_same_venv(host):
+    """One that wants something else in it is refused; otherwise each run of one would undo the other's."""
+    assert Run().code == 0
+    before = snapshot(host)
+    other = {"gunicorn_project": "other", "gunicorn_code_directory": "/opt/notes", "gunicorn_port": 8010}
+    run = Run(variables={**other, "gunicorn_requirements": ["Flask", "itsdangerous<99"]})
+    assert "gunicorn_venv: '/opt/notes/venv' can't be used: expected a virtual environment of its own" in run.error()
+    assert "the service notes uses this one" in run.error()
+    assert snapshot(host) == before
+
+
+def test_a_venv_of_the_account_that_deploys(host):
+    """It goes on as before, though root does not ask it; once the service's user can change it, it is refused."""
+    assert host.run("useradd deploy && chown --recursive --no-dereference deploy:deploy /opt/notes").rc == 0
+    try:
+        run = Run()
+        assert (run.code, run.changed()) == (0, [])
+        assert host.run("chown notes /opt/notes").rc == 0
+        before = snapshot(host)
+        assert "that the user notes can't change, since root runs it; but /opt/notes belongs to notes" in Run().error()
+        assert snapshot(host) == before
+    finally:
+        assert host.run("chown --recursive --no-dereference root:root /opt/notes").rc == 0
+    assert Run().changed() == []
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [

@@ -150,9 +150,10 @@ def has_mark(directory: str, name: str) -> bool:
 
 
 def mark(directory: str, name: str) -> None:
-    """Put a mark into a directory."""
-    with open(os.path.join(directory, name), "w", encoding="ascii"):
-        pass
+    """Put a mark into a directory; one that is there stays, and a link in its place is not followed."""
+    # In a directory that is the user's own, others than root may have put it there.
+    if not has_mark(directory, name):
+        os.close(os.open(os.path.join(directory, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
 
 
 def empty(directory: str) -> None:

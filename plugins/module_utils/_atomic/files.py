@@ -9,6 +9,7 @@ A run that is killed leaves each live file whole. See journal for files that are
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -16,6 +17,14 @@ from typing import Iterable, NamedTuple
 
 CANDIDATE = ".candidate."
 PREVIOUS = ".previous."
+TEXT_LIMIT = 1024 * 1024  # bytes; more than any text that people write by hand
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class WantedFile(NamedTuple):
@@ -46,6 +55,24 @@ def read(path: str) -> str | None:
             return file.read()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+
+
+def read_regular(path: str, limit: int = TEXT_LIMIT, flags: int = 0) -> bytes:
+    """The content of a file that others than root may have put there; `flags` are more of os.open's.
+
+    OSError if it can't be read, if it is no regular file, or if it has more than `limit` bytes. The error's strerror
+    says which. This never waits: neither for a FIFO's other end nor for a device.
+    """
+    # A look before opening it, since opening alone has an effect on some devices.
+    _check_regular(path, os.stat(path, follow_symlinks=not flags & os.O_NOFOLLOW))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags)
+    with open(descriptor, "rb") as file:
+        # Its size is not relied on: it may grow while it is read.
+        _check_regular(path, os.fstat(descriptor))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", path)
+    return content
 
 
 def text_hash(text: str) -> str:
@@ -147,6 +174,13 @@ def beside(path: str, prefix: str) -> str:
     """The path of a file's candidate or predecessor: the same folder and suffix, another name."""
     folder, name = os.path.split(path)
     return os.path.join(folder, prefix + name)
+
+
+def _check_regular(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a link")
+        code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL
+        raise OSError(code, f"it is {kind} and no regular file", path)
 
 
 def _write(path: str, file: WantedFile) -> None:

@@ -44,7 +44,7 @@ _SUPERVISOR_TIMEOUT = 20.0
 
 def deploy(wanted: SupervisorSpec, runner: Runner) -> Decision:
     """Do what there is to do; raises DeployError."""
-    with locked(wanted.name):
+    with locked(wanted.name, wanted.venv):
         supervisor = client.this_supervisor()
         observed = service_supervisor.observe(wanted, supervisor)
         decision = service_supervisor.decide(wanted, observed)

@@ -40,7 +40,7 @@ _JOURNAL_LINES = 400
 
 def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> Decision:
     """Do what there is to do, and tell what a person should know of it; raises DeployError."""
-    with locked(wanted.name):
+    with locked(wanted.name, wanted.venv):
         state = systemd.observe(wanted, runner)
         if adoption.was_interrupted(state):
             SystemdChange(wanted, state, runner, tell).leave_alone()

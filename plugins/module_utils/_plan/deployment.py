@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, directives, parameters, reach
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
@@ -19,7 +21,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import sys
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 
 def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
@@ -44,8 +49,7 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     if "auto" in (given["workers"], given["threads"]):
         sizing, told = answer.size(wanted.sizing)
         warnings += told
-    venv = ensure.ensure(parameters.wanted_venv(given), venv_runner, check_mode=True)
-    del venv["diff"]
+    venv = venv_state(given, manager, venv_runner)
     lacking = plan_plan.lacking(plan, venv)
     if lacking or (observed and None in observed["files"].values()):
         plan_plan.check_writable(wanted, plan, venv["changed"])
@@ -60,3 +64,30 @@ def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list
     if json.loads(base64.b64decode(given["credentials"])):
         names.add("gunicorn_credentials")
     return directives.check_drop_ins(wanted.service, own, names)
+
+
+def venv_state(given: dict, manager: str, runner: Runner) -> dict:
+    """What gunicorn_venv would return in check mode; raises InvalidValue or VenvError."""
+    wanted = parameters.wanted_venv(given)
+    venv = ensure.ensure(wanted, runner, check_mode=True)
+    del venv["diff"]
+    if venv["changed"]:
+        check_owner(wanted, manager)
+    return venv
+
+
+def check_owner(wanted: VenvSpec, manager: str) -> None:
+    """Raise InvalidValue if another service uses the venv and wants something else in it: each would undo the other."""
+    stamp = requirements.read_stamp(os.path.realpath(wanted.path))
+    other = requirements.other_owner(stamp, wanted.service, wanted.hash)
+    if not other:
+        return
+    if manager == service_manager.SUPERVISOR:
+        uses = bool(programs.find_program(other, programs.PROGRAMS))
+    else:
+        uses = wanted.path in (files.read(os.path.join(units.UNIT_DIRECTORY, f"{other}.service")) or "")
+    if uses:
+        expected = (
+            f"a virtual environment of its own: the service {other} uses this one, and asks for other requirements "
+        )
+        raise InvalidValue("gunicorn_venv", wanted.path, f"{expected}or another gunicorn_version")

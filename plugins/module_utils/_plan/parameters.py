@@ -77,6 +77,7 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
     _check_secrets(given["unfit_secrets"])
     if given["installer"] == "uv":
         install.find_uv()
+        install.split_uv_arguments(given["pip_extra_args"])
     return DeploymentParameters(
         project=project,
         service=checks.check_service_name("gunicorn_service_name", given["service_name"]),
@@ -109,6 +110,10 @@ def wanted_venv(given: dict) -> VenvSpec:
         settings=given["settings"],
         worker_class=given["worker_class"],
         installer=given["installer"],
+        user=given["user"],
+        group=given["group"],
+        requirements_file=requirements.file_of(given["requirements"]),
+        service=given["service_name"],
     )
 
 

@@ -11,11 +11,13 @@ import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup as venv_backup
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements, trust
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.trust import Trusted
 
 
 class Task(enum.Enum):
@@ -29,7 +31,12 @@ class Task(enum.Enum):
 
 
 def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
-    """Bring the venv to what is wanted; returns what the module returns."""
+    """Bring the venv to what is wanted; returns what the module returns.
+
+    InvalidValue, before anything is run or changed, if it can't be wanted, or if root must not rely on what is there.
+    """
+    uv = install.find_uv() if wanted.installer == "uv" else ""
+    trust.check(trusted(wanted, uv), wanted.user, wanted.group)
     interrupted = directories.is_interrupted(wanted.path)
     if check_mode and interrupted:
         # A venv that a killed pip has left can't be asked before it is recovered.
@@ -50,6 +57,22 @@ def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
         _activate(wanted, state, backup)
         backup = ""
     return _result(before, state, backup, changed, known=True)
+
+
+def trusted(wanted: VenvSpec, uv: str = "") -> list[Trusted]:
+    """All that root runs, or installs from, to bring a venv to what is wanted; `uv` is the path of the installer."""
+    lines = urls.without_passwords([*wanted.requirements, *requirements.included_lines(wanted.requirements)])
+    return [
+        Trusted("gunicorn_venv", wanted.path, "a virtual environment", trust.venv_paths(wanted.path)),
+        Trusted("gunicorn_python", wanted.python, "an interpreter", trust.interpreter_paths(wanted.python)),
+        *(Trusted("gunicorn_installer", "uv", "a program", [path]) for path in [uv] if path),
+        *(Trusted("gunicorn_requirements", path, "a file", [path]) for path in [wanted.requirements_file] if path),
+        *(Trusted("gunicorn_requirements", line, "something to install", trust.local_paths(line)) for line in lines),
+        *(
+            Trusted("gunicorn_pip_extra_args", argument, "something to install", trust.local_paths(argument))
+            for argument in urls.without_passwords(wanted.pip_extra_args)
+        ),
+    ]
 
 
 def decide(wanted: VenvSpec, before: VenvState | None, rebuild: bool, interrupted: bool) -> Task:

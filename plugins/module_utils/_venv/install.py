@@ -6,23 +6,45 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import tempfile
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.logins import Logins
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
+# pip, which reads its arguments from its stdin
+_PIP = (
+    "import json, runpy, sys; sys.argv = json.load(sys.stdin); "
+    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+)
+# The environment that says the same as an option of uv, with what is between several values
+_UV_VARIABLES = {
+    "-i": ("UV_INDEX_URL", ""),
+    "--index-url": ("UV_INDEX_URL", ""),
+    "--default-index": ("UV_DEFAULT_INDEX", ""),
+    "--index": ("UV_INDEX", " "),
+    "--extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
+    "-f": ("UV_FIND_LINKS", ","),
+    "--find-links": ("UV_FIND_LINKS", ","),
+}
+# The whole value of such a variable is a secret.
+_SECRET_NAME = re.compile(r"pass|token|secret|key|auth", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def make(wanted: VenvSpec, python: str, directory: str, runner: Runner) -> None:
     """Make a virtual environment that is empty. `install` brings pip, since venv would swallow ensurepip's errors."""
-    command = [python, "-m", "venv", directory, "--without-pip"]
+    command = [python, "-I", "-m", "venv", directory, "--without-pip"]
     if os.path.isfile(os.path.join(wanted.path, "pyvenv.cfg")):
         sees_system = venv_state.read_configuration(wanted.path).get("include-system-site-packages") == "true"
         command += ["--system-site-packages"] if sees_system else []
@@ -34,15 +56,26 @@ def install(wanted: VenvSpec, state: VenvState, runner: Runner, kept: dict[str, 
 
     The versions in `kept` stay, unless they conflict with the requirements.
     """
-    pip = _installer(wanted, state, runner)
+    if wanted.installer == "pip" and not state.has_pip:
+        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
+        command = [venv_state.python_of(state.directory), "-I", "-m", "ensurepip", "--default-pip"]
+        commands.run(runner, command, failure)
     if state.gunicorn_version and not state.gunicorn_is_whole:
         # pip takes a Gunicorn for installed that a killed pip left without some of its files.
-        _pip(wanted, [*pip, "--force-reinstall", "--no-deps"], [_repair_requirement(wanted, state)], {}, runner)
-    pip += ["--upgrade"] if wanted.upgrade else []
+        repair = [_repair_requirement(wanted, state)]
+        _install_lines(wanted, state.directory, ["--force-reinstall", "--no-deps"], repair, {}, runner)
     for lines in resolutions(wanted):
-        _pip(wanted, pip, lines, kept, runner)
-    requirements.write_stamp(state.directory, wanted.requirements)
+        _install_lines(wanted, state.directory, ["--upgrade"] if wanted.upgrade else [], lines, kept, runner)
+    _note(wanted, state.directory)
     return venv_state.ask_probe(wanted, state.directory, runner)
+
+
+def _note(wanted: VenvSpec, directory: str) -> None:
+    """Write the stamp; what was noted for other services stays, also if the venv is a new one."""
+    noted = requirements.read_stamp(os.path.realpath(wanted.path)).services
+    services = {name: each for name, each in noted.items() if name != wanted.service}
+    services.update({wanted.service: wanted.hash} if wanted.service else {})
+    requirements.write_stamp(directory, wanted.requirements, services)
 
 
 def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:
@@ -73,16 +106,29 @@ def find_uv() -> str:
     return found
 
 
-def _installer(wanted: VenvSpec, state: VenvState, runner: Runner) -> list[str]:
-    """The command that installs into a venv; a venv without pip gets it first, unless uv installs."""
-    python = venv_state.python_of(state.directory)
-    if wanted.installer == "uv":
-        # The service's user can't write there, and would compile everything at each start.
-        return [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *wanted.pip_extra_args]
-    if not state.has_pip:
-        failure = f"gunicorn_venv: {wanted.path} gets no pip from ensurepip, which on Debian comes with python3-venv"
-        commands.run(runner, [python, "-m", "ensurepip", "--default-pip"], failure)
-    return [python, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *wanted.pip_extra_args]
+def split_uv_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """The arguments that everybody may read, and the environment that says the same as the others.
+
+    InvalidValue for an argument with a password that uv does not take from its environment.
+    """
+    shown: list[str] = []
+    environment: dict[str, str] = {}
+    left = list(arguments)
+    while left:
+        argument = left.pop(0)
+        option, sign, value = argument.partition("=")
+        if option in _UV_VARIABLES and not sign and left and urls.passwords_in(left[0]):
+            sign, value = "=", left.pop(0)
+        if not urls.passwords_in(value or argument):
+            shown.append(argument)
+        elif sign and option in _UV_VARIABLES:
+            name, separator = _UV_VARIABLES[option]
+            before = environment.get(name)
+            environment[name] = f"{before}{separator}{value}" if before and separator else value
+        else:
+            expected = "arguments of uv without a password in a URL: gunicorn_pip_environment can have one"
+            raise InvalidValue("gunicorn_pip_extra_args", urls.without_passwords(argument), expected)
+    return shown, environment
 
 
 def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
@@ -91,23 +137,60 @@ def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
     return f"gunicorn=={state.gunicorn_version}" if stays else requirement
 
 
-def _pip(wanted: VenvSpec, command: list[str], lines: list[str], kept: dict[str, str], runner: Runner) -> None:
+def _install_lines(
+    wanted: VenvSpec, directory: str, options: list[str], lines: list[str], kept: dict[str, str], runner: Runner
+) -> None:
+    """Install what the lines say, with the versions in `kept` if that is possible.
+
+    Every local user can read command lines, so no password is on one.
+    """
+    known = Logins()
     with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
-        lines_file, constraints = (os.path.join(folder, name) for name in ("requirements.txt", "constraints.txt"))
-        _write_lines(lines_file, lines)
-        _write_lines(constraints, [f"{name}=={version}" for name, version in kept.items()])
-        command = [*command, "--requirement", lines_file]
+        file = requirements.write_lines(folder, "requirements.txt", lines, known.without)
+        pins = [f"{name}=={version}" for name, version in kept.items()]
+        constraints = requirements.write_lines(folder, "constraints.txt", pins)
+        arguments = [*map(known.without, wanted.pip_extra_args), *options, f"--requirement={file}"]
+        given = {
+            # Proxies are not asked with the logins of hosts.
+            name: known.without(value) if re.match(r"(PIP|UV)_(?!.*PROXY)", name) else value
+            for name, value in wanted.environment.items()
+        }
+        environment = known.environment(folder, given)
         # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
-        if kept and not _has_hashes(lines) and not runner.run([*command, "--constraint", constraints], data="")[0]:
-            return
+        if kept and not _has_hashes(lines):
+            code, _output, _errors = _run(
+                wanted, directory, [*arguments, f"--constraint={constraints}"], environment, runner
+            )
+            if not code:
+                return
+        code, output, errors = _run(wanted, directory, arguments, environment, runner)
+    if code:
         failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
-        commands.run(runner, command, f"{failure}, which is as it was before")
+        reason = commands.reason_in(*(values_text.masked(text, passwords(wanted)) for text in (output, errors)))
+        raise VenvError(f"{failure}, which is as it was before: {reason}")
+
+
+def _run(
+    wanted: VenvSpec, directory: str, arguments: list[str], environment: dict[str, str], runner: Runner
+) -> tuple[int, str, str]:
+    python = venv_state.python_of(directory)
+    if wanted.installer == "uv":
+        shown, hidden = split_uv_arguments(arguments)
+        # The service's user can't write there, and would compile everything at each start.
+        command = [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *shown]
+        return runner.run(command, data="", environ_update={**environment, **hidden})
+    arguments = ["pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
+    command = [python, "-I", "-c", _PIP]
+    return runner.run(command, data=json.dumps(arguments), environ_update=environment)
+
+
+def passwords(wanted: VenvSpec) -> list[str]:
+    """What of the requirements, arguments and environment must not be shown."""
+    texts = [*wanted.requirements, *wanted.pip_extra_args, *wanted.environment.values()]
+    texts += requirements.included_lines(wanted.requirements)
+    found = [password for text in texts for password in urls.passwords_in(text)]
+    return found + [value for name, value in wanted.environment.items() if _SECRET_NAME.search(name)]
 
 
 def _has_hashes(lines: list[str]) -> bool:
     return any("--hash=" in line for line in lines)
-
-
-def _write_lines(path: str, lines: list[str]) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)

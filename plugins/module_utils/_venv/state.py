@@ -12,14 +12,18 @@ import json
 import os
 import re
 import shutil
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements, trust
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _MINOR = re.compile(r"[0-9]+\.[0-9]+")
 _WHICH_INTERPRETER = (
     "import os, sys; print(os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable), end='')"
@@ -40,6 +44,16 @@ class VenvSpec(NamedTuple):
     settings: dict
     worker_class: str
     installer: str = "pip"  # or uv
+    user: str = ""  # who runs the application, and must not change what root runs; "" if that is not known
+    group: str = ""
+    requirements_file: str = ""  # the path of the file that the requirements are from
+    environment: Mapping[str, str] = {}  # of what installs
+    service: str = ""  # that the venv is for, if that is known
+
+    @property
+    def hash(self) -> str:
+        """A hash of what is to be installed."""
+        return requirements.hash_of([requirements.gunicorn_requirement(self.version), *self.requirements])
 
 
 class VenvState(NamedTuple):
@@ -81,16 +95,54 @@ def read(wanted: VenvSpec, runner: Runner) -> VenvState | None:
 
 
 def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
-    """What the venv in a directory has, as its own Python says; raises VenvError if that does not run."""
+    """What the venv in a directory has, as its own Python says; raises VenvError if that does not run.
+
+    If others than root can change it, it is asked with their rights.
+    """
+    lines = [requirements.gunicorn_requirement(wanted.version), *wanted.requirements]
     request = {
-        "requirements": [requirements.gunicorn_requirement(wanted.version), *wanted.requirements],
+        "requirements": urls.without_passwords(lines),
         "settings": wanted.settings,
         "worker_class": wanted.worker_class,
     }
     command = [python_of(directory), "-I", "-c", inspect.getsource(probe)]
-    answer = commands.run(runner, command, f"gunicorn_venv: {wanted.path} can't be read", data=json.dumps(request))
+    failure = f"gunicorn_venv: {wanted.path} can't be read"
+    account = trust.rights_for(trust.venv_paths(directory))
+    answer = commands.run(runner, command, failure, json.dumps(request), account)
     is_stamped = requirements.has_stamp(directory, wanted.requirements)
-    return VenvState(directory=directory, **json.loads(answer), is_stamped=is_stamped)
+    try:
+        checked = _checked(json.loads(answer), request)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        raise VenvError(f"{failure}: its Python answers something else than was asked") from None
+    if account is not None:
+        # Root runs it to build the next one, and believes only what it sees.
+        checked["interpreter"] = os.path.realpath(python_of(directory))
+    return VenvState(directory=directory, **checked, is_stamped=is_stamped)
+
+
+def _checked(answer: dict, request: dict) -> dict:
+    """The probe's answer, with nothing in it that was not asked for; KeyError, TypeError or ValueError otherwise.
+
+    Others may have written it: pip gets the versions as constraints, and errors show the rest.
+    """
+    gunicorn, lines = answer["gunicorn_version"], request["requirements"]
+    if not all(map(_VERSION.fullmatch, [answer["python_version"], *([gunicorn] if gunicorn else [])])):
+        raise ValueError
+    given = {**request["settings"], "worker_class": request["worker_class"]}
+    return {
+        "python_version": answer["python_version"],
+        "interpreter": values_text.checked(answer["interpreter"]),
+        "gunicorn_version": gunicorn,
+        "gunicorn_is_whole": answer["gunicorn_is_whole"] is True,
+        "versions": {
+            name: version
+            for name, version in answer["versions"].items()
+            if _NAME.fullmatch(name) and _VERSION.fullmatch(version)
+        },
+        "has_pip": answer["has_pip"] is True,
+        "unmet": [line for line in lines if line in answer["unmet"]],
+        "problems": [[name, given[name], values_text.shown(expected)] for name, _value, expected in answer["problems"]],
+    }
 
 
 def python_of(directory: str) -> str:
@@ -114,8 +166,10 @@ def needs_rebuild(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> 
         return False
     if state is None:
         return _is_anything(wanted.path)
-    command = [wanted.python, "-I", "-c", _WHICH_INTERPRETER]
-    return state.interpreter != commands.run(runner, command, f"gunicorn_python: {wanted.python} does not run").strip()
+    command = [shutil.which(wanted.python) or wanted.python, "-I", "-c", _WHICH_INTERPRETER]
+    account = trust.rights_for(trust.interpreter_paths(wanted.python))
+    failure = f"gunicorn_python: {wanted.python} does not run"
+    return state.interpreter != commands.run(runner, command, failure, account=account).strip()
 
 
 def stays(path: str, python: str, rebuild: bool) -> bool:
@@ -168,8 +222,8 @@ def _problem(path: str, version: str) -> str:
 
 def read_configuration(path: str) -> dict[str, str]:
     """The keys, in lower case, and values of a venv's pyvenv.cfg."""
-    with open(os.path.join(path, "pyvenv.cfg"), encoding="utf-8", errors="replace") as lines:
-        pairs = [line.partition("=") for line in lines]
+    text = files.read_regular(os.path.join(path, "pyvenv.cfg")).decode(errors="replace")
+    pairs = [line.partition("=") for line in text.splitlines()]
     values = {name.strip().lower(): value.strip() for name, _sign, value in pairs}
     # virtualenv calls the version by another name.
     return {"version": values.get("version_info", ""), **values}

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -38,13 +39,16 @@ class Host:
             "PIP_NO_COMPILE": "0",  # pip takes the value for that of the option "compile"
         }
 
-    def run(self, command: list, data: str) -> tuple[int, str, str]:
+    def run(self, command: list, data: str, environ_update: dict | None = None) -> tuple[int, str, str]:
         """Run one command to its end."""
-        self.commands.append([str(word) for word in command])
+        # pip reads its arguments.
+        arguments = json.loads(data) if data.startswith("[") else []
+        self.commands.append([str(word) for word in [*command, *arguments]])
+        environment = {**self.environment, **(environ_update or {})}
         if self.shared_pip is not None and "ensurepip" in command:
             (site_packages(Path(command[0]).parents[1]) / "pip.pth").write_text(f"{self.shared_pip}\n")
             return 0, "", ""
-        done = subprocess.run(command, input=data, env=self.environment, check=False, capture_output=True, text=True)
+        done = subprocess.run(command, input=data, env=environment, check=False, capture_output=True, text=True)
         return done.returncode, done.stdout, done.stderr
 
     def ensure(self, wanted: VenvSpec, check_mode: bool = False) -> dict:

@@ -113,3 +113,13 @@ class TestLock:
         assert os.fstat(held).st_mode & 0o777 == 0o600
         assert fcntl.fcntl(held, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
         os.close(held)
+
+
+def test_a_mark_follows_no_link(tmp_path: Path) -> None:
+    """A link in its place leads root to another file, which stays as it is, and is not made either."""
+    (tmp_path / "victim").write_text("untouched")
+    for target in ("victim", "nothing"):
+        (tmp_path / directories.CHANGING).symlink_to(target)
+        directories.mark(str(tmp_path), directories.CHANGING)
+        (tmp_path / directories.CHANGING).unlink()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("victim", "untouched")]

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from pathlib import Path
+from typing import Callable
 
 import pytest
 from live_files import OLD, contents, new_files, wanted
@@ -29,6 +31,49 @@ class TestDiffers:
         assert atomic_files.differs(wanted(etc / "nothing", ""))
         (etc / "dangling").symlink_to("nowhere")
         assert atomic_files.differs(wanted(etc / "dangling", None))
+
+
+class TestReadRegular:
+    def test_a_file_and_a_link_to_one(self, tmp_path: Path) -> None:
+        """The content is that of the file, byte by byte, up to the limit; a link is followed unless flags say so."""
+        (tmp_path / "file").write_bytes(b"harmless\r\n\xff")
+        (tmp_path / "link").symlink_to("file")
+        for name in ("file", "link"):
+            assert atomic_files.read_regular(str(tmp_path / name), limit=11) == b"harmless\r\n\xff"
+        with pytest.raises(OSError, match="it is a link and no regular file"):
+            atomic_files.read_regular(str(tmp_path / "link"), flags=os.O_NOFOLLOW)
+
+    @pytest.mark.parametrize(
+        ("prepare", "reason"),
+        [
+            (lambda path: None, "No such file or directory"),
+            (lambda path: path.mkdir(), "it is a directory and no regular file"),
+            (lambda path: os.mkfifo(path), "it is a FIFO and no regular file"),
+            (lambda path: path.symlink_to("/dev/zero"), "it is a device and no regular file"),
+            (lambda path: socket.socket(socket.AF_UNIX).bind(str(path)), "it is a socket and no regular file"),
+            (lambda path: path.write_bytes(b"x" * 11), "it has more than 10 bytes"),
+        ],
+    )
+    def test_what_is_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], object], reason: str
+    ) -> None:
+        """The error says why and names the path, and nothing waits for the other end of a FIFO."""
+        monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+        prepare(Path("it"))
+        with pytest.raises(OSError, match=reason) as caught:
+            atomic_files.read_regular("it", limit=10)
+        assert (caught.value.strerror, caught.value.filename) == (reason, "it")
+
+    def test_what_was_exchanged_after_the_look(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A FIFO that takes the file's place before it is opened is refused as well, without waiting."""
+        path = tmp_path / "file"
+        path.touch()
+        regular = path.stat()
+        path.unlink()
+        os.mkfifo(path)
+        monkeypatch.setattr(os, "stat", lambda path, **options: regular)
+        with pytest.raises(OSError, match="it is a FIFO and no regular file"):
+            atomic_files.read_regular(str(path))
 
 
 @pytest.mark.parametrize("text", ["a\r\nb\r", "a\rb\n", "\r\n", "\x0c\x85\u2028"])

@@ -103,7 +103,7 @@ class TestFresh:
     def test_what_can_not_be_made_leaves_nothing(self, tmp_path: Path, host: Host) -> None:
         """The next run does not find half of a venv."""
         broken = tmp_path / "python"
-        broken.write_text('#!/bin/sh\nmkdir -p "$3/bin"; echo one; echo "no ensurepip" >&2; exit 1\n')
+        broken.write_text('#!/bin/sh\nmkdir -p "$4/bin"; echo one; echo "no ensurepip" >&2; exit 1\n')
         broken.chmod(0o755)
         with pytest.raises(VenvError, match=r"gunicorn_venv: .*/venv could not be made: no ensurepip"):
             host.ensure(want(tmp_path / "venv", python=str(broken)))
@@ -275,7 +275,7 @@ class TestRebuild:
     def test_another_python(self, venv: Path, host: Host, tmp_path: Path) -> None:
         """Without `rebuild`, the venv keeps its own interpreter."""
         other = tmp_path / "python"
-        other.write_text(f'#!/bin/sh\n[ "$1" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
+        other.write_text(f'#!/bin/sh\n[ "$2" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
         other.chmod(0o755)
         wanted = want(venv, python=str(other), requirements=["notes"])
         assert host.ensure(wanted)["changed"]
@@ -379,8 +379,11 @@ class TestKilled:
         (tmp_path / "killer").mkdir()
         (tmp_path / "killer/sitecustomize.py").write_text(KILLER)
 
-        def run(command: list, data: str) -> tuple[int, str, str]:
-            result = host.run(command, data=data)
+        def run(command: list, data: str, environ_update: dict | None = None) -> tuple[int, str, str]:
+            # An isolated pip would not import the killer.
+            is_pip = data.startswith("[")
+            command = [word for word in command if word != "-I" or not is_pip]
+            result = host.run(command, data, environ_update)
             if result[0] == -signal.SIGKILL:
                 os._exit(9)
             return result

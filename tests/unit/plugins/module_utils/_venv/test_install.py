@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ensurepip
+import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 from venvs import OLDEST, Host, build_wheel, gunicorn_answers, package, want
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
@@ -120,15 +122,74 @@ class TestNewVenv:
 
 
 @pytest.mark.parametrize(
-    ("requirements", "resolutions"),
+    ("lines", "resolutions"),
     [
         (["Flask"], [["gunicorn>=23.0.0", "Flask"]]),
         (["Flask==3.1.0 \\", "--hash=sha256:ab"], [["Flask==3.1.0 \\", "--hash=sha256:ab"], ["gunicorn>=23.0.0"]]),
     ],
 )
-def test_lines_with_hashes_are_installed_on_their_own(requirements: list, resolutions: list) -> None:
+def test_lines_with_hashes_are_installed_on_their_own(lines: list, resolutions: list) -> None:
     """In one file with hashes, pip wants a hash of Gunicorn, too."""
-    assert install.resolutions(want(Path("/v"), requirements=requirements)) == resolutions
+    assert install.resolutions(want(Path("/v"), requirements=lines)) == resolutions
+
+
+class TestPasswords:
+    """No password gets where others can read it: to command lines, and to errors."""
+
+    def test_of_pip(self, venv: Path, host: Host, index: Path) -> None:
+        """pip reads its arguments, and gets the logins in a netrc; what it says of them is masked."""
+        seen: list[tuple] = []
+        passed = host.run
+
+        def run(command: list, data: str, environ_update: dict | None = None) -> tuple[int, str, str]:
+            if data.startswith("["):
+                netrc = Path((environ_update or {})["NETRC"]).read_text()
+                file = Path(json.loads(data)[-1].partition("=")[2]).read_text()
+                seen.append((command, json.loads(data), environ_update, netrc, file))
+                return 1, "", "ERROR: harmless1 and https://u:harmless2@three/ and \x1b[31mred harmless4"
+            return passed(command, data, environ_update)
+
+        host.run = run  # type: ignore[method-assign]
+        wanted = want(
+            venv,
+            requirements=["notes @ https://u:harmless1@one.example/notes.whl"],
+            pip_extra_args=["--index-url", "https://u:harmless2@two.example/simple", "--timeout=3"],
+            environment={"PIP_EXTRA_INDEX_URL": "https://u:harmless3@three.example/", "MY_TOKEN": "harmless4"},
+        )
+        with pytest.raises(VenvError) as caught:
+            host.ensure(wanted)
+        assert str(caught.value).endswith(": ERROR: ******** and https://u:********@three/ and red ********")
+        (command, arguments, environment, netrc, file) = seen[-1]
+        assert (command[1:3], "harmless" in str(command)) == (["-I", "-c"], False)
+        assert arguments[4:7] == ["--index-url", "https://two.example/simple", "--timeout=3"]
+        assert environment["PIP_EXTRA_INDEX_URL"] == "https://three.example/"
+        assert "notes @ https://one.example/notes.whl\n" in file
+        assert netrc.split()[-6:] == ["machine", "three.example", "login", "u", "password", "harmless3"]
+
+    def test_another_password_is_no_other_requirement(self, tmp_path: Path) -> None:
+        """The stamp, which everybody can read, holds none, and the plan knows none."""
+        stamps = []
+        for word in ("one", "two", "********"):
+            requirements.write_stamp(str(tmp_path), [f"notes @ https://u:{word}@h/"], {})
+            stamps.append((tmp_path / requirements.STAMP).read_text())
+        assert len(set(stamps)) == 1
+
+    def test_the_arguments_of_uv(self) -> None:
+        """uv gets from its environment what has a password, and the rest as it was."""
+        arguments = ["--no-index", "-i", "https://u:a@h/", "--extra-index-url=https://u:b@h/", "--find-links", "/srv"]
+        shown, environment = install.split_uv_arguments([*arguments, "--extra-index-url", "https://token@h/"])
+        assert shown == ["--no-index", "--find-links", "/srv"]
+        assert environment == {
+            "UV_INDEX_URL": "https://u:a@h/",
+            "UV_EXTRA_INDEX_URL": "https://u:b@h/ https://token@h/",
+        }
+
+    @pytest.mark.parametrize("argument", ["--allow-insecure-host=u:harmless@h", "a @ https://u:harmless@h/a.whl"])
+    def test_an_argument_that_uv_takes_nowhere_else(self, argument: str) -> None:
+        """It is refused without its password."""
+        with pytest.raises(InvalidValue, match="gunicorn_pip_extra_args: .*gunicorn_pip_environment") as caught:
+            install.split_uv_arguments([argument])
+        assert "harmless" not in str(caught.value)
 
 
 class TestUv:

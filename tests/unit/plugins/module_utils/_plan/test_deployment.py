@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Callable
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import deployment
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters as plan_parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
+
+
+@pytest.fixture
+def shared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: SimpleNamespace, parameters: Callable[..., dict]
+) -> SimpleNamespace:
+    """A venv that was built for the service other, and the plan of another service for it."""
+    monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(programs, "PROGRAMS", str(tmp_path))
+    venv = tmp_path / "venv"
+    venv.mkdir()
+    requirements.write_stamp(str(venv), ["Flask"], {"other": "0" * 64})
+    given = parameters(venv=str(venv), requirements=["Django"])
+    return SimpleNamespace(venv=venv, folder=tmp_path, given=given)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "manager_name"),
+    [
+        ("other.service", "ExecStart={0}/bin/gunicorn\n", manager.SYSTEMD),
+        ("any.conf", "[program:other]\n", manager.SUPERVISOR),
+    ],
+)
+def test_a_venv_that_another_service_uses(shared: SimpleNamespace, file: str, text: str, manager_name: str) -> None:
+    """The error names the variable, the venv and the service; once that is gone, the venv is free."""
+    wanted = plan_parameters.wanted_venv(shared.given)
+    deployment.check_owner(wanted, manager_name)
+    (shared.folder / file).write_text(text.replace("{0}", str(shared.venv)))
+    with pytest.raises(InvalidValue) as caught:
+        deployment.check_owner(wanted, manager_name)
+    said = f"gunicorn_venv: '{shared.venv}' can't be used: expected a virtual environment of its own: the service other"
+    assert str(caught.value).startswith(said)
+    deployment.check_owner(wanted._replace(service="other"), manager_name)
+
+
+def test_the_plan_asks_only_if_something_must_be_installed(
+    shared: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What suits both may be shared."""
+    (shared.folder / "other.service").write_text(f"ExecStart={shared.venv}/bin/gunicorn\n")
+    for changed in (True, False):
+        monkeypatch.setattr(
+            ensure, "ensure", lambda *_given, changed=changed, **_more: {"changed": changed, "diff": {}}
+        )
+        if not changed:
+            assert deployment.venv_state(shared.given, manager.SYSTEMD, None) == {"changed": False}
+            continue
+        with pytest.raises(InvalidValue, match="the service other uses this one"):
+            deployment.venv_state(shared.given, manager.SYSTEMD, None)
