@@ -50,7 +50,7 @@ class Standin:
             self._systemctl.do("daemon-reload")
         if not self._before.socket.active:
             self._systemctl.do("start", socket)
-        self._systemctl.do("start", self.unit)
+        self._systemctl.start("start", self.unit)
 
     def _write_socket(self, shared: SharedAddresses | None) -> str:
         """Write the unit that opens the stand-in's sockets, if there is none yet; return its name."""

@@ -17,10 +17,11 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan a
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
@@ -42,6 +43,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     warnings += accounts.warnings(wanted)
     sandbox = None
     if manager == service_manager.SYSTEMD:
+        unit = files.read(names.paths(wanted.service, wanted.config_directory).unit)
+        plan["left_out"] = systemd_sandbox.read_left_out(unit, given["service_directives"])._asdict()
         sandbox = reach.effective(given["service_directives"], _check_drop_ins(wanted, given))
     reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
     if manager == service_manager.SYSTEMD:
@@ -58,12 +61,12 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
 
 def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list[str]]:
     own = {"User": wanted.user, "Group": wanted.group, "Service": f"{wanted.service}.service"}
-    names = set(wanted.environment)
+    given_names = set(wanted.environment)
     if given["secrets"]:
-        names.add("gunicorn_secrets")
+        given_names.add("gunicorn_secrets")
     if json.loads(base64.b64decode(given["credentials"])):
-        names.add("gunicorn_credentials")
-    return directives.check_drop_ins(wanted.service, own, names)
+        given_names.add("gunicorn_credentials")
+    return directives.check_drop_ins(wanted.service, own, given_names)
 
 
 def venv_state(given: dict, manager: str, runner: Runner) -> dict:
