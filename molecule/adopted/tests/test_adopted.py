@@ -155,12 +155,12 @@ def test_adopted_service_is_like_any_other(hosts):
 
 def test_socket_in_a_directory_of_the_user_is_refused(hosts):
     """The user could put a link there before systemd gives the socket away. Nothing changes."""
-    before = [processes(host) for host in hosts]
+    before = on_each(hosts, "systemctl show --property=MainPID shop notes")
     with everywhere(hosts, "chown notes /run/notes", "chown root /run/notes"):
         for message in failures(deploy()):
             assert "gunicorn_bind: '/run/notes/notes.sock'" in message
             assert "such as /run/notes.sock: notes may in /run/notes. Nothing was changed." in message
-    assert [processes(host) for host in hosts] == before
+    assert on_each(hosts, "systemctl show --property=MainPID shop notes") == before
 
 
 def test_adopted_service_starts_from_its_files_alone(hosts):

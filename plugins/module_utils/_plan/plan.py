@@ -35,9 +35,9 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
     host_directories.check_parent("gunicorn_venv", wanted.venv)
     has_venv = state.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = plan_accounts.check_accounts(wanted)
-    addresses.check_socket_directories(wanted, made_by_hand=service.active and not sockets.active)
     addresses.check_addresses(wanted.service, wanted.binds, service, sockets)
     directories = plan_directories.wanted_directories(wanted, account, service.active)
+    addresses.check_socket_directories(wanted, made_by_hand=service.active and not sockets.active)
     if manager == service_manager.SUPERVISOR:
         directories += plan_directories.console_directory(wanted)
     return {

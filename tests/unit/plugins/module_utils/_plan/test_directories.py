@@ -118,6 +118,13 @@ class TestRootsDirectory:
             with pytest.raises(InvalidValue, match=f"may not write, as it may in {host.root}/{own}$"):
                 plan(config_directory=f"{host.root}/{name}")
 
+    def test_a_directory_that_the_user_can_not_have_has_its_own_error(
+        self, host: SimpleNamespace, plan: Callable
+    ) -> None:
+        """It is the one to change, and not the configuration in it."""
+        with pytest.raises(InvalidValue, match=f"gunicorn_data_directory: '{host.root}/etc' "):
+            plan(data_directory=f"{host.root}/etc", bind=[f"unix:{host.root}/etc/s"])
+
     def test_the_credentials_in_it_count(self, host: SimpleNamespace, plan: Callable) -> None:
         """systemd reads what is at their paths as root."""
         (host.root / "etc/shop/credentials").mkdir()
