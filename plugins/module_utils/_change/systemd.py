@@ -235,5 +235,6 @@ class SystemdChange(Change):
         # What was said in this moment is to be read, too.
         self.runner.run(["timeout", "10", "journalctl", "--sync"])
         since = f"--since=@{self.began:.3f}"
-        journal = self.runner.output(["journalctl", "--quiet", "--no-pager", "--output=cat", since, f"--unit={unit}"])
+        options = ("--quiet", "--no-pager", "--output=cat", "--lines=1000", since, f"--unit={unit}")
+        journal = self.runner.output(["journalctl", *options])
         return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The journal of {unit}": journal}
