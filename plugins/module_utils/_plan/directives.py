@@ -84,14 +84,19 @@ def check_drop_ins(service: str, own: dict[str, str], given: Collection[str]) ->
     for found in drop_ins.assignments(list(dict.fromkeys(sum(paths.values(), [])))):
         said_by = _overridden(found, given)
         if said_by is not None and not (found.value and own.get(found.name) == found.value):
-            instead = f"which overrides {said_by}: set that instead" if said_by else "which the role relies on"
-            expected = f"no {found.name}= in {found.path}, {instead}"
+            expected = f"no {found.name}= in {found.path}, {_what_instead(said_by)}"
             raise InvalidValue("gunicorn_service_name", service, expected)
     added: dict[str, list[str]] = {}
     for found in drop_ins.assignments(paths[units[0]]):
         if found.section == "Service":
             added.setdefault(found.name, []).append(found.value)
     return added
+
+
+def _what_instead(said_by: str) -> str:
+    if said_by == _DIRECTIVES:
+        return f"but in {_DIRECTIVES}"
+    return f"which overrides {said_by}: set that instead" if said_by else "as the role relies on its own"
 
 
 def _is_of_a_change(path: str) -> bool:

@@ -169,3 +169,21 @@ class TestLogs:
         """Most changes need no signal."""
         change()._reopen_logs()
         assert systemd.asked == []
+
+
+def test_what_was_said_in_this_moment_is_read(change: Callable) -> None:
+    """The journal is written first, and is read from the moment on at which the change began, not from the next second."""
+    made = change()
+    made.began = 1700000000.9
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> tuple[int, str, str]:
+        asked.append(command)
+        return 0, "Failed at step USER", ""
+
+    made.runner = Runner(run)
+    assert made._what_was_said()["The journal of shop.service"] == "Failed at step USER"
+    sync, read = [command for command in asked if "journalctl" in command]
+    assert "--sync" in sync
+    assert "--since=@1700000000.900" in read
+    assert "--unit=shop.service" in read
