@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Callable
@@ -170,6 +171,6 @@ def test_a_change_waits_for_whoever_installs_into_its_venv(
     tell = [lambda told: None] if deploy is change_systemd.deploy else []
     try:
         with pytest.raises(DeployError, match="another run did not end within 0 s. Nothing was changed"):
-            deploy(SYSTEMD_SPEC._replace(venv=venv), Runner(lambda command: (1, "", "")), *tell)
+            deploy(dataclasses.replace(SYSTEMD_SPEC, venv=venv), Runner(lambda command: (1, "", "")), *tell)
     finally:
         os.close(held)
