@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+from pathlib import Path
+from typing import Callable
+
 import pytest
 from service_samples import SYSTEMD_SPEC
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock as service_lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 
@@ -168,3 +176,19 @@ class TestVerify:
         monkeypatch.setattr(verified, "_unanswered", lambda deadline: ["a", "b"])
         with pytest.raises(Failed, match=r"\Aa; b\Z"):
             verified._verify()
+
+
+@pytest.mark.parametrize("deploy", [change_systemd.deploy, change_supervisor.deploy])
+def test_a_change_waits_for_whoever_installs_into_its_venv(
+    deploy: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it would start from a venv that another controller's pip has changed by half."""
+    monkeypatch.setattr(service_lock, "LOCK_TIMEOUT", 0)
+    venv = str(tmp_path / "venv")
+    held = directories.lock(venv)
+    tell = [lambda told: None] if deploy is change_systemd.deploy else []
+    try:
+        with pytest.raises(DeployError, match="another run did not end within 0 s. Nothing was changed"):
+            deploy(dataclasses.replace(SYSTEMD_SPEC, venv=venv), Runner(lambda command: (1, "", "")), *tell)
+    finally:
+        os.close(held)

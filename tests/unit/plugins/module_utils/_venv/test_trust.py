@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
 import pwd
@@ -189,6 +190,7 @@ class TestRights:
             ({"": "games", "venv": "www-data"}, 0o755, "nobody"),
             ({"": "games"}, 0o775, "nobody"),
             ({"": "root"}, 0o777, "nobody"),
+            ({"": "root"}, 0o757, "nobody"),
             ({"": "54322"}, 0o755, "nobody"),
         ],
     )
@@ -202,12 +204,15 @@ class TestRights:
         assert found is not None
         assert (found.uid, found.groups) == (pwd.getpwnam(rights).pw_uid, ())
 
-    def test_a_group_of_ones_own(self, fake: Path) -> None:
-        """It is the owner's again, as where a person's umask is 002."""
+    def test_a_group_of_ones_own(self, fake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is the owner's again, as where a person's umask is 002, unless others are in it, too."""
         games = pwd.getpwnam("games")
         give(fake.parent, games.pw_uid, games.pw_gid)
         fake.parent.chmod(0o775)
         assert trust.rights_for(trust.venv_paths(str(fake))) == Account(games.pw_uid, games.pw_gid, ())
+        shared = grp.struct_group(("games", "x", games.pw_gid, ["www-data"]))
+        monkeypatch.setattr(grp, "getgrgid", lambda _gid: shared)
+        assert trust.rights_for(trust.venv_paths(str(fake))) == trust.NOBODY
 
     def test_the_owner_asks(self, fake: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
         """The venv's Python gets its owner's rights, nothing of root's environment, and /; its answer is not believed."""
@@ -238,7 +243,12 @@ class TestUnprivileged:
             "print(sys.stdin.read(), sorted(set(os.environ) - {'LC_CTYPE'}))\n"
             "try:\n    os.setuid(0)\nexcept PermissionError:\n    print('refused')\n"
         )
-        code, output, errors = unprivileged.run(trust.NOBODY, ["/usr/bin/python3", "-I", "-c", script], "asked")
+        before = os.getgroups()
+        os.setgroups([0, 4])
+        try:
+            code, output, errors = unprivileged.run(trust.NOBODY, ["/usr/bin/python3", "-I", "-c", script], "asked")
+        finally:
+            os.setgroups(before)
         ids = (65534,) * 3
         said = f"{ids} {ids} [] ['0', '1', '2'] /\nasked ['HOME', 'LANG', 'PATH']\nrefused\n"
         assert (code, output, errors) == (0, said, "")
