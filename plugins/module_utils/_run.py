@@ -13,7 +13,7 @@ from typing import Any, Callable
 # How systemctl says that PID 1 was executed anew meanwhile, as by an upgrade of systemd (systemctl daemon-reexec).
 _LOST_BUS = re.compile(
     r"Transport endpoint is not connected|disconnected from message bus|D-Bus connection terminated"
-    r"|Connection reset by peer|Failed to connect to (system )?bus: Connection refused"
+    r"|Connection reset by peer|Failed to connect to .*bus.*: Connection refused"
 )
 _BUS_TIMEOUT = 20.0  # seconds
 
