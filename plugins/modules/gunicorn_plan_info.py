@@ -189,6 +189,9 @@ plan:
       description: The directories that are missing, or that the user can't write to, with owner, group and mode.
       type: list
       elements: dict
+    changeable_code:
+      description: The first file or directory of the code that the user can change. Empty if there is none.
+      type: str
     left_out:
       description:
         - The C(directives) that the unit does without since the host can't apply them, and what they were

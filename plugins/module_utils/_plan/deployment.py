@@ -13,6 +13,7 @@ import os
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, directives, parameters, reach
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -41,6 +42,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
     warnings += accounts.warnings(wanted)
+    folders = [given["code_directory"], *wanted.environment.get("PYTHONPATH", "").split(":")]
+    plan["changeable_code"] = plan_directories.changeable_code(filter(os.path.isabs, dict.fromkeys(folders)), wanted)
     sandbox = None
     if manager == service_manager.SYSTEMD:
         unit = files.read(names.paths(wanted.service, wanted.config_directory).unit)

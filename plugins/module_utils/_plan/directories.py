@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import os
+from typing import Iterable
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories, kernel_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import ENTER, WRITE, Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
@@ -47,6 +48,23 @@ def changeable_by_service(path: str, wanted: DeploymentParameters) -> str | None
         if real.startswith(f"{os.path.realpath(own)}/"):
             return own
     return accounts.changeable_by(path, accounts.service_account(wanted.user, wanted.group))
+
+
+def changeable_code(folders: Iterable[str], wanted: DeploymentParameters) -> str:
+    """The first directory, module or package of the code that the service's user can change; empty if there is none.
+
+    What is inside of a package is not looked at.
+    """
+    account = accounts.service_account(wanted.user, wanted.group)
+    for folder in folders:
+        found = changeable_by_service(folder, wanted)
+        modules = [os.path.join(folder, name) for name in kernel_files.list_folder(folder) if not found]
+        for path in sorted(modules):
+            if path.endswith(".py") or os.path.exists(os.path.join(path, "__init__.py")):
+                found = found or accounts.changeable_by(path, account)
+        if found:
+            return found
+    return ""
 
 
 def _check_config_directory(wanted: DeploymentParameters) -> None:

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Callable
 
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -162,3 +165,38 @@ def test_a_live_service_keeps_its_directories(host: SimpleNamespace, plan: Calla
         plan(user="blog", group="blog")
     host.units["shop.service"] = no_unit
     assert f"{host.root}/var/shop" in [item["path"] for item in plan(user="blog", group="blog")["directories"]]
+
+
+class TestChangeableCode:
+    """Root must not run code that the service's user can change."""
+
+    @pytest.fixture
+    def code(self, host: SimpleNamespace) -> Path:
+        """Code of root's, with a directory for uploads that is the user's."""
+        host.accounts["shop"] = Account(4242, 4242, (4242,))
+        code = host.root / "code"
+        (code / "shop").mkdir(parents=True)
+        (code / "shop/__init__.py").touch()
+        (code / "manage.py").touch()
+        (code / "media").mkdir()
+        os.chown(code / "media", 4242, 4242)
+        return code
+
+    @pytest.fixture
+    def changeable(self, code: Path, at_host: Callable[..., DeploymentParameters]) -> Callable[[], str]:
+        """Look at the code, and say what of it can be changed."""
+        return lambda: directories.changeable_code([str(code / "nothing"), str(code)], at_host())
+
+    def test_code_of_root(self, changeable: Callable[[], str]) -> None:
+        """What is no module may be the user's."""
+        assert changeable() == ""
+
+    @pytest.mark.parametrize("name", ["", "manage.py", "shop"])
+    def test_code_of_the_user(self, code: Path, changeable: Callable[[], str], name: str) -> None:
+        """The directory, a module or a package: by its owner, or by its mode."""
+        path = code / name
+        os.chown(path, 4242, 0)
+        assert changeable() == str(path).rstrip("/")
+        os.chown(path, 0, 4242)
+        path.chmod(0o775)
+        assert changeable() == str(path).rstrip("/")
