@@ -6,7 +6,16 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any, Callable
+
+# How systemctl says that PID 1 was executed anew meanwhile, as by an upgrade of systemd (systemctl daemon-reexec).
+_LOST_BUS = re.compile(
+    r"Transport endpoint is not connected|disconnected from message bus|D-Bus connection terminated"
+    r"|Connection reset by peer|Failed to connect to .*bus.*: Connection refused"
+)
+_BUS_TIMEOUT = 20.0  # seconds
 
 
 class Runner:
@@ -18,8 +27,26 @@ class Runner:
         self._options = options
 
     def run(self, command: list[str], **options: Any) -> tuple[int, str, str]:
-        """Run a command; return its exit code, its output and its errors."""
-        return self._run_command(command, **self._options, **options)
+        """Run a command; return its exit code, its output and its errors.
+
+        systemctl is run again for some seconds if it has lost its connection. A job that it asked for may be under way:
+        systemd then merges the same job with that one, and systemctl waits for both.
+        """
+        options = {**self._options, **options}
+        if command[0] == "systemctl":
+            result = self._run_systemctl(command, options)
+            if not (result[0] and options.get("check_rc")):
+                return result
+        return self._run_command(command, **options)
+
+    def _run_systemctl(self, command: list[str], options: dict[str, Any]) -> tuple[int, str, str]:
+        options = {name: value for name, value in options.items() if name != "check_rc"}
+        deadline = time.monotonic() + _BUS_TIMEOUT
+        while True:
+            code, output, errors = self._run_command(command, **options)
+            if not (code and _LOST_BUS.search(errors)) or time.monotonic() > deadline:
+                return code, output, errors
+            time.sleep(0.2)
 
     def output(self, command: list[str]) -> str:
         """Run a command; return what it prints, whatever its exit code is."""

@@ -189,6 +189,14 @@ plan:
       description: The directories that are missing, or that the user can't write to, with owner, group and mode.
       type: list
       elements: dict
+    left_out:
+      description:
+        - The C(directives) that the unit does without since the host can't apply them, and what they were
+          C(tried_with), for O(pyweb.gunicorn.gunicorn_service#module:left_out).
+        - Not there if supervisor runs the service.
+        - Empty if they must be tried again, since the host has another systemd or other privileges.
+      type: dict
+      sample: {directives: [PrivateUsers], tried_with: "systemd 257, podman, capabilities 0000000080a415fb"}
 lacking:
   description: What the host lacks, in a few words each. Empty if nothing must be installed or created.
   returned: success

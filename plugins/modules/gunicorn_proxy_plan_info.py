@@ -114,6 +114,9 @@ plan:
       description: The directories that are missing, or that the web server can't enter, with owner, group and mode.
       type: list
       elements: dict
+    media_links_from:
+      description: The beginning of the media directory's path after which links must lead to files of their own owner.
+      type: str
     upstreams:
       description: The addresses of Gunicorn that the web server uses. Empty with O(state=absent).
       type: list

@@ -44,6 +44,21 @@ options:
     description: The text of the socket unit.
     type: str
     required: true
+  optional_directives:
+    description:
+      - Names of directives in O(unit) that the service may do without on a host that can't apply them, as in some
+        containers.
+      - If systemd can't set up the sandbox, the module finds out by trying which of them must go, leaves them out, and
+        warns. A comment in the unit names them.
+    type: list
+    elements: str
+    default: []
+  left_out:
+    description:
+      - What M(pyweb.gunicorn.gunicorn_plan_info) returned as C(left_out) in
+        RV(pyweb.gunicorn.gunicorn_plan_info#module:plan), the directives that the unit does without already.
+    type: dict
+    default: {}
   observed:
     description:
       - What M(pyweb.gunicorn.gunicorn_plan_info) returned as RV(pyweb.gunicorn.gunicorn_plan_info#module:observed).

@@ -92,7 +92,8 @@ services:
     name:
       description:
         - The name of the unit without C(.service).
-        - For a master that systemd does not run, the name of supervisor's program, else V(pid 1234).
+        - For a master that systemd does not run, the name of the program of root's supervisor, else V(pid 1234). Every
+          local user can start a process that looks like such a master, so it has no part in the sizing of others.
       type: str
     unit:
       description: The unit, from the cgroup of the master or from the unit file. Null if the master has none.

@@ -36,9 +36,10 @@ OWNER_LABEL = "pyweb.gunicorn=testhost"
 CHECKOUT_LABEL = f"pyweb.gunicorn.checkout={CHECKOUT}"
 RECIPE_LABEL = "pyweb.gunicorn.recipe"
 
-# Releases of Debian, and a release with another init than systemd
+# Releases of Debian, a release with another init than systemd, and hosts that lack a capability, as many containers do
 SYSVINIT = "-sysvinit"
-SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}")
+UNTRACED = "-without-ptrace"
+SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}", f"trixie{UNTRACED}")
 # Without python3-venv, logrotate and supervisor, which the role installs.
 # python3-apt: without it, the apt module installs it first, and fails in check mode.
 PACKAGES = ("ca-certificates", "curl", "iproute2", "openssh-server", "procps", "python3", "python3-apt", "sudo")
@@ -243,9 +244,10 @@ def cgroup_options() -> list[str]:
     return [f"--volume={path}:{path}:rw" for path in mounts]
 
 
-def security_options() -> list[str]:
+def security_options(suite: str) -> list[str]:
     """Return the options with which a host can set up sandboxes."""
-    options = [f"--cap-add={name}" for name in CAPABILITIES]
+    left_out = ("SYS_PTRACE",) if suite.endswith(UNTRACED) else ()
+    options = [f"--cap-add={name}" for name in CAPABILITIES if name not in left_out]
     options.append("--security-opt=label=disable")
     if is_root() and has_apparmor():
         # The default profile forbids mount, which systemd's sandboxes need.
@@ -442,6 +444,7 @@ def build_image(suite: str, tag: str, state: Path) -> None:
 
 def ensure_image(suite: str, state: Path) -> str:
     """Return the image's name; build the image if it is missing."""
+    suite = suite.removesuffix(UNTRACED)
     tag = image_tag(suite)
     with locked(state, f"image-{suite}"):
         if attempt(*podman("image", "exists", tag)).returncode:
@@ -491,7 +494,7 @@ def run_options(key: Path, suite: str) -> list[str]:
         f"--label={OWNER_LABEL}",
         f"--label={CHECKOUT_LABEL}",
         *network_options(),
-        *security_options(),
+        *security_options(suite),
         # At a reboot, systemd just exits, and sysvinit calls the kernel.
         *([] if has_systemd(suite) else ["--cap-add=SYS_BOOT"]),
         *limit_options(),

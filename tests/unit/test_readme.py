@@ -78,8 +78,8 @@ def test_each_variable_has_a_row() -> None:
     rows = [line for line in lines if line and not line.startswith("#")]
     assert all(row.replace("\\|", "").count("|") == 4 for row in rows)
     assert (
-        "| `gunicorn_user` | `{{ gunicorn_project }}` | The system user that the service runs as. Never root."
-        "<br>Example: `gunicorn_user: www-mysite` |" in lines
+        "| `gunicorn_manage_user` | `true` | Make the user and the group if the host lacks them. With `false`, both must exist."
+        "<br>Example: `gunicorn_manage_user: false` |" in lines
     )
     assert '| `gunicorn_access_log_file` | `""` |' in tables
     assert "| `gunicorn_bind` | `[]` |" in tables

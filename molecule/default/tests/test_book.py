@@ -210,6 +210,21 @@ def test_start_waits_for_a_worker_that_works(host):
     assert "Hello from shop" in get(host, URLS[0])
 
 
+def test_what_the_service_wrote_does_not_become_code(host):
+    """Modules in the directory that it works in, named as its settings, a requirement and parts of Python itself."""
+    names = "__future__ array logging mmap settings urls whitenoise"
+    for name in names.split():
+        host.check_output(f"sudo -u shop sh -c 'echo raise ImportError > /var/opt/shop/{name}.py'")
+    try:
+        assert host.run("systemctl restart shop").rc == 0
+        assert "Hello from shop" in get(host, URLS[0])
+        assert host.run("systemctl reload shop").rc == 0
+        assert "Hello from shop" in get(host, URLS[0])
+        assert host.check_output(f"readlink /proc/{min(workers(host))}/cwd") == "/var/opt/shop"
+    finally:
+        host.check_output("rm /var/opt/shop/*.py")
+
+
 def test_killed_master_comes_back(host):
     """systemd starts the service again; the sockets stay open meanwhile."""
     before = main_pid(host)

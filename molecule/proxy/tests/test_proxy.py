@@ -244,6 +244,11 @@ def test_media_give_no_access_to_other_files(server):
     link = "ln --symbolic --force /etc/hostname /var/opt/gallery/media/pictures/out"
     server.host.check_output(f"runuser -u gallery -- {link}")
     assert server.status(f"https://v4.{NAME}/media/pictures/out") == 403
+    # Nor by a link in the place of the whole directory
+    as_user = "cd /var/opt/gallery && runuser -u gallery -- sh -c 'mv {} {} && {}'"
+    server.host.check_output(as_user.format("media", "kept", "ln --symbolic /etc media"))
+    assert server.status(f"https://v4.{NAME}/media/hostname") == 403
+    server.host.check_output(as_user.format("media", "link", "rm link && mv kept media"))
     for path in ("/static../gallery/site.css", "/media../db.sqlite3", "/static/", "/media/pictures/"):
         assert server.status("--path-as-is", f"https://v4.{NAME}{path}") in (403, 404)
 
@@ -262,6 +267,7 @@ def test_site_is_enabled_as_the_book_does_it(server):
     assert len(links) == 2
     assert server.host.check_output(f"readlink {server.link}") == f"../sites-available/{Path(server.file).name}"
     assert server.title.lower() in server.curl("http://127.0.0.1/").lower()
+    assert server.host.check_output(f"stat --format='%U %G %a' {server.file}") == "root root 640"
 
 
 def test_broken_configuration_is_refused():

@@ -147,6 +147,30 @@ def test_logs_are_rotated(host):
     assert processes(host) == before
 
 
+def test_rotation_does_not_wait_for_what_the_user_made(host):
+    """A pipe in the place of what the master says of itself."""
+    before = processes(host)
+    as_user = "cd /run/gunicorn/shop && runuser --user shop -- sh -c '{}'"
+    host.check_output(as_user.format("mv running.json kept && mkfifo running.json"))
+    assert host.run("timeout 30 logrotate --force /etc/logrotate.d/gunicorn-shop").rc == 0
+    wait_for(lambda: open_files(host, "/var/log/shop*") == ["/var/log/shop/gunicorn.log"])
+    host.check_output(as_user.format("mv kept running.json"))
+    assert processes(host) == before
+
+
+@pytest.mark.parametrize("lost", ["/var/log/shop/gunicorn.log", "/var/log/shop"])
+def test_log_that_was_deleted_is_written_again(host, lost):
+    """By the same processes, in a file that their user has made."""
+    before = processes(host)
+    host.check_output(f"rm -r {lost}")
+    run = deploy()
+    assert run.code == 0, run.output
+    assert open_files(host, "/var/log/shop*") == ["/var/log/shop/gunicorn.log"]
+    assert host.file("/var/log/shop/gunicorn.log").user == "shop"
+    assert processes(host) == before
+    assert deploy().changed() == []
+
+
 def test_change_goes_live(host):
     """Variables with a counterpart take effect, the others are named, and a second run changes nothing."""
     host.check_output("getent group www-data")

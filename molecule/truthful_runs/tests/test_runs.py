@@ -4,6 +4,7 @@ The tests build on each other: the first one finds a fresh host, the others the 
 """
 
 import functools
+import json
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,8 @@ def test_check_and_diff_show_a_change_and_make_none(host):
         "sed -i 's/--workers=5/--workers=4/' /etc/systemd/system/notes.service && systemctl daemon-reload"
         " && systemctl restart notes && sed -i 's/--workers=4/--workers=5/' /etc/systemd/system/notes.service",
         "/opt/notes/venv/bin/pip install --quiet gunicorn==26.0.0",
+        # Its user may write what it says of itself.
+        r"sudo -u notes sh -c 'printf \"\\377\" > /run/gunicorn/notes/running.json'",
     ],
 )
 def test_what_somebody_changed_is_put_right(host, damage):
@@ -118,6 +121,21 @@ def test_what_somebody_changed_is_put_right(host, damage):
     assert answers(host, URL)
     assert host.service("notes").is_enabled
     assert host.service("notes").is_running
+    assert Run().changed() == []
+
+
+@pytest.mark.parametrize(("lost", "restarts"), [("/var/log/notes/gunicorn.log", False), ("/var/log/notes", True)])
+def test_log_that_was_deleted_is_written_again(host, lost, restarts):
+    """The file is opened anew by the process that runs; for another directory, the sandbox must be made anew."""
+    log, before = host.file("/var/log/notes/gunicorn.log"), main_pid(host)
+    host.check_output(f"rm -r {lost}")
+    assert COMPARE in Run("--check").changed()
+    run = Run()
+    assert run.code == 0, run.output
+    assert log.user == "notes"
+    assert (main_pid(host) != before) is restarts
+    host.check_output("systemctl kill --kill-who=main --signal=HUP notes.service && sleep 3")
+    assert "Booting worker" in log.content_string
     assert Run().changed() == []
 
 
@@ -134,6 +152,69 @@ def test_new_configuration_is_started_though_the_run_before_was_killed(host):
     assert main_pid(host) != before
     assert len(workers(host)) == 2
     assert Run().code == 0
+
+
+def test_code_that_the_service_would_not_reach_is_named(host):
+    """In a home directory, and in a directory of a group: nothing is built or changed, and the advice works."""
+    host.check_output("useradd --create-home deploy && chmod 0755 /home/deploy && cp -r /opt/notes /home/deploy/notes")
+    host.check_output("chown --recursive deploy:deploy /home/deploy/notes && rm -rf /home/deploy/notes/venv*")
+    elsewhere = {"gunicorn_project": "other", "gunicorn_port": 8100, "gunicorn_code_directory": "/home/deploy/notes"}
+    before = snapshot(host)
+    run = Run("--extra-vars", json.dumps(elsewhere))
+    assert run.code == 2
+    assert "gunicorn_code_directory: '/home/deploy/notes'" in run.output
+    assert "ProtectHome: read-only" in run.output
+    host.check_output("chmod 0750 /home/deploy/notes")
+    elsewhere["gunicorn_service_directives"] = {"ProtectHome": "read-only"}
+    run = Run("--extra-vars", json.dumps(elsewhere))
+    assert run.code == 2
+    assert "/home/deploy/notes is of deploy:deploy with mode 0750" in run.output
+    assert "SupplementaryGroups: deploy" in run.output
+    assert snapshot(host) == before
+    assert not host.file("/home/deploy/notes/venv").exists
+    elsewhere["gunicorn_service_directives"]["SupplementaryGroups"] = "deploy"
+    run = Run("--extra-vars", json.dumps(elsewhere))
+    assert run.code == 0, run.output
+    assert get_json(host, "http://127.0.0.1:8100/")["title"] == "Notes"
+    removal = {**elsewhere, "gunicorn_state": "absent", "gunicorn_absent_remove": ["config", "data", "logs", "user"]}
+    assert Run("--extra-vars", json.dumps(removal)).code == 0
+
+
+def test_read_only_units_are_named_before_anything_changes(host):
+    """A run that has nothing to do still has nothing to do; another one ends with one clear error."""
+    units = "/etc/systemd/system"
+    host.check_output(f"mount --bind {units} {units} && mount -o remount,bind,ro {units}")
+    try:
+        before = snapshot(host)
+        assert Run().changed() == []
+        run = Run("--extra-vars", "gunicorn_workers=2")
+        assert run.code == 2
+        assert f"root can't write in {units}" in run.output
+        run = Run("--extra-vars", "gunicorn_project=other gunicorn_port=8100 gunicorn_code_directory=/opt/notes")
+        assert run.code == 2
+        assert (
+            f"gunicorn_service_name: 'other' can't be used: expected a host on which root can write in {units}"
+            in run.output
+        )
+        assert snapshot(host) == before
+    finally:
+        host.check_output(f"umount {units}")
+    assert Run().code == 0
+
+
+def test_run_goes_on_while_systemd_is_executed_anew(host):
+    """An upgrade of systemd takes the connection from each systemctl; the run asks again, and loses nothing by it."""
+    again = "for each in $(seq 40); do systemctl daemon-reexec; sleep 0.3; done"
+    host.check_output(f"nohup sh -c '{again}' >/dev/null 2>&1 & echo $! > /root/again.pid")
+    try:
+        run = Run("--extra-vars", "gunicorn_workers=2")
+        assert run.code == 0, run.output
+        assert len(workers(host)) == 2
+    finally:
+        host.run("kill $(cat /root/again.pid)")
+    run = Run()
+    assert run.code == 0, run.output
+    assert Run().changed() == []
 
 
 def test_masked_unit_is_left_to_the_administrator(host):

@@ -11,7 +11,7 @@ from web import get_json
 
 PLAYBOOK = Path(__file__).parent.parent / "converge.yml"
 CANARY = "canary-7f3a91"
-AWKWARD = f"{CANARY} $HOME ${{HOME}} `id` %n \\ \\\\ \" ' \n second line ☃"
+AWKWARD = f"{CANARY} $HOME ${{HOME}} `id` %n \\ \\\\ \" ' \r\n second line ☃"
 
 
 @pytest.fixture

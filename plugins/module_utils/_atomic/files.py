@@ -9,12 +9,11 @@ A run that is killed leaves each live file whole. See journal for files that are
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
 import stat
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 CANDIDATE = ".candidate."
 PREVIOUS = ".previous."
@@ -148,8 +147,27 @@ def unstage(files: list[WantedFile]) -> None:
 
 def remove(path: str) -> None:
     """Remove a file; one that is not there is no error."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+    try:
         os.unlink(path)
+    except OSError:
+        # On a read-only file system, the kernel does not even look whether it is there.
+        if os.path.lexists(path):
+            raise
+
+
+def unwritable(paths: Iterable[str]) -> list[str]:
+    """The directories of these paths in which root can't write; of a missing one, the innermost that exists.
+
+    Root is refused by a read-only file system, and by an attribute such as that of `chattr +i`.
+    """
+    found = []
+    for path in paths:
+        folder = os.path.dirname(path)
+        while not os.path.isdir(folder) and folder not in ("/", ""):
+            folder = os.path.dirname(folder)
+        if folder not in found and not os.access(folder, os.W_OK | os.X_OK):
+            found.append(folder)
+    return found
 
 
 def beside(path: str, prefix: str) -> str:

@@ -57,6 +57,13 @@ class Change:
 
     def carry_out(self, decision: Decision) -> None:
         """Switch, or do the little that needs no new process; raises DeployError."""
+        written = [self.journal, *(file.path for file in self.wanted.all_files if file.content is not None)]
+        unwritable = files.unwritable(written)
+        if unwritable:
+            if not self.interrupted:
+                self._drop()
+            text = f"{self.wanted.name}: root can't write in {' and '.join(unwritable)}, as on a read-only file system"
+            raise DeployError(f"{text}. Nothing was changed.")
         try:
             if not decision.switch:
                 self._settle()

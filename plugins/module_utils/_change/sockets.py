@@ -15,6 +15,7 @@ import stat
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
@@ -88,9 +89,7 @@ class Sockets:
         for bind in addresses.parse_streams(sorted(before)):
             if bind.path is None or bind.path in kept or host_sockets.is_open(bind):
                 continue
-            with contextlib.suppress(OSError):
-                if stat.S_ISSOCK(os.lstat(bind.path).st_mode):
-                    os.unlink(bind.path)
+            directories.remove_socket(bind.path)
 
     def _text(self) -> str:
         return files.read(self._wanted.socket.path) or ""

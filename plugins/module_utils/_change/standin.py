@@ -10,7 +10,6 @@ worker says so only after the application has answered its first request (post_w
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 
@@ -20,7 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets imp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, runtime_units, socket_units
 
 
 class Standin:
@@ -42,15 +41,16 @@ class Standin:
         if self._before.standin.exists:
             self.stop()
         runtime_units.write(self.unit, self._wanted.standin_unit)
+        self._copy_drop_ins()
         socket = self._write_socket(shared)
         if socket != self._own_socket:
-            self._write_drop_ins(socket)
+            self._name_sockets(socket)
         # systemd reads a unit that is new to it when it starts the unit, without a reload of all others.
         if shared or self._before.standin.exists:
             self._systemctl.do("daemon-reload")
         if not self._before.socket.active:
             self._systemctl.do("start", socket)
-        self._systemctl.do("start", self.unit)
+        self._systemctl.start("start", self.unit)
 
     def _write_socket(self, shared: SharedAddresses | None) -> str:
         """Write the unit that opens the stand-in's sockets, if there is none yet; return its name."""
@@ -65,14 +65,18 @@ class Standin:
             return self._own_socket
         return self._sockets.unit
 
-    def _write_drop_ins(self, socket: str) -> None:
-        """Name the sockets, and add what an administrator has added to the service: the trial needs that, too."""
-        added = os.path.join(units.UNIT_DIRECTORY, f"{self._wanted.name}.service.d", "*.conf")
-        for path in glob.glob(added):
-            runtime_units.write(f"{self.unit}.d/{os.path.basename(path)}", files.read(path) or "")
+    def _copy_drop_ins(self) -> None:
+        """Add what drop-ins add to the service: the trial needs that, too. Some are for both already."""
+        its_own = drop_ins.find(self.unit)
+        for path in drop_ins.find(f"{self._wanted.name}.service"):
+            if path not in its_own:
+                runtime_units.write(f"{self.unit}.d/{os.path.basename(path)}", drop_ins.text_of(path))
+
+    def _name_sockets(self, socket: str) -> None:
+        """Name the sockets that the live service has."""
         added_sockets = map(os.path.basename, runtime_units.added_sockets(self._wanted.name))
         names = " ".join([socket, *added_sockets])
-        runtime_units.write(f"{self.unit}.d/sockets.conf", f"[Service]\nSockets={names}\n")
+        runtime_units.write(f"{self.unit}.d/gunicorn-sockets.conf", f"[Service]\nSockets={names}\n")
 
     def stop(self) -> None:
         """Let the stand-in finish its requests, and leave nothing of it."""

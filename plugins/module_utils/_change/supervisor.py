@@ -15,7 +15,6 @@ import contextlib
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
@@ -24,7 +23,7 @@ from typing import IO
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST, Failed
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
@@ -82,7 +81,14 @@ class SupervisorChange(Change):
             self.supervisor.stop(self.wanted.name)
         self._stage()
         self._promote_files()
+        if self.wanted.started and self.before.lost_logs:
+            self.supervisor.signal(self.wanted.name, "USR1")
+            self._wait_until_without(lambda _deadline: self._lost_logs())
         self._finish()
+
+    def _lost_logs(self) -> list[str]:
+        process = self.supervisor.process(self.wanted.name)
+        return comparison.logs_to_reopen(running.lost_logs(process.pid, self.wanted.log_files))
 
     def _begin(self) -> None:
         self._have_supervisor()
@@ -179,9 +185,8 @@ class SupervisorChange(Change):
         """The service works: forget the way back, and remove unix sockets that nobody opens any more."""
         kept = {bind.path for bind in self.wanted.binds}
         for path in set(self.before.addresses) - kept:
-            with contextlib.suppress(OSError):
-                if stat.S_ISSOCK(os.lstat(path).st_mode) and not sockets.is_open(Address(path=path)):
-                    os.unlink(path)
+            if not sockets.is_open(Address(path=path)):
+                directories.remove_socket(path)
         files.put(self.wanted.logrotate)
         self._forget_way_back()
 

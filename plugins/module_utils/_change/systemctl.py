@@ -6,10 +6,21 @@
 
 from __future__ import annotations
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+
+
+class NotStarted(Failed):
+    """systemd could not start a service, whose process ended with this status."""
+
+    def __init__(self, said: str, status: int) -> None:
+        name, meaning = sandbox.STEPS.get(status, ("", ""))
+        self.status = status
+        self.step = f"{status}/{name}: {meaning}" if name else ""
+        super().__init__(f"{said}. It failed at {self.step}" if self.step else said)
 
 
 class Systemctl:
@@ -22,8 +33,18 @@ class Systemctl:
         """Run systemctl; raises Failed with the first line that it says."""
         code, output, errors = self._runner.run(["systemctl", *arguments])
         if code:
-            said = " ".join((errors or output).split("\n")[0].split())
+            # Its point would be followed by another one.
+            said = " ".join((errors or output).split("\n")[0].split()).rstrip(".")
             raise Failed(said or f"systemctl {' '.join(arguments)} failed")
+
+    def start(self, action: str, service: str) -> None:
+        """Start or restart a service; raises NotStarted with the step that failed, if it is one of systemd's own."""
+        try:
+            self.do(action, service)
+        except Failed as failure:
+            (shown,) = units.show_units([service], ("ExecMainStatus",), self._runner)
+            status = int(shown.get("ExecMainStatus", ["0"])[0] or 0)
+            raise NotStarted(str(failure), status) from None
 
     def attempt(self, *arguments: str) -> bool:
         """Run systemctl where the change goes on even if it fails; return whether it succeeded."""

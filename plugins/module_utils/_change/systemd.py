@@ -18,13 +18,13 @@ from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import adoption
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import adoption, sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.adoption import Adoption
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import DOES_NOT_START, LIVE_AGAIN, Change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets import Sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.standin import Standin
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import NotStarted, Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
@@ -33,6 +33,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
 
 # The lines of the journal that are read at most; it cuts each at 48 kB.
 _JOURNAL_LINES = 400
@@ -88,20 +89,57 @@ class SystemdChange(Change):
         self.standin.stop()
         if self.wanted.started:
             self.sockets.match_files()
+            self._reopen_logs()
         else:
             self.systemctl.do("stop", self.sockets.unit, self.service)
         self._finish()
+
+    def _reopen_logs(self) -> None:
+        """Have the service open its logs anew, as their rotation does. It makes the files itself, as its user."""
+        if self.before.lost_logs:
+            self.systemctl.do("kill", "--signal=USR1", "--kill-who=main", self.service)
+            self._wait_until_without(lambda _deadline: self._lost_logs())
+
+    def _lost_logs(self) -> list[str]:
+        pid = self.systemctl.read(self.service).main_pid
+        return comparison.logs_to_reopen(service_running.lost_logs(pid, self.wanted.log_files))
 
     def _start(self) -> None:
         """Open the sockets and start the service."""
         self.sockets.arrange()
         self.systemctl.do("start", self.sockets.unit)
-        self.systemctl.do("restart", self.service)
+        try:
+            self.systemctl.start("restart", self.service)
+        except NotStarted as failure:
+            self._leave_out_what_is_unfit(failure)
+            files.put(self.wanted.unit)
+            self.systemctl.do("daemon-reload")
+            self.systemctl.start("restart", self.service)
+
+    def _leave_out_what_is_unfit(self, failure: NotStarted) -> None:
+        """Do without directives that this host can't apply; raises the failure if they are not its reason."""
+        unfit = []
+        if sandbox.is_of_sandbox(failure.status):
+            unfit = sandbox.unfit(self.wanted.unit.content or "", self.wanted.optional, self.runner)
+        if not unfit:
+            raise failure
+        self.wanted = self.wanted.without(unfit, systemd_sandbox.conditions())
+        self.tell(
+            f"This host can't apply {', '.join(unfit)}: {self.service} does without. With the whole sandbox, it failed "
+            f"at {failure.step}. That is tried again once the host has another systemd or other privileges."
+        )
 
     def _run_trial(self) -> None:
         """Start the stand-in; a service made by hand hands its connections over to it."""
         self.adoption.begin()
-        self.standin.start(self.adoption.shared)
+        try:
+            self.standin.start(self.adoption.shared)
+        except NotStarted as failure:
+            self._leave_out_what_is_unfit(failure)
+            self._stage()
+            self.standin.stop()
+            self.standin = Standin(self.wanted, self.before, self.sockets, self.systemctl)
+            self.standin.start(self.adoption.shared)
         if self.adoption.shared:
             self.adoption.shared.hand_over()
             self._wait_until_without(self._unanswered)
@@ -120,7 +158,7 @@ class SystemdChange(Change):
         self.adoption.spare_socket_files()
         self._promote_files()
         self.sockets.arrange()
-        self.systemctl.do("restart", self.service)
+        self.systemctl.start("restart", self.service)
         self.adoption.end()
         self.standin.stop()
 
@@ -197,7 +235,9 @@ class SystemdChange(Change):
         return self._said_by(self.standin.unit)
 
     def _said_by(self, unit: str) -> dict[str, str]:
-        since = f"--since=@{self.began:.0f}"
+        # What was said in this moment is to be read, too.
+        self.runner.run(["timeout", "10", "journalctl", "--sync"])
+        since = f"--since=@{self.began:.3f}"
         command = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={_JOURNAL_LINES}", since]
         journal = self.runner.output([*command, f"--unit={unit}"])
         return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The journal of {unit}": journal}

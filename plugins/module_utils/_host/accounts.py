@@ -15,6 +15,13 @@ from typing import NamedTuple
 
 # Permissions as the last digit of a mode has them; to make a file in a directory takes WRITE and ENTER.
 READ, WRITE, ENTER = 4, 2, 1
+# Groups of Debian and Ubuntu whose members can become root, or read every user's password or file
+POWERFUL = frozenset(
+    ("root", "admin", "disk", "docker", "incus", "incus-admin", "kmem")
+    + ("libvirt", "lxd", "shadow", "staff", "sudo", "wheel")
+)
+# Groups that read what all services have logged
+READERS = frozenset(["adm", "systemd-journal"])
 # Links of one path that the kernel follows, see path_resolution(7)
 _LINKS_MAX = 40
 # Entries of an access control list for named users and groups, see the kernel's posix_acl_xattr.h
@@ -55,6 +62,14 @@ def group_id(group: str) -> int:
         return -1
 
 
+def group_name(gid: int) -> str:
+    """Return the name of a group, or its number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
 def allows(status: os.stat_result, account: Account, wanted: int) -> bool:
     """Whether a file's mode gives the account these permissions, of READ, WRITE and ENTER.
 
@@ -70,11 +85,11 @@ def allows(status: os.stat_result, account: Account, wanted: int) -> bool:
 def service_account(user: str, group: str) -> Account:
     """What a process of the service is: the user with all groups, and the group that the service is given.
 
-    A user or group that does not exist yet owns nothing; it can write where everybody can.
+    A user or group that does not exist yet owns nothing; it can write where everybody can. Root counts as its groups.
     """
     account = read_account(user) or Account(-1, -1, ())
     gid = group_id(group)
-    return Account(account.uid, gid, (*account.groups, gid))
+    return Account(account.uid or -1, gid, (*account.groups, gid))
 
 
 def changeable_by(path: str, account: Account) -> str | None:

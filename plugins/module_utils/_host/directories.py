@@ -15,6 +15,7 @@ import errno
 import grp
 import os
 import pwd
+import shutil
 import stat
 from pathlib import PurePath
 from typing import Iterator, NamedTuple
@@ -68,15 +69,22 @@ def steps_to(path: str) -> list[str]:
     return [*(str(parent) for parent in reversed(PurePath(path).parents)), path]
 
 
+def unsafe(path: str) -> str:
+    """Why root would not go to this directory, as far as it exists; an empty string if it would."""
+    try:
+        with _reach(path):
+            return ""
+    except UnsafeDirectory as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+
+
 def check_way(variable: str, path: str, directory: str) -> None:
     """Raise InvalidValue if `ensure` would not go to a directory that the path needs, as far as it exists."""
-    try:
-        with _reach(directory):
-            pass
-    except UnsafeDirectory as error:
-        raise InvalidValue(variable, path, f"another path: {error}") from None
-    except OSError as error:
-        raise InvalidValue(variable, path, f"the path of a directory ({error.strerror})") from None
+    reason = unsafe(directory)
+    if reason:
+        raise InvalidValue(variable, path, f"another path: {reason}")
 
 
 def ensure(directory: dict, check_mode: bool = False) -> tuple[dict, dict]:
@@ -95,6 +103,34 @@ def ensure(directory: dict, check_mode: bool = False) -> tuple[dict, dict]:
         if not check_mode:
             _make(path, reached, wanted)
     return {}, wanted
+
+
+def remove(path: str) -> None:
+    """Remove a file, a link, or a directory with all that is in it; one that is gone is no error.
+
+    Raises UnsafeDirectory and OSError.
+    """
+    folder, name = os.path.split(path)
+    with _reach(folder) as reached, contextlib.suppress(FileNotFoundError):
+        if reached.missing:
+            return
+        try:
+            if stat.S_ISDIR(os.stat(name, dir_fd=reached.entry, follow_symlinks=False).st_mode):
+                # In the directory that was reached, wherever the path leads by now
+                shutil.rmtree(f"/proc/self/fd/{reached.entry}/{name}")
+            else:
+                os.unlink(name, dir_fd=reached.entry)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+
+
+def remove_socket(path: str) -> None:
+    """Remove the file of a unix socket; anything else stays, and so does what `remove` would not go to."""
+    folder, name = os.path.split(path)
+    with contextlib.suppress(OSError, UnsafeDirectory), _reach(folder) as reached:
+        found = os.stat(name, dir_fd=reached.entry, follow_symlinks=False)
+        if not reached.missing and stat.S_ISSOCK(found.st_mode):
+            os.unlink(name, dir_fd=reached.entry)
 
 
 def _make(path: str, reached: _Reached, wanted: dict) -> None:

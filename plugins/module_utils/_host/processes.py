@@ -29,6 +29,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
 
 TICKS = os.sysconf("SC_CLK_TCK")
 _LONGEST = 1 << 16  # of a command line
+_LONGEST_ENVIRONMENT = 4 << 20  # more than the kernel lets a process be started with, on any usual host
 
 
 class Stat(t.NamedTuple):
@@ -96,8 +97,11 @@ def parse_arguments(text: bytes) -> tuple[str, ...]:
 
 
 def read_environment(pid: int, root: str = "/") -> dict[str, str]:
-    """Return the environment with which a process was started; empty where it is gone or may not be read."""
-    items = read_bytes(join(root, f"/proc/{pid}/environ")).decode("utf-8", "surrogateescape").split("\0")
+    """Return the environment with which a process was started; empty where it is gone or may not be read.
+
+    The process itself can write over it. What is not UTF-8 is replaced, so that a module can return it.
+    """
+    items = read_bytes(join(root, f"/proc/{pid}/environ"), _LONGEST_ENVIRONMENT).decode("utf-8", "replace").split("\0")
     return dict(item.split("=", 1) for item in items if "=" in item)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import stat
 import struct
 import typing as t
 
@@ -78,14 +79,24 @@ def configured_listening(streams: list[str], root: str = "/") -> list[str]:
 
 
 def is_open(bind: Address, root: str = "/") -> bool:
-    """Whether a server listens on just this address."""
+    """Whether a server listens on just this address, and can be connected to."""
     table = _table(bind.family, "self", root)
     if bind.path is not None:
+        # The kernel goes on listing a socket whose file was removed.
+        if not _is_socket(join(root, bind.path)):
+            return False
         folder, name = os.path.split(bind.path)
         paths = (bind.path, os.path.join(folder, BESIDE + name))
         return any(one.path in paths for one in parse_unix(table))
     address = _to_kernel(bind.family, bind.host or "", bind.port or 0)
     return any(one.local == address for one in parse_tcp(table, _LISTENS))
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _listening(pid: int, inodes: t.Container[str], root: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ org.freedesktop.systemd1(5) for the properties.
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -63,8 +64,7 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
         elif name not in installed or name not in known:
             # Another program runs it, such as a supervisor, whose unit's cgroup it is in.
             service = _service(None, master, workers, commands[master], installed, listens)
-            program = processes.read_environment(master, root).get("SUPERVISOR_PROCESS_NAME", "")
-            services.append(service._replace(program=program if _PROGRAM.fullmatch(program) else ""))
+            services.append(service._replace(program=_program(master, root)))
         # The others are workers without a master, which has ended.
     services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
     return sorted(services, key=lambda service: (service.name, service.master or 0))
@@ -88,6 +88,24 @@ def _families(commands: dict[int, tuple[str, ...]], root: str) -> dict[int, tupl
     return {
         master: tuple(sorted(pid for pid, parent in parents.items() if parent == master)) for master in sorted(masters)
     }
+
+
+def _program(master: int, root: str) -> str:
+    """Return the name of the master's program in supervisor; empty if root's supervisor does not run it.
+
+    Every local user can start a process with such a title and such an environment.
+    """
+    program = processes.read_environment(master, root).get("SUPERVISOR_PROCESS_NAME", "")
+    if not _PROGRAM.fullmatch(program):
+        return ""
+    pid = master
+    for _generation in range(_GENERATIONS):
+        pid = processes.parent_of(pid, root)
+        words = map(os.path.basename, processes.read_arguments(pid, root))
+        sizes = processes.read_sizes(pid, root)
+        if "supervisord" in words and sizes is not None and sizes.uid == 0:
+            return program
+    return ""
 
 
 def _descends(pid: int, ancestor: int, root: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts as host_accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -20,6 +21,8 @@ def check_accounts(wanted: DeploymentParameters) -> Account | None:
     if account is not None and account.uid < 100 and wanted.user == wanted.project:
         expected = "another user (gunicorn_user): the distribution has one of this name for itself"
         raise InvalidValue("gunicorn_project", wanted.project, expected)
+    # Another name of such a group, also of root's with the number 0, is as good as the group.
+    parameters.check_group(wanted.group, host_accounts.group_name(host_accounts.group_id(wanted.group)))
     _check_socket_accounts(wanted)
     if not wanted.manage_user:
         if account is None:
@@ -27,6 +30,22 @@ def check_accounts(wanted: DeploymentParameters) -> Account | None:
         if not host_accounts.has_group(wanted.group):
             raise InvalidValue("gunicorn_group", wanted.group, "an existing group, as gunicorn_manage_user is false")
     return account
+
+
+def warnings(wanted: DeploymentParameters) -> list[str]:
+    """What to know of a user who was made by hand: with some groups, whoever takes over the application is root.
+
+    A warning and no error: an administrator gave these groups to the user, and the service runs that way already.
+    """
+    account = host_accounts.read_account(wanted.user)
+    names = map(host_accounts.group_name, sorted(set(account.groups))) if account else ()
+    powerful = [name for name in names if name in host_accounts.POWERFUL]
+    if not powerful:
+        return []
+    told = (
+        f"the user {wanted.user} is in {', '.join(powerful)}, and so is the application, which can become root by that"
+    )
+    return [f"gunicorn_user: {told}. Give the service a user of its own, without these groups."]
 
 
 def _check_socket_accounts(wanted: DeploymentParameters) -> None:

@@ -7,16 +7,22 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening as host_listening
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+# The parent of the RuntimeDirectory= of every service
+_RUNTIME = "/run/gunicorn"
 
 
 def check_addresses(name: str, binds: list[Address], service: Unit, sockets: Unit) -> None:
@@ -65,6 +71,30 @@ def _check_unix(path: str, yields: bool) -> None:
         raise InvalidValue(addresses.VARIABLE, path, "a path for a unix socket at which nothing else is")
     if error == errno.EADDRINUSE and not yields:
         raise InvalidValue(addresses.VARIABLE, path, "a unix socket that no other process listens on")
+
+
+def check_socket_directories(wanted: DeploymentParameters, made_by_hand: bool) -> None:
+    """Raise InvalidValue for a unix socket in a directory that others than root can change.
+
+    systemd gives the socket away by its path, where a link could be by then. The path of a running service that was
+    made by hand is refused as well: systemd opens another socket beside its own.
+    """
+    for bind in wanted.binds:
+        if bind.path is None:
+            continue
+        directory = os.path.dirname(bind.path)
+        fit = f"a path in a directory in which root alone may write, such as /run/{wanted.service}.sock"
+        if os.path.realpath(directory).startswith(f"{_RUNTIME}/"):
+            expected = f"{fit}: {directory} is removed when its service stops"
+            raise InvalidValue(addresses.VARIABLE, bind.path, expected)
+        found = plan_directories.changeable_by_service(directory, wanted)
+        who = wanted.user
+        if not found and bind.owner and bind.group:
+            found, who = accounts.changeable_by(directory, accounts.service_account(bind.owner, bind.group)), bind.owner
+        if found:
+            by_hand = f"; to keep this path, chown root {found} and chmod go-w {found} while the service runs"
+            expected = f"{fit}: {who} may in {found}{by_hand if made_by_hand else ''}"
+            raise InvalidValue(addresses.VARIABLE, bind.path, expected)
 
 
 def socket_directives(binds: list[Address]) -> dict:

@@ -6,18 +6,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, directives, parameters, reach
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
@@ -36,6 +40,13 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         logs = [given["log_file"], given["access_log_file"]]
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
+    warnings += accounts.warnings(wanted)
+    sandbox = None
+    if manager == service_manager.SYSTEMD:
+        unit = files.read(names.paths(wanted.service, wanted.config_directory).unit)
+        plan["left_out"] = systemd_sandbox.read_left_out(unit, given["service_directives"])._asdict()
+        sandbox = reach.effective(given["service_directives"], _check_drop_ins(wanted, given))
+    reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
     if manager == service_manager.SYSTEMD:
         observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
     if "auto" in (given["workers"], given["threads"]):
@@ -43,7 +54,19 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         warnings += told
     venv = venv_state(given, manager, venv_runner)
     lacking = plan_plan.lacking(plan, venv)
+    if lacking or (observed and None in observed["files"].values()):
+        plan_plan.check_writable(wanted, plan, venv["changed"])
     return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+
+
+def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list[str]]:
+    own = {"User": wanted.user, "Group": wanted.group, "Service": f"{wanted.service}.service"}
+    given_names = set(wanted.environment)
+    if given["secrets"]:
+        given_names.add("gunicorn_secrets")
+    if json.loads(base64.b64decode(given["credentials"])):
+        given_names.add("gunicorn_credentials")
+    return directives.check_drop_ins(wanted.service, own, given_names)
 
 
 def venv_state(given: dict, manager: str, runner: Runner) -> dict:

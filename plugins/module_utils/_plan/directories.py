@@ -21,11 +21,10 @@ def wanted_directories(wanted: DeploymentParameters, account: Account | None, li
     for path, (variable, value, owner) in _needed_directories(wanted).items():
         directory = {"path": path, "owner": owner, "group": wanted.group, "mode": "0750"}
         directories.check_parent(variable, value)
-        if owner == "root":
-            _check_roots(variable, value, path, wanted)
         if not os.path.exists(path):
             directories.check_way(variable, value, path)
-            result += [parent for parent in directories.missing_parents(path) if parent not in result]
+            planned = [one["path"] for one in result]
+            result += [parent for parent in directories.missing_parents(path) if parent["path"] not in planned]
             result.append(directory)
             continue
         status = os.stat(path)
@@ -36,6 +35,8 @@ def wanted_directories(wanted: DeploymentParameters, account: Account | None, li
                 # A running service would lose it before the new one has proved that it runs.
                 raise InvalidValue("gunicorn_user", wanted.user, f"a user who may write in {path} (use chown yourself)")
             result.append(_handed_over(variable, value, directory, status, wanted))
+    # Last: a directory that the user can't have at all, such as /etc for the data, has an error of its own.
+    _check_config_directory(wanted)
     return result
 
 
@@ -48,15 +49,13 @@ def changeable_by_service(path: str, wanted: DeploymentParameters) -> str | None
     return accounts.changeable_by(path, accounts.service_account(wanted.user, wanted.group))
 
 
-def _check_roots(variable: str, value: str, path: str, wanted: DeploymentParameters) -> None:
+def _check_config_directory(wanted: DeploymentParameters) -> None:
     """Root runs and moves the files in this directory: the user must not be able to put others there."""
-    for own in (path, os.path.join(path, "credentials")):
-        found = changeable_by_service(own, wanted)
+    for path in (wanted.config_directory, os.path.join(wanted.config_directory, "credentials")):
+        found = changeable_by_service(path, wanted)
         if found:
-            expected = (
-                f"a directory in which and above which the user {wanted.user} may not write, as it may in {found}"
-            )
-            raise InvalidValue(variable, value, expected)
+            expected = f"a directory in and above which the user {wanted.user} may not write, as it may in {found}"
+            raise InvalidValue("gunicorn_config_directory", wanted.config_directory, expected)
 
 
 def console_directory(wanted: DeploymentParameters) -> list[dict]:
@@ -72,7 +71,8 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
         wanted.config_directory: ("gunicorn_config_directory", wanted.config_directory, "root"),
         wanted.data_directory: ("gunicorn_data_directory", wanted.data_directory, wanted.user),
     }
-    for variable, path in sorted(wanted.log_files.items(), key=lambda item: item[1]):
+    # One that holds another comes first.
+    for variable, path in sorted(wanted.log_files.items(), key=lambda item: os.path.dirname(item[1])):
         needed.setdefault(os.path.dirname(path), (variable, path, wanted.user))
     for path, (variable, value, _owner) in needed.items():
         if os.path.exists(path):

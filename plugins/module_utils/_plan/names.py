@@ -6,13 +6,10 @@
 
 from __future__ import annotations
 
-import glob
 import os
-import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.directives import ROLES_OWN
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
@@ -30,7 +27,6 @@ def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
     service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
     _check_unit(name, ".service", service)
     _check_unit(name, ".socket", sockets)
-    _check_drop_ins(name)
     return service, sockets
 
 
@@ -67,16 +63,3 @@ def _check_unit(name: str, suffix: str, unit: Unit) -> None:
     if unit.exists and unit.path != ours and not names.is_ours(files.read(unit.path)):
         source = unit.path or "generated"
         raise InvalidValue("gunicorn_service_name", name, f"a name that no other unit of the host has (it is {source})")
-
-
-def _check_drop_ins(name: str) -> None:
-    """The role can't take over a service while drop-ins say how it is started."""
-    unit = os.path.join(units.UNIT_DIRECTORY, f"{name}.service")
-    text = files.read(unit)
-    if text is None or names.is_ours(text):
-        return
-    for path in sorted(glob.glob(os.path.join(glob.escape(f"{unit}.d"), "*.conf"))):
-        for directive in re.findall(r"^[ \t]*(\w+)[ \t]*=", files.read(path) or "", re.MULTILINE):
-            if directive in ROLES_OWN:
-                expected = f"no {directive}= in its drop-ins ({path}): the role's variables say that"
-                raise InvalidValue("gunicorn_service_name", name, expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Callable, NamedTuple
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, settings, sizing, version
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import (
@@ -120,7 +121,15 @@ def _check_accounts(user: str, group: str) -> tuple[str, str]:
     user, group = checks.check_name("gunicorn_user", user), checks.check_name("gunicorn_group", group)
     if user == "root":
         raise InvalidValue("gunicorn_user", user, "an unprivileged user: the application must not run as root")
+    check_group(group, group)
     return user, group
+
+
+def check_group(value: str, group: str) -> None:
+    """Raise InvalidValue if the group that the value means is one of root's, or reads what is not the service's."""
+    if group in accounts.POWERFUL | accounts.READERS:
+        known_as = "" if value == group else f", which is {group},"
+        raise InvalidValue("gunicorn_group", value, f"a group of the service's own: this one{known_as} has privileges")
 
 
 def _read_binds(given: dict, user: str, group: str, ipv6: bool) -> list[Address]:

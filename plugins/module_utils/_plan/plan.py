@@ -9,6 +9,9 @@ Source of the layout: the book "Deploying Django on a single Debian or Ubuntu se
 
 from __future__ import annotations
 
+import os
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts as plan_accounts
@@ -21,6 +24,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import nam
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state
 
 
@@ -32,6 +37,7 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
     account = plan_accounts.check_accounts(wanted)
     addresses.check_addresses(wanted.service, wanted.binds, service, sockets)
     directories = plan_directories.wanted_directories(wanted, account, service.active)
+    addresses.check_socket_directories(wanted, made_by_hand=service.active and not sockets.active)
     if manager == service_manager.SUPERVISOR:
         directories += plan_directories.console_directory(wanted)
     return {
@@ -50,7 +56,8 @@ def observe(wanted: DeploymentParameters, secrets: str, credentials: str, runner
     """Read what the host has and runs of the service; raises NotOurs."""
     secret_files, secrets_hash = service_secrets.secret_files(secrets, credentials, wanted.config_directory)
     files = service_names.paths(wanted.service, wanted.config_directory)
-    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, runner)
+    logs = wanted.log_files.values()
+    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, logs, runner)
     return systemd_state.without_secrets(found, secret_files, secrets_hash)
 
 
@@ -63,3 +70,23 @@ def lacking(plan: dict, venv: dict) -> list[str]:
         *(f"the directory {directory['path']}" for directory in plan["directories"]),
         *(["what belongs in the virtual environment"] if venv["changed"] else []),
     ]
+
+
+def check_writable(wanted: DeploymentParameters, plan: dict, new_venv: bool) -> None:
+    """Raise InvalidValue for a directory in which a deployment has to write and can't."""
+    files = service_names.paths(wanted.service, wanted.config_directory)
+    needed = [("gunicorn_config_directory", wanted.config_directory, files.configuration)]
+    if new_venv:
+        needed.append(("gunicorn_venv", wanted.venv, wanted.venv))
+    needed += [("gunicorn_data_directory", path, path) for path in [wanted.data_directory] if not os.path.isdir(path)]
+    needed += [
+        (name, path, path) for name, path in wanted.log_files.items() if not os.path.isdir(os.path.dirname(path))
+    ]
+    supervised = plan["manager"] == service_manager.SUPERVISOR
+    own = [os.path.join(programs.PROGRAMS, f"{wanted.service}.conf")] if supervised else [files.unit, files.socket]
+    own += [files.logrotate] if wanted.log_files else []
+    needed += [("gunicorn_service_name", wanted.service, path) for path in own]
+    for variable, value, path in needed:
+        for folder in atomic_files.unwritable([path]):
+            expected = f"a host on which root can write in {folder}: it is read-only"
+            raise InvalidValue(variable, value, expected)

@@ -9,7 +9,20 @@ from __future__ import annotations
 import os
 import ssl
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+
+def check_owners(certificate: str, key: str, user: str) -> None:
+    """Raise InvalidValue for a file that the service's user can exchange: the web server reads it as root.
+
+    A pipe in its place would keep the server waiting for ever, with all of its sites.
+    """
+    account = accounts.read_account(user)
+    for variable, path in (("proxy_tls_certificate", certificate), ("proxy_tls_key", key)):
+        found = accounts.changeable_by(path, account) if account and account.uid else None
+        if found:
+            raise InvalidValue(variable, path, f"a file that {user} can't exchange: it can change {found}")
 
 
 def check_certificate(certificate: str, key: str) -> None:

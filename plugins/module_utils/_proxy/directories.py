@@ -31,8 +31,23 @@ def wanted_directories(wanted: ProxyParameters, web_server: Account | None) -> l
             needed += [*directories.missing_parents(path), _made(variable, path, wanted.user, service)]
         for directory in needed:
             directories.check_way(variable, path, directory["path"])
-        result += [directory for directory in needed if directory not in result]
+        planned = [one["path"] for one in result]
+        result += [directory for directory in needed if directory["path"] not in planned]
     return result
+
+
+def media_links_from(wanted: ProxyParameters) -> str:
+    """The beginning of the media directory's path after which the web server must not trust links.
+
+    Whoever owns a directory above it, as the service's user owns the data directory, can put a link in its place.
+    """
+    path = wanted.directories.get("proxy_media_directory", "")
+    account = accounts.read_account(wanted.user)
+    found = accounts.changeable_by(path, account) if path and account and account.uid else None
+    if found is None:
+        return path
+    steps = directories.steps_to(path)
+    return next(step for step in steps if f"{os.path.realpath(step)}/".startswith(f"{found}/") or step == path)
 
 
 def _opened(

@@ -36,12 +36,14 @@ def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
     unit = units.read_units([wanted.server.unit], runner)[wanted.server.unit]
     _check_unit(wanted.server, unit, [80, 443] if wanted.certificate else [80])
     if wanted.certificate and not (checking and not os.path.exists(wanted.certificate)):
+        certificate.check_owners(wanted.certificate, wanted.key, wanted.user)
         certificate.check_certificate(wanted.certificate, wanted.key)
     web_server = accounts.read_account(servers.USER)
     upstreams.check_upstreams(wanted.upstreams, wanted.trusted, web_server)
     return {
         "packages": [] if os.path.exists(wanted.server.program) else [wanted.server.package],
         "directories": directories.wanted_directories(wanted, web_server),
+        "media_links_from": directories.media_links_from(wanted),
         "upstreams": [bind.gunicorn_bind for bind in wanted.upstreams],
         "upstream_keepalive": wanted.upstream_keepalive,
         "timeout": wanted.timeout,

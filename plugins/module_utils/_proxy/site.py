@@ -83,7 +83,8 @@ def spec_from(given: dict) -> SiteSpec:
     return SiteSpec(
         server=server,
         site=site,
-        file=WantedFile(path, given["configuration"] if present else None),
+        # For root alone, as which both servers read it: it has proxy_extra_config.
+        file=WantedFile(path, given["configuration"] if present else None, 0o640),
         links=wanted,
         server_names=tuple(given["server_names"]),
         read_by_server=tuple(given["read_by_server"]) if present else (),

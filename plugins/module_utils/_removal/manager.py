@@ -35,6 +35,7 @@ class Manager(Protocol):
     """systemd or supervisor, for one service."""
 
     replaced: tuple[str, ...]  # definitions of which the role may have replaced one that a person made
+    own_units: tuple[str, ...]  # units of systemd whose processes are the service's, or run it
     log_directory: str  # where it logs for the service; empty if that is in the journal
 
     def read(self) -> Found:

@@ -15,11 +15,13 @@ import glob
 import grp
 import os
 import pwd
+import re
 import stat
 from typing import NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, listening
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, Manager
@@ -28,8 +30,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import nam
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.names import Paths
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
-# Users below are system users, as the role makes them; see login.defs(5).
-_UID_MIN = 1000
+# Users and groups from and below are system users, as the role makes them; see login.defs(5). Those below 100 come with
+# the distribution: see Debian's policy, section 9.2.2.
+_ID_MIN, _UID_MIN = 100, 1000
 
 
 class RemovalPlan(NamedTuple):
@@ -61,10 +64,10 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     made = names.paths(wanted.service, wanted.config_directory)
     replaced = (*manager.replaced, made.configuration)
     named = _named_paths(wanted, manager.log_directory)
-    users = {path: other_services.naming_path(others, path) for path in named}
+    kept = _kept(named, others, manager.own_units) if named else {}
     # The definitions last: as long as they are there, a run that was killed shows what is left to do.
     paths = [
-        *(path for path in named if not users[path]),
+        *(path for together in named for path in together if path not in kept),
         *_configuration_files(wanted, made, found.files),
         *_closed_sockets(found),
         *found.definitions,
@@ -78,7 +81,7 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
         user=user,
         group=group,
         left=(
-            *(f"{path} is named by {users[path]}" for path in named if users[path]),
+            *dict.fromkeys(kept.values()),
             *shared,
             *(f"{path} was made by hand before the role replaced it" for path in _made_by_hand(replaced)),
             *(f"{path} is not the role's" for path in (*foreign, *found.foreign)),
@@ -86,38 +89,70 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     )
 
 
+def _kept(named: list[tuple[str, ...]], others: list[tuple[str, str]], own_units: tuple[str, ...]) -> dict[str, str]:
+    """The named paths that stay, and why, a sentence each. Of paths that belong together, all stay."""
+    running = other_services.read_processes(own_units)
+    kept = {}
+    for together in named:
+        why = next(filter(None, (_why_kept(path, others, running) for path in together)), "")
+        if why:
+            kept.update(dict.fromkeys(together, why))
+    return kept
+
+
+def _why_kept(path: str, others: list[tuple[str, str]], running: list[tuple[str, str]]) -> str:
+    user, unit = other_services.naming_path(others, path), ""
+    if user:
+        return f"{path} is named by {user}"
+    if os.path.lexists(path):
+        unit = other_services.naming_path(running, path)
+    if unit:
+        return f"{path} is used by a process of {unit}"
+    reason = host_directories.unsafe(os.path.dirname(path))
+    return f"{path} can't be reached safely ({reason})" if reason else ""
+
+
 # What the user names of the project's own
 
 
-def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[str]:
-    """The paths behind the names; raises InvalidValue for a directory that may hold more than the project."""
+def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[tuple[str, ...]]:
+    """The paths behind the names, those together that belong together.
+
+    Raises InvalidValue for a directory that may hold more than the project.
+    """
     found = {
-        "venv": ("gunicorn_venv", _venv_paths(wanted.venv)),
         "code": ("gunicorn_code_directory", [wanted.code_directory]),
         "config": ("gunicorn_config_directory", [wanted.config_directory]),
         "data": ("gunicorn_data_directory", [wanted.data_directory]),
         "logs": ("gunicorn_log_file", [*_log_paths(wanted), *([log_directory] if log_directory else [])]),
     }
-    result = []
+    result: list[tuple[str, ...]] = _venv_paths(wanted.venv) if "venv" in wanted.named else []
     for name in wanted.named:
         variable, paths = found.get(name, ("", []))
         for path in paths:
-            if name != "venv" and os.path.isdir(path) and not os.path.islink(path):
+            if os.path.isdir(path) and not os.path.islink(path):
                 _check_own(wanted, variable, path)
-            result.append(path)
+            result.append((path,))
     return result
 
 
-def _venv_paths(venv: str) -> list[str]:
-    """The virtual environment, its target if that was built here, and what earlier builds at this path left."""
+def _venv_paths(venv: str) -> list[tuple[str, ...]]:
+    """The virtual environment, with its target if that was built at this path, and what earlier builds have left here.
+
+    A path can be a link to what another project has built: of that, only the link is this project's.
+    """
+    beside = f"{links.settled(venv)}"
+    leftovers = [(path,) for path in directories.leftovers(venv) if path.startswith(beside)]
     if not os.path.lexists(venv):
-        return directories.leftovers(venv)
+        return leftovers
     if not os.path.isfile(os.path.join(venv, "pyvenv.cfg")) and os.path.isdir(venv):
         expected = f"a virtual environment (it has no pyvenv.cfg), to remove it by {VARIABLE}"
         raise InvalidValue("gunicorn_venv", venv, expected)
     target = os.path.realpath(venv)
-    built = [target] if os.path.islink(venv) and directories.is_built(target) else []
-    return [venv, *built, *directories.leftovers(venv)]
+    built = (
+        os.path.islink(venv) and re.fullmatch(re.escape(beside) + links.HEX, target) and directories.is_built(target)
+    )
+    return [(venv, target) if built else (venv,), *leftovers]
 
 
 def _log_paths(wanted: RemovalRequest) -> list[str]:
@@ -143,8 +178,9 @@ def _accounts(wanted: RemovalRequest, others: list[tuple[str, str]]) -> tuple[st
     """The user and the group to remove, or empty strings; and who else needs them."""
     user, group = wanted.user, wanted.group
     with contextlib.suppress(KeyError):
-        if pwd.getpwnam(user).pw_uid >= _UID_MIN or pwd.getpwnam(user).pw_uid == 0:
-            raise InvalidValue(VARIABLE, "user", f"other names: {user} is no system user, so the role did not make it")
+        if not _ID_MIN <= pwd.getpwnam(user).pw_uid < _UID_MIN:
+            reason = "no system user" if pwd.getpwnam(user).pw_uid >= _UID_MIN else "the distribution's"
+            raise InvalidValue(VARIABLE, "user", f"other names: {user} is {reason}, so the role did not make it")
     account = accounts.read_account(user)
     shared: list[str] = []
     for name, text in others:
@@ -153,7 +189,8 @@ def _accounts(wanted: RemovalRequest, others: list[tuple[str, str]]) -> tuple[st
         if group and other_services.names_account(text, "group", group):
             shared.append(f"the group {group} is named by {name}")
             group = ""
-    if not accounts.has_group(group) or _has_members(group, user):
+    distributions = group in accounts.POWERFUL | accounts.READERS or accounts.group_id(group) < _ID_MIN
+    if not accounts.has_group(group) or distributions or _has_members(group, user):
         group = ""
     return user if account else "", group, shared
 

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock as atomic_lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import plan as removal_plan
@@ -56,22 +55,17 @@ def _carry_out(plan: RemovalPlan, manager: Manager, runner: Runner) -> None:
         journal.keep_previous(path)
     try:
         for path in plan.paths:
-            _remove(path)
+            host_directories.remove(path)
     except OSError as error:
         raise RemovalError(f"{error.filename} can't be removed: {error.strerror}") from None
+    except UnsafeDirectory as error:
+        raise RemovalError(f"{path} can't be removed: {error}") from None
     manager.forget(plan.found, plan.paths)
     if plan.user:
         removal_manager.command(runner, "userdel", plan.user)
     # userdel may have removed the group with the user.
     if plan.group and accounts.has_group(plan.group):
         removal_manager.command(runner, "groupdel", plan.group)
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    else:
-        files.remove(path)
 
 
 def _remove_locks(wanted: RemovalRequest) -> None:

@@ -27,6 +27,8 @@ _STOP_TIMEOUT, _KILL_TIMEOUT = 40.0, 5.0
 class SupervisorManager:
     """What supervisor has of one service, whether supervisor runs or not."""
 
+    own_units = ("supervisor.service",)
+
     def __init__(self, service: str, config_directory: str) -> None:
         programs.check_service_name(service)
         self._service = service

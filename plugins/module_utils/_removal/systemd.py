@@ -27,6 +27,7 @@ class SystemdManager:
         self._service = service
         self._runner = runner
         own = (f"{service}.{suffix}" for suffix in ("service", "socket"))
+        self.own_units = (f"{service}.service", f"{service}-standin.service")
         self.replaced = tuple(os.path.join(units.UNIT_DIRECTORY, name) for name in own)
 
     def read(self) -> Found:

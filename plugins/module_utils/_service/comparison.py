@@ -45,6 +45,16 @@ def has_new_venv(wanted: ServiceSpec, venv_directory: str) -> bool:
     return bool(wanted.venv_backup) or venv_directory != wanted.venv_directory
 
 
+def logs_to_reopen(lost: dict[str, bool]) -> list[str]:
+    """The reasons to have a service open its logs anew, which needs no new process."""
+    return [f"the service writes into a file that is no more at {path}" for path in lost if all(lost.values())]
+
+
+def logs_out_of_reach(lost: dict[str, bool]) -> list[str]:
+    """The reasons to start a service anew since it can't open its logs."""
+    return [f"the service can't open {path} again: its directory was removed" for path in lost if not lost[path]]
+
+
 def mismatches(wanted: ServiceSpec, running: Running) -> list[str]:
     """How what runs differs from what is wanted: a sentence for each difference, without secrets."""
     compared = [
@@ -65,6 +75,9 @@ def mismatches(wanted: ServiceSpec, running: Running) -> list[str]:
         found.append("what runs was started with another configuration")
     if not running.holds_sockets:
         found.append("what runs has opened its sockets itself")
+    if running.sockets > len(wanted.binds):
+        # systemd closes an address that is gone from a unit. The service goes on listening.
+        found.append("what runs listens on more addresses than are configured")
     if running.secrets != wanted.secrets_hash:
         found.append("what runs was started with other secrets")
     return found

@@ -6,14 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import os
 import time
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import read_tail
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import (
+    join,
+    list_folder,
+    plain,
+    read_tail,
+)
 
 # Environment variables that say what a service was started with
 CONFIGURATION = "GUNICORN_CONFIGURATION"
@@ -34,6 +40,7 @@ class Running(NamedTuple):
     configuration_sha256: str
     workers: int
     holds_sockets: bool  # systemd gave it the listening sockets
+    sockets: int = 0  # that systemd gave it of the service's own socket units; 0 if it does not say
 
 
 def read(service: str, pid: int, root: str = "/") -> Running:
@@ -53,6 +60,7 @@ def read(service: str, pid: int, root: str = "/") -> Running:
         configuration_sha256=said.get("configuration_sha256", ""),
         workers=_count_workers(directory, pid, root),
         holds_sockets="LISTEN_FDS" in environment,
+        sockets=_count_sockets(service, environment.get("LISTEN_FDNAMES", "")),
     )
 
 
@@ -64,6 +72,48 @@ def read_settled(service: str, pid: int) -> Running:
         if f"--workers={running.workers}" in running.argv or not running.argv or time.monotonic() > deadline:
             return running
         time.sleep(0.2)
+
+
+def lost_logs(pid: int, paths: Iterable[str], root: str = "/") -> dict[str, bool]:
+    """The logs that a master writes into files which are no more at their paths, and whether it can open them there.
+
+    A log counts only if the master has, or had, a file of its name. It can't open one whose directory was removed: the
+    hole in its sandbox went with it.
+    """
+    folder = join(root, f"/proc/{pid}/fd")
+    opened: dict[str, list[str]] = {}
+    for name in list_folder(folder):
+        descriptor = os.path.join(folder, name)
+        # The kernel shows a path as the process sees it.
+        with contextlib.suppress(OSError):
+            opened.setdefault(os.path.basename(os.readlink(descriptor)), []).append(descriptor)
+    lost = {}
+    for path in paths:
+        known = [each for name in _names_of(path) for each in opened.get(name, [])]
+        if known and not any(_is_same(descriptor, join(root, path)) for descriptor in known):
+            lost[path] = _can_write(pid, os.path.dirname(path), root)
+    return lost
+
+
+def _names_of(path: str) -> tuple[str, str]:
+    name = os.path.basename(path)
+    return name, f"{name} (deleted)"
+
+
+def _can_write(pid: int, folder: str, root: str) -> bool:
+    """Whether a process sees the folder that the host has, and not read-only."""
+    seen = join(root, f"/proc/{pid}/root{folder}")
+    try:
+        return _is_same(seen, join(root, folder)) and not os.statvfs(seen).f_flag & os.ST_RDONLY
+    except OSError:
+        return False
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(one), os.stat(other))
+    except OSError:
+        return False
 
 
 def _real_path(path: str) -> str:
@@ -79,10 +129,17 @@ def _read_said(path: str) -> dict:
         text, begin = read_tail(path, _LONGEST)
         # A longer file is not what the master wrote.
         said = {} if begin else json.loads(text.decode())
+        # JSON can hold characters that UTF-8 can't, and that no module can return.
+        said = json.loads(plain(json.dumps(said, ensure_ascii=False)))
     except (OSError, ValueError, RecursionError):
         return {}
     fit = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in _SAID.items())
     return said if fit else {}
+
+
+def _count_sockets(service: str, names: str) -> int:
+    """Count the sockets by their names: systemd names each after its unit. An administrator may have added a unit."""
+    return sum(name == f"{service}.socket" or name.startswith(f"{service}-added-") for name in names.split(":"))
 
 
 def _count_workers(directory: str, master: int, root: str) -> int:

@@ -71,6 +71,13 @@ class ServiceSpec:
         raise NotImplementedError
 
     @property
+    def log_files(self) -> list[str]:
+        """The paths of the logs that are files."""
+        options = ("--log-file=", "--access-logfile=")
+        values = [part.partition("=")[2] for part in self.argv if part.startswith(options)]
+        return [value for value in dict.fromkeys(values) if value != "-"]
+
+    @property
     def all_files(self) -> list[WantedFile]:
         """What the host must have; the rotation of the logs comes last, after a change that worked."""
         return [*self.files, self.logrotate]

@@ -63,6 +63,7 @@ class SupervisorState(NamedTuple):
     addresses: tuple[str, ...]  # that the live description names
     venv_directory: str
     interrupted: bool
+    lost_logs: dict[str, bool] = {}  # see running.lost_logs
 
 
 def spec_from(given: dict) -> SupervisorSpec:
@@ -106,6 +107,7 @@ def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
         addresses=launcher.unix_sockets(files.read(wanted.description.path)),
         venv_directory=os.path.realpath(wanted.venv),
         interrupted=os.path.lexists(launcher.journal_of(wanted.name)),
+        lost_logs=service_running.lost_logs(process.pid, wanted.log_files) if running else {},
     )
 
 
@@ -126,4 +128,6 @@ def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
         if state.closed:
             reasons.append(f"nothing listens on {', '.join(state.closed)}")
         reasons += comparison.mismatches(wanted, state.running)
+        reasons += comparison.logs_out_of_reach(state.lost_logs)
+        idle += comparison.logs_to_reopen(state.lost_logs)
     return Decision(reasons + idle, switch=wanted.started and bool(reasons))

@@ -11,6 +11,7 @@ killed has lost its handlers, and the next one finds its files already in place.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Iterable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -18,12 +19,16 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import com
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.sandbox import LeftOut
 
 ARGUMENTS = {
     **spec.ARGUMENTS,
     "unit": {"type": "str", "required": True},
     "standin_unit": {"type": "str", "required": True},
     "socket_unit": {"type": "str", "required": True},
+    "optional_directives": {"type": "list", "elements": "str", "default": []},
+    "left_out": {"type": "dict", "default": {}},
     "observed": {"type": "dict"},
 }
 
@@ -36,6 +41,14 @@ class SystemdSpec(ServiceSpec):
     unit: WantedFile
     socket: WantedFile
     standin_unit: str
+    optional: tuple[str, ...] = ()  # directives that the unit may do without
+    made_from: tuple = ()  # the arguments of spec_from
+
+    def without(self, directives: Iterable[str], tried_with: str) -> SystemdSpec:
+        """The same service without these directives, which its host can't apply."""
+        given, *others = self.made_from
+        left_out = LeftOut((*given["left_out"].get("directives", ()), *directives), tried_with)
+        return spec_from({**given, "left_out": left_out._asdict()}, *others)
 
     @property
     def files(self) -> list[WantedFile]:
@@ -51,9 +64,11 @@ class SystemdSpec(ServiceSpec):
 def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_hash: str) -> SystemdSpec:
     """What the module's arguments ask for; see spec.common_values for the others."""
     paths = names.paths(given["name"], given["config_directory"])
-    configuration_hash = comparison.digest(given["unit"], given["configuration"], given["venv_fingerprint"])
+    left_out = LeftOut(**given["left_out"])
+    unit, standin_unit = (sandbox.without(given[text], left_out) for text in ("unit", "standin_unit"))
+    configuration_hash = comparison.digest(unit, given["configuration"], given["venv_fingerprint"])
     unit, standin_unit = (
-        comparison.fill_in(given[text], "CONFIGURATION", configuration_hash) for text in ("unit", "standin_unit")
+        comparison.fill_in(text, "CONFIGURATION", configuration_hash) for text in (unit, standin_unit)
     )
     return SystemdSpec(
         **spec.common_values(given, group, secret_files, secrets_hash, configuration_hash),
@@ -61,13 +76,15 @@ def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_h
         unit=WantedFile(paths.unit, unit),
         socket=WantedFile(paths.socket, given["socket_unit"]),
         standin_unit=standin_unit,
+        optional=tuple(given["optional_directives"]),
+        made_from=(given, group, secret_files, secrets_hash),
     )
 
 
 def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
     """Read what the host has and runs."""
     paths = (file.path for file in wanted.all_files)
-    return systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, runner)
+    return systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, wanted.log_files, runner)
 
 
 def decide(wanted: SystemdSpec, state: SystemdState) -> Decision:
@@ -92,6 +109,8 @@ def _idle_reasons(wanted: SystemdSpec, state: SystemdState, differing: list[str]
         reasons.append("systemd has not read the units since they changed")
     if state.standin.active or state.standin.starting:
         reasons.append("the stand-in of an interrupted deployment still runs")
+    if wanted.started:
+        reasons += comparison.logs_to_reopen(state.lost_logs)
     if not wanted.started and (state.interrupted or comparison.has_new_venv(wanted, state.venv_directory)):
         reasons.append("a deployment was not finished")
     return reasons
@@ -116,4 +135,5 @@ def _reasons_to_switch(wanted: SystemdSpec, state: SystemdState, differing: list
         reasons.append("the service does not run")
     else:
         reasons += comparison.mismatches(wanted, state.running)
+        reasons += comparison.logs_out_of_reach(state.lost_logs)
     return reasons

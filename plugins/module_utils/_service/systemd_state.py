@@ -41,6 +41,7 @@ class SystemdState(NamedTuple):
     interrupted: bool
     group: int  # the id of the group that may read the configuration
     differing_secrets: tuple[str, ...] = ()  # paths, where others must not compare them
+    lost_logs: dict[str, bool] = {}  # see running.lost_logs
 
     def differing(self, wanted: list[WantedFile]) -> list[str]:
         """The paths of the files that are not as wanted."""
@@ -58,7 +59,13 @@ class SystemdState(NamedTuple):
 
 
 def read(
-    name: str, files: Iterable[str], binds: Iterable[Address], venv: str, group: str, runner: Runner
+    name: str,
+    files: Iterable[str],
+    binds: Iterable[Address],
+    venv: str,
+    group: str,
+    logs: Iterable[str],
+    runner: Runner,
 ) -> SystemdState:
     """Read a service of the host."""
     names = [f"{name}.service", f"{name}.socket", f"{name}-standin.service"]
@@ -75,6 +82,7 @@ def read(
         venv_directory=os.path.realpath(venv),
         interrupted=os.path.lexists(service_names.journal_of(name)),
         group=accounts.group_id(group),
+        lost_logs=service_running.lost_logs(service.main_pid, logs) if service.main_pid else {},
     )
 
 

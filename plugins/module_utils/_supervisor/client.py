@@ -82,6 +82,10 @@ class Supervisor:
         """Stop a program, and wait until it has finished its requests."""
         self._ask("stopProcess", name, True, unless=_NOT_RUNNING)
 
+    def signal(self, name: str, number: str) -> None:
+        """Send a signal to a program's process."""
+        self._ask("signalProcess", name, number)
+
     def remove(self, name: str) -> None:
         """Stop a program, wait until it has finished its requests, and forget it."""
         with contextlib.suppress(_UnknownName):

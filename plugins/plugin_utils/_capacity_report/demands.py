@@ -29,13 +29,14 @@ _SIZE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?[KMGT](i?B)?", re.ASCII)
 def demands(services: object, sizing: object, threads: object = None) -> list[dict]:
     """Return for each service the options of gunicorn_sizing_info: the host's own, replaced by what was measured.
 
-    If several services run on a host, each gets an equal part of it, unless the host's own gunicorn_sizing has a share.
-    Otherwise each of them would get all of the memory. `measured` names the options that were measured, and `assumed`
-    names the equal part.
+    If several services of systemd or of root's supervisor run on a host, each gets an equal part of it, unless the
+    host's own gunicorn_sizing has a share. Otherwise each of them would get all of the memory. `measured` names the
+    options that were measured, and `assumed` names the equal part.
     """
     found = [conform(plain(service), SERVICE) for service in (services if isinstance(services, list) else [])]
     own = {key: value for key, value in (plain(sizing) or {}).items() if key in SIZING_OPTIONS and value is not None}
-    sharing = sum(map(judgement.is_running, found))
+    # Every local user can start a process that calls itself a Gunicorn master: only those of a manager share the host.
+    sharing = sum(judgement.is_running(service) and _is_managed(service) for service in found)
     assumed = {"share": _share(sharing)} if sharing > 1 and "share" not in own else {}
     result = []
     for service in found:
@@ -53,6 +54,11 @@ def demands(services: object, sizing: object, threads: object = None) -> list[di
             }
         )
     return result
+
+
+def _is_managed(service: dict) -> bool:
+    """Whether systemd or root's supervisor runs the service; gunicorn_service_info names others by their process id."""
+    return service["unit"] is not None or not (service["name"] or "").startswith("pid ")
 
 
 def _measured(measured: dict) -> dict:

@@ -15,12 +15,13 @@ import hashlib
 import inspect
 import io
 import json
+import logging
 import mmap
 import os
 import sys
 import threading
 import time
-from typing import Any, NoReturn
+from typing import Any, Iterator, NoReturn
 
 # A host has no collection to import from: the template puts the text of this module in place of the line.
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
@@ -30,12 +31,42 @@ _APP = ""
 _HEALTH_PATH = "/"
 _HEALTH_HOST = "localhost"
 _HEALTH_STATUSES: list[int] = []  # if empty, each status below 500 is accepted
+_LEFT_OUT = ""  # the directory of which _import_nothing_from was told
 _USERS_HOOKS: dict[str, Any] = {}  # those in gunicorn_settings that have the name of one below
 
+_LONGEST_REASON = 1000  # characters of what an exception says
 _RUN = os.environ.get("RUNTIME_DIRECTORY")  # set by systemd or our launcher; without it nobody asks what runs
 # Read now, as the file may be replaced while this process runs.
 with open(__file__, "rb") as _file:
     _SHA256 = hashlib.sha256(_file.read()).hexdigest()
+
+
+class _Nothing:
+    """Finds no module in a directory of sys.path."""
+
+    @staticmethod
+    def find_spec(_name: str, _target: object = None) -> None:
+        """Find nothing."""
+
+
+def _import_nothing_from(directory: str) -> None:
+    """Leave out a directory that the service can write to, unless PYTHONPATH names it: for the end of this file.
+
+    Gunicorn puts its working directory in front of the code, after it has loaded this file. A file that the application
+    writes there would become a module at the next start.
+    """
+    global _LEFT_OUT
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    if os.path.realpath(directory) not in map(os.path.realpath, filter(None, entries)):
+        _LEFT_OUT = os.path.realpath(directory)
+        for entry in (directory, _LEFT_OUT):
+            sys.path_importer_cache[entry] = _Nothing()  # type: ignore[assignment]
+
+
+def _forget_left_out() -> None:
+    """Take the directory out of sys.path, which processes that the application starts may inherit."""
+    if _LEFT_OUT:
+        sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != _LEFT_OUT]
 
 
 def _ask(application: Any) -> None:
@@ -68,16 +99,70 @@ def _ask(application: Any) -> None:
         answers.append(status)
         return lambda data: None
 
-    body = application(environ, start_response)
-    try:
-        for _part in body:
-            pass
-    finally:
-        getattr(body, "close", lambda: None)()
+    with _causes_noted() as causes:
+        body = application(environ, start_response)
+        try:
+            for _part in body:
+                pass
+        finally:
+            getattr(body, "close", lambda: None)()
     status = int(answers[-1].split()[0]) if answers else 0
     accepted = status in _HEALTH_STATUSES if _HEALTH_STATUSES else 100 <= status < 500
     if not accepted:
-        raise RuntimeError(f"{_APP} answers {_HEALTH_PATH} with status {status}: see what it logged before this")
+        error = causes.errors[-1] if causes.errors else None
+        reason = f"{type(error).__name__}: {error}" if error else causes.message or "see what it logged before this"
+        raise RuntimeError(f"{_APP} answers {_HEALTH_PATH} with status {status}: {reason[:_LONGEST_REASON]}") from error
+
+
+class _Causes:
+    """Why an application answers as it does: the exceptions that its framework has caught, and its last message."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException] = []
+        self.message = ""
+
+
+@contextlib.contextmanager
+def _causes_noted() -> Iterator[_Causes]:
+    """Note meanwhile why the application answers as it does: some frameworks log it only where they are told to.
+
+    Django and Flask send a signal for each exception that they turn into an answer. They and others log it, or another
+    reason for an answer, by the standard library.
+    """
+    causes = _Causes()
+
+    def note(*_arguments: object, **_named: object) -> None:
+        error = sys.exc_info()[1]
+        if error is not None:
+            causes.errors.append(error)
+
+    class Noting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread != thread:
+                return
+            if record.exc_info and record.exc_info[1]:
+                causes.errors.append(record.exc_info[1])
+            causes.message = record.getMessage()
+
+        def handleError(self, record: logging.LogRecord) -> None:
+            """Be silent on a message that can't be made: the application's own handlers say so."""
+
+    thread = threading.get_ident()
+    handler = Noting(logging.WARNING)
+    modules = (sys.modules.get(name) for name in ("django.core.signals", "flask.signals"))
+    signals = [module.got_request_exception for module in modules if hasattr(module, "got_request_exception")]
+    connected = []
+    logging.getLogger().addHandler(handler)
+    try:
+        for signal in signals:
+            with contextlib.suppress(Exception):  # an old Flask has signals only with another package
+                signal.connect(note)
+                connected.append(signal)
+        yield causes
+    finally:
+        logging.getLogger().removeHandler(handler)
+        for signal in connected:
+            signal.disconnect(note)
 
 
 def _try_application(directory: str) -> None:
@@ -85,7 +170,8 @@ def _try_application(directory: str) -> None:
     from gunicorn.util import import_app
 
     os.chdir(directory)
-    sys.path.insert(0, os.getcwd())
+    if os.getcwd() != _LEFT_OUT:
+        sys.path.insert(0, os.getcwd())
     _ask(import_app(_APP))
 
 
@@ -122,6 +208,12 @@ def _publish() -> None:
         os.replace(f"{_RUN}/running.json.new", f"{_RUN}/running.json")
 
 
+def on_starting(server: Any) -> None:
+    """Prepare the master, which has loaded the configuration and starts no worker yet."""
+    _forget_left_out()
+    _users_hook("on_starting", server)
+
+
 def when_ready(server: Any) -> None:
     """Say what runs, once the master listens."""
     _publish()
@@ -130,6 +222,7 @@ def when_ready(server: Any) -> None:
 
 def on_reload(server: Any) -> None:
     """Say what runs, which a reload may have changed."""
+    _forget_left_out()
     _publish()
     _users_hook("on_reload", server)
 

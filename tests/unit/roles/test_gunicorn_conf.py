@@ -159,8 +159,27 @@ def test_run_as_a_program(configuration: Path, directory: Path, status: str, cod
 
 
 def test_defaults(directory: Path, load_configuration: Callable[[Path], types.ModuleType]) -> None:
-    """Without settings there are none but the role's own, and a program stays where it is started."""
-    path = render(directory / "plain.conf.py", gunicorn_app="shop")
-    loaded = load_configuration(path)
+    """Without settings there are none but the role's own."""
+    loaded = load_configuration(render(directory / "plain.conf.py", gunicorn_app="shop"))
     assert (loaded._APP, loaded._HEALTH_STATUSES, loaded._USERS_HOOKS) == ("shop", [], {})
-    assert path.read_text(encoding="utf-8").endswith("if __name__ == \"__main__\":\n    _try_application('.')\n")
+    assert (loaded.chdir, loaded._LEFT_OUT) == ("/var/opt/shop", os.path.realpath("/var/opt/shop"))
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_data_directory_has_no_code(directory: Path, tmp_path: Path, named: bool) -> None:
+    """What the service writes there is not imported, unless PYTHONPATH names it; it works there all the same."""
+    (tmp_path / "harmless.py").write_text("print('imported')\n")
+    application = "import os\nprint(os.getcwd())\ntry:\n    import harmless\nexcept ImportError:\n    pass\n"
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "careless.py").write_text(f"{application}from shop import application\n")
+    path = render(tmp_path / "gunicorn.conf.py", gunicorn_app="careless", gunicorn_data_directory=str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, path],
+        cwd="/",
+        env={"PYTHONPATH": f"{code}:{directory}" + (f":{tmp_path}" if named else ""), "STATUS": "200 OK"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == [str(tmp_path), *(["imported"] if named else [])], done.stderr

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
+import logging
 import os
 import sys
+import threading
 import types
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -166,6 +169,143 @@ def test_run_as_a_program(
     assert loaded == [("shop.wsgi", str(tmp_path), str(tmp_path))]
 
 
+class TestImports:
+    """From a directory that the service can write to, which Gunicorn puts in front of the code."""
+
+    @pytest.fixture
+    def data(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """The directory, with a module that must not be found, as Gunicorn's sys.path has it."""
+        (tmp_path / "harmless_module.py").touch()
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+        monkeypatch.setattr(sys, "path_importer_cache", dict(sys.path_importer_cache))
+        return tmp_path
+
+    def test_nothing_is_found(self, hooks: ModuleType, data: Path) -> None:
+        """Neither before Gunicorn calls a hook, nor after the caches were made anew."""
+        assert importlib.util.find_spec("harmless_module")
+        hooks._import_nothing_from(str(data))
+        assert importlib.util.find_spec("harmless_module") is None
+        importlib.invalidate_caches()
+        assert importlib.util.find_spec("harmless_module") is None
+
+    @pytest.mark.parametrize("hook", ["on_starting", "on_reload"])
+    def test_processes_that_the_application_starts_do_not_inherit_it(
+        self, hooks: ModuleType, gunicorn: ModuleType, data: Path, hook: str
+    ) -> None:
+        """Under its own name, under that of a link to it, and as the current directory."""
+        (data / "link").symlink_to(data)
+        sys.path[1:1] = [str(data / "link"), str(data / "code")]
+        hooks._import_nothing_from(str(data / "link"))
+        getattr(hooks, hook)(SimpleNamespace())
+        assert str(data) not in sys.path
+        assert str(data / "link") not in sys.path
+        assert sys.path[0] == str(data / "code")
+
+    def test_what_pythonpath_names_is_meant(
+        self, hooks: ModuleType, gunicorn: ModuleType, data: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Some projects have their code there."""
+        monkeypatch.setenv("PYTHONPATH", f"/etc/opt/shop::{data}/")
+        hooks._import_nothing_from(str(data))
+        hooks.on_starting(SimpleNamespace())
+        assert importlib.util.find_spec("harmless_module")
+
+    def test_the_trial_leaves_it_out_too(
+        self, hooks: ModuleType, gunicorn: ModuleType, data: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It works there, and imports nothing from there."""
+        monkeypatch.chdir("/")
+        sys.path.remove(str(data))
+        found = []
+        gunicorn.util.import_app = lambda name: found.append((os.getcwd(), list(sys.path))) or answering("200 OK")
+        hooks._import_nothing_from(str(data))
+        hooks._try_application(str(data))
+        ((directory, entries),) = found
+        assert directory == str(data)
+        assert str(data) not in entries
+
+
+class TestCauses:
+    """What the error of the request for the health path says of its cause."""
+
+    @staticmethod
+    def ask(hooks: ModuleType, catch: Callable) -> RuntimeError:
+        """Ask an application whose framework turns an exception into an answer."""
+
+        def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+            catch()
+            start_response("500 Error", [])
+            return []
+
+        hooks._APP = "shop"
+        with pytest.raises(RuntimeError) as raised:
+            hooks._ask(application)
+        return raised.value
+
+    @pytest.mark.parametrize("module", ["django.core.signals", "flask.signals"])
+    def test_an_exception_that_is_signalled(
+        self, hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, module: str
+    ) -> None:
+        """Django logs it nowhere by default; who listens is gone after the request."""
+        receivers: list[Callable] = []
+        signal = SimpleNamespace(connect=receivers.append, disconnect=receivers.remove)
+        monkeypatch.setitem(sys.modules, module, SimpleNamespace(got_request_exception=signal))
+
+        def catch() -> None:
+            try:
+                failing()
+            except LookupError:
+                for receiver in receivers:
+                    receiver(sender=None, request=None)
+
+        error = self.ask(hooks, catch)
+        assert str(error) == "shop answers / with status 500: LookupError: no such table"
+        assert isinstance(error.__cause__, LookupError)
+        assert receivers == []
+
+    def test_signals_that_can_not_be_had(self, hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An old Flask refuses without another package."""
+        signal = SimpleNamespace(connect=failing, disconnect=failing)
+        monkeypatch.setitem(sys.modules, "flask.signals", SimpleNamespace(got_request_exception=signal))
+        assert str(self.ask(hooks, lambda: None)).endswith("status 500: see what it logged before this")
+
+    def test_an_exception_that_is_logged(self, hooks: ModuleType) -> None:
+        """By any framework; the logging is as it was after the request."""
+        before = list(logging.getLogger().handlers)
+
+        def catch() -> None:
+            try:
+                failing()
+            except LookupError:
+                logging.getLogger("some.framework").exception("The request failed")
+
+        error = self.ask(hooks, catch)
+        assert str(error) == "shop answers / with status 500: LookupError: no such table"
+        assert isinstance(error.__cause__, LookupError)
+        assert logging.getLogger().handlers == before
+
+    def test_a_reason_that_is_logged(self, hooks: ModuleType) -> None:
+        """Such as a host that is not allowed; of several the last one, and none of another thread."""
+
+        def catch() -> None:
+            logger = logging.getLogger("some.framework")
+            logger.warning("First")
+            logger.warning("Not Found: %s", "/up")
+            logger.info("Ignored")
+            other = threading.Thread(target=logger.warning, args=["Another"])
+            other.start()
+            other.join()
+
+        error = self.ask(hooks, catch)
+        assert str(error) == "shop answers / with status 500: Not Found: /up"
+        assert error.__cause__ is None
+
+    def test_a_long_reason_is_cut(self, hooks: ModuleType) -> None:
+        """Gunicorn logs it as a whole."""
+        error = self.ask(hooks, lambda: logging.getLogger("some.framework").warning("x" * 3_000_000))
+        assert len(str(error)) < 1100
+
+
 def test_a_worker_that_loads(hooks: ModuleType, tmp_path: Path) -> None:
     """Is left alone, and knows the workers before it."""
     loaded = []
@@ -299,6 +439,7 @@ def test_the_hash_is_of_what_was_loaded(
 
 
 CALLS = {
+    "on_starting": [SimpleNamespace()],
     "when_ready": [SimpleNamespace()],
     "on_reload": [SimpleNamespace()],
     "post_fork": [SimpleNamespace(WORKERS={}), worker_with(load_wsgi=None)],

@@ -16,6 +16,7 @@ PLAN = {
     "timeout": 60,
     "max_body_size": 10 << 20,
     "ipv6": True,
+    "media_links_from": "/var/opt/shop",
 }
 
 
@@ -151,3 +152,13 @@ def test_what_clients_claim_is_dropped(server: str) -> None:
     ):
         assert f" {header}" in text
     assert "proxy_add_x_forwarded_for" not in text
+
+
+def test_links_of_the_application_lead_to_its_own_files() -> None:
+    """Also one in the place of the media directory, if the application can put it there."""
+    assert "disable_symlinks if_not_owner from=/var/opt/shop;" in render("nginx")
+    lines = render("apache")
+    above = lines.index("<Directory /var/opt/shop>")
+    assert lines[above + 1 : above + 3] == ["Options SymLinksIfOwnerMatch", "</Directory>"]
+    lines = render("apache", {"media_links_from": "/var/opt/shop/media"})
+    assert [line for line in lines if line.startswith("<Directory /var/opt")] == ["<Directory /var/opt/shop/media>"]

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 
@@ -18,3 +22,55 @@ def test_options_of_the_runner_and_of_one_command_reach_it() -> None:
 def test_output_is_what_a_command_that_fails_prints_too() -> None:
     """systemctl prints the state of a unit that it knows nothing of, and fails."""
     assert Runner(lambda command: (4, "inactive\n", "errors")).output(["systemctl"]) == "inactive\n"
+
+
+class TestLostBus:
+    """As systemctl 252 and 257 say it while `systemctl daemon-reexec` runs."""
+
+    LOST = (
+        "Failed to get properties: Transport endpoint is not connected\n",
+        "Reload daemon failed: Message recipient disconnected from message bus without replying\n",
+        "Failed to connect to system scope bus via local transport: Connection refused\n",
+        "Failed to connect to bus: Connection refused\n",
+        "Warning! D-Bus connection terminated.\nFailed to wait for response: Connection reset by peer\n",
+    )
+
+    @pytest.fixture
+    def answers(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str, str]]:
+        """What systemctl answers in turn; the time passes as it waits."""
+        now = [0.0]
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+        return []
+
+    def test_systemctl_is_asked_again(self, answers: list) -> None:
+        """A restart of PID 1 in the middle of a run is over in a moment."""
+        answers += [(1, "", text) for text in self.LOST] + [(0, "fine", "")]
+        runner = Runner(lambda command, **options: answers.pop(0), check_rc=True)
+        assert runner.run(["systemctl", "restart", "shop.service"]) == (0, "fine", "")
+
+    def test_it_ends_at_last(self, answers: list) -> None:
+        """With what systemctl said, and as the caller wanted it."""
+        asked = []
+
+        def run(command: list[str], **options: object) -> tuple[int, str, str]:
+            asked.append(options)
+            return 1, "", self.LOST[0]
+
+        assert Runner(run, check_rc=True).run(["systemctl", "show"]) == (1, "", self.LOST[0])
+        assert 10 < len(asked) < 200
+        assert [options for options in asked if options] == [{"check_rc": True}]
+        assert asked[-1] == {"check_rc": True}
+
+    @pytest.mark.parametrize(
+        ("command", "said"),
+        [
+            ("systemctl", "Job for shop.service failed because the control process exited with error code.\n"),
+            ("systemctl", "Failed to connect to bus: No such file or directory\n"),
+            ("pip", LOST[-1]),
+        ],
+    )
+    def test_nothing_else_is_repeated(self, answers: list, command: str, said: str) -> None:
+        """A failure is told at once, and other commands know better what a lost connection means."""
+        answers.append((1, "", said))
+        assert Runner(lambda command: answers.pop(0)).run([command, "start"]) == (1, "", said)

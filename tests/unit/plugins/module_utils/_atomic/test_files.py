@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -121,3 +122,28 @@ class TestCandidates:
         with pytest.raises(OSError, match="No space"):
             atomic_files.stage(new_files(etc))
         assert contents(etc) == OLD
+
+
+class TestUnwritable:
+    def test_directories_that_root_can_not_write_in(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each once, and for a missing one the innermost that exists."""
+        (tmp_path / "readonly").mkdir()
+        (tmp_path / "writable").mkdir()
+        monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path / "readonly"))
+        names = ("readonly/a", "readonly/b", "readonly/new/c", "writable/a", "writable/new/b")
+        paths = [tmp_path / name for name in names]
+        assert atomic_files.unwritable(map(str, paths)) == [str(tmp_path / "readonly")]
+
+    def test_what_is_not_there_is_removed_on_a_read_only_file_system(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The kernel refuses that before it looks."""
+
+        def unlink(path: str) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+        monkeypatch.setattr(os, "unlink", unlink)
+        atomic_files.remove(str(tmp_path / "nothing"))
+        (tmp_path / "file").touch()
+        with pytest.raises(OSError, match="Read-only"):
+            atomic_files.remove(str(tmp_path / "file"))

@@ -12,7 +12,7 @@ from typing import Callable
 import pytest
 from service_samples import SYSTEMD_SPEC
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
@@ -37,6 +37,16 @@ STEPS = (
 )
 WAYS_BACK = ("go_back", "drop")
 SWITCH = Decision(["the service does not run"], switch=True)
+
+
+@pytest.fixture(autouse=True)
+def unwritable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The directories in which root can't write, whoever runs the tests."""
+    found: list[str] = []
+    monkeypatch.setattr(
+        files, "unwritable", lambda paths: [path for path in found if any(path in each for each in paths)]
+    )
+    return found
 
 
 class Noted(Change):
@@ -97,6 +107,14 @@ class TestThatWorks:
 
 
 class TestThatFails:
+    def test_a_host_that_can_not_be_written_is_left_as_it_is(self, unwritable: list[str]) -> None:
+        """Nothing is begun, and nothing that the run has prepared stays."""
+        unwritable.append("/etc/systemd/system")
+        noted = Noted()
+        text = "shop: root can't write in /etc/systemd/system, as on a read-only file system. Nothing was changed."
+        assert noted.fail() == text
+        assert noted.steps == ["drop"]
+
     def test_a_trial_leaves_the_live_service_alone(self) -> None:
         """The candidates go; nothing is put back, since nothing was replaced."""
         noted = Noted(failing="run_trial")

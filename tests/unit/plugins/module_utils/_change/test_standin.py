@@ -32,17 +32,22 @@ def test_it_starts_on_the_live_sockets(systemd, etc_units: Path, run_units: Path
     make(systemd).start(None)
     assert systemd.asked == ["start shop-standin.service"]
     assert (run_units / "shop-standin.service").read_text() == SYSTEMD_SPEC.standin_unit
-    assert (run_units / "shop-standin.service.d/sockets.conf").read_text() == "[Service]\nSockets=shop.socket\n"
+    assert (
+        run_units / "shop-standin.service.d/gunicorn-sockets.conf"
+    ).read_text() == "[Service]\nSockets=shop.socket\n"
 
 
 def test_it_has_what_an_administrator_added(systemd, etc_units: Path, run_units: Path) -> None:
     """Drop-ins of the service, and units for addresses that came since it started."""
     (etc_units / "shop.service.d").mkdir()
     (etc_units / "shop.service.d/limits.conf").write_text("[Service]\nLimitNOFILE=99\n")
+    (etc_units / "service.d").mkdir()
+    (etc_units / "service.d/all.conf").write_text("[Service]\nNice=1\n")
     (run_units / "shop-added-1.socket").touch()
     make(systemd).start(None)
+    assert not (run_units / "shop-standin.service.d/all.conf").exists()
     assert (run_units / "shop-standin.service.d/limits.conf").read_text() == "[Service]\nLimitNOFILE=99\n"
-    sockets = (run_units / "shop-standin.service.d/sockets.conf").read_text()
+    sockets = (run_units / "shop-standin.service.d/gunicorn-sockets.conf").read_text()
     assert sockets == "[Service]\nSockets=shop.socket shop-added-1.socket\n"
 
 
@@ -52,6 +57,14 @@ def test_it_has_an_address_of_its_own_where_systemd_holds_none(systemd, etc_unit
     assert systemd.asked == ["start shop-standin.socket", "start shop-standin.service"]
     assert "SocketMode=0600" in (run_units / "shop-standin.socket").read_text()
     assert not (run_units / "shop-standin.service.d").exists()
+
+
+def test_it_has_what_was_added_on_an_address_of_its_own_too(systemd, etc_units: Path, run_units: Path) -> None:
+    """A relaxed sandbox, from wherever it comes: without it, a change that works would be refused."""
+    (run_units / "shop.service.d").mkdir()
+    (run_units / "shop.service.d/relaxed.conf").write_text("[Service]\nPrivateTmp=no\n")
+    make(systemd, SYSTEMD_STATE._replace(socket=GONE)).start(None)
+    assert [path.name for path in (run_units / "shop-standin.service.d").iterdir()] == ["relaxed.conf"]
 
 
 def test_it_shares_the_addresses_of_a_service_made_by_hand(systemd, etc_units: Path, run_units: Path) -> None:

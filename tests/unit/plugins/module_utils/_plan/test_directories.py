@@ -30,6 +30,14 @@ def test_missing_directories(host: SimpleNamespace, plan: Callable) -> None:
     ]
 
 
+def test_a_directory_in_another_that_is_missing(host: SimpleNamespace, plan: Callable) -> None:
+    """Each is made once, the outer one first and for its own owner."""
+    data = f"{host.root}/var/shop"
+    planned = plan(log_file=f"{data}/logs/gunicorn.log", access_log_file=f"{data}/logs/access/a.log")["directories"]
+    owners = [(one["path"], one["owner"]) for one in planned if one["path"].startswith(data)]
+    assert owners == [(data, "shop"), (f"{data}/logs", "shop"), (f"{data}/logs/access", "shop")]
+
+
 def test_a_directory_of_the_projects_name_changes_hands(host: SimpleNamespace, plan: Callable) -> None:
     """It keeps the mode that it has."""
     (host.root / "var/shop").mkdir(parents=True)
@@ -109,6 +117,13 @@ class TestRootsDirectory:
         for name, own in (("var/shop/etc", "var/shop"), ("log/shop/etc", "log/shop")):
             with pytest.raises(InvalidValue, match=f"may not write, as it may in {host.root}/{own}$"):
                 plan(config_directory=f"{host.root}/{name}")
+
+    def test_a_directory_that_the_user_can_not_have_has_its_own_error(
+        self, host: SimpleNamespace, plan: Callable
+    ) -> None:
+        """It is the one to change, and not the configuration in it."""
+        with pytest.raises(InvalidValue, match=f"gunicorn_data_directory: '{host.root}/etc' "):
+            plan(data_directory=f"{host.root}/etc", bind=[f"unix:{host.root}/etc/s"])
 
     def test_the_credentials_in_it_count(self, host: SimpleNamespace, plan: Callable) -> None:
         """systemd reads what is at their paths as root."""

@@ -10,10 +10,8 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "systemctl"
@@ -46,24 +44,6 @@ def test_a_masked_unit_is_left_alone(host: SimpleNamespace, plan: Callable) -> N
     host.units["shop.socket"] = host.units["shop.socket"]._replace(exists=True, masked=True)
     with pytest.raises(InvalidValue, match="systemctl unmask shop.socket"):
         plan()
-
-
-def test_drop_ins_of_a_service_that_is_taken_over_do_not_say_how_it_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An administrator may have other directives there, and any for a service that the role made."""
-    monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path))
-    drop_in = tmp_path / "shop.service.d" / "override.conf"
-    drop_in.parent.mkdir()
-    drop_in.write_text("[Service]\nMemoryMax=1G\n# User=root\n")
-    unit = tmp_path / "shop.service"
-    unit.write_text("[Service]\nExecStart=/opt/shop/venv/bin/gunicorn\n")
-    names._check_drop_ins("shop")
-    drop_in.write_text("[Service]\nMemoryMax=1G\nUser = web\n")
-    with pytest.raises(InvalidValue, match=r"gunicorn_service_name: 'shop'.*no User= .*shop.service.d/override.conf"):
-        names._check_drop_ins("shop")
-    unit.write_text("# Managed by Ansible (role pyweb.gunicorn.gunicorn): x\n[Service]\n")
-    names._check_drop_ins("shop")
 
 
 def test_a_program_of_another_file(supervised_plan: Callable, tmp_path: Path) -> None:

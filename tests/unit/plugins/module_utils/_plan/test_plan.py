@@ -10,9 +10,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Callable
 
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
 def test_a_fresh_host(host: SimpleNamespace, plan: Callable, parameters: Callable) -> None:
@@ -61,6 +65,48 @@ def test_a_supervised_host_that_has_all(supervised_plan: Callable, tmp_path: Pat
     plan = supervised_plan()
     assert "supervisor" not in plan["packages"]
     assert f"{tmp_path}/logs/shop" not in [directory["path"] for directory in plan["directories"]]
+
+
+class TestWritable:
+    @pytest.mark.parametrize(
+        ("folder", "variable"),
+        [
+            ("/etc/systemd/system", "gunicorn_service_name: 'shop'"),
+            ("/etc/logrotate.d", "gunicorn_service_name: 'shop'"),
+            ("{root}/etc/shop", "gunicorn_config_directory: '{root}/etc/shop'"),
+            ("{root}/opt/shop", "gunicorn_venv: '{root}/opt/shop/venv'"),
+            ("{root}", "gunicorn_data_directory: '{root}/var/shop'"),
+        ],
+    )
+    def test_a_read_only_directory_is_named(
+        self, host: SimpleNamespace, at_host: Callable, monkeypatch: pytest.MonkeyPatch, folder: str, variable: str
+    ) -> None:
+        """Before anything is changed, with the variable that leads there."""
+        for path in ("etc/shop", "opt/shop", "log/shop"):
+            (host.root / path).mkdir(parents=True)
+        readonly = folder.format(root=host.root)
+        monkeypatch.setattr(
+            atomic_files, "unwritable", lambda paths: [readonly] if _folder(paths[0]) == readonly else []
+        )
+        wanted = at_host(venv=f"{host.root}/opt/shop/venv")
+        with pytest.raises(InvalidValue) as caught:
+            plan_plan.check_writable(wanted, {"manager": "systemd"}, new_venv=True)
+        text = f"{variable} can't be used: expected a host on which root can write in {readonly}: it is read-only"
+        assert str(caught.value) == text.format(root=host.root)
+
+    def test_only_what_is_needed_counts(self, at_host: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The environment that stays is not written, nor are the other manager's files."""
+        asked: list[str] = []
+        monkeypatch.setattr(atomic_files, "unwritable", lambda paths: asked.extend(paths) or [])
+        plan_plan.check_writable(at_host(log_file="-"), {"manager": "supervisor"}, new_venv=False)
+        assert "/etc/supervisor/conf.d/shop.conf" in asked
+        assert not [path for path in asked if "venv" in path or "systemd" in path or "logrotate" in path]
+
+
+def _folder(path: str) -> str:
+    """The innermost directory that exists."""
+    folder = os.path.dirname(path)
+    return folder if os.path.isdir(folder) else _folder(folder)
 
 
 class TestLacking:

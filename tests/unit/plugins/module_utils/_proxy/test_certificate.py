@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.certificate import check_certificate
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.certificate import check_certificate, check_owners
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -47,3 +50,19 @@ def test_a_certificate_needs_its_own_key(tmp_path: Path) -> None:
         with pytest.raises(InvalidValue) as caught:
             check_certificate(*pair)
         assert caught.value.variable == variable
+
+
+def test_files_that_the_services_user_can_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The web server reads them as root, and the user could put a pipe there."""
+    certificate, key = key_and_certificate(tmp_path, "shop")
+    monkeypatch.setattr(
+        accounts, "read_account", {"shop": Account(4242, 4242, (4242,)), "root": Account(0, 0, (0,))}.get
+    )
+    for user in ("shop", "nobody-yet", "root"):
+        check_owners(certificate, key, user)
+    os.chown(key, 4242, 4242)
+    with pytest.raises(InvalidValue, match=f"proxy_tls_key: '{key}' .*a file that shop can't exchange.*{key}$"):
+        check_owners(certificate, key, "shop")
+    os.chown(tmp_path, 4242, 4242)
+    with pytest.raises(InvalidValue, match=f"proxy_tls_certificate: .*{tmp_path}$"):
+        check_owners(certificate, key, "shop")

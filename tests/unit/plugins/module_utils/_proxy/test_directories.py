@@ -43,6 +43,15 @@ def test_those_that_are_missing(plan: Callable[..., list[dict]], tmp_path: Path)
     assert plan(**{STATIC: f"{tmp_path}/cache/static", MEDIA: f"{tmp_path}/media"}) == [*static, media]
 
 
+def test_one_in_the_other(plan: Callable[..., list[dict]], tmp_path: Path) -> None:
+    """Each is made once."""
+    planned = plan(**{STATIC: f"{tmp_path}/all", MEDIA: f"{tmp_path}/all/media"})
+    assert [(one["path"], one["owner"]) for one in planned] == [
+        (f"{tmp_path}/all", "root"),
+        (f"{tmp_path}/all/media", "shop"),
+    ]
+
+
 @pytest.mark.parametrize(("group", "mode"), [(os.getgid(), "0751"), (os.getgid() + 1, "0710")])
 def test_the_way_there_is_opened(plan: Callable[..., list[dict]], tmp_path: Path, group: int, mode: str) -> None:
     """A directory of the service lets the web server enter, by its group or as others; it does not list it."""
@@ -62,6 +71,26 @@ def test_one_that_somebody_else_closed(plan: Callable[..., list[dict]], tmp_path
         plan(**{STATIC: str(folder)})
     with pytest.raises(InvalidValue, match=f"{STATIC}: .*www-data can enter: .* does not let it"):
         plan(service=None, **{STATIC: f"{folder}/css"})
+
+
+def test_from_where_links_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the outermost directory of the service's user on; without one, from the media directory."""
+    media = f"{tmp_path}/var/shop/media"
+    (tmp_path / "var" / "shop").mkdir(parents=True)
+
+    def links_from(service: Account | None, **paths: str) -> str:
+        monkeypatch.setattr(accounts, "read_account", {"shop": service}.get)
+        unset = dict.fromkeys(parameters.ProxyParameters._fields)
+        return directories.media_links_from(
+            parameters.ProxyParameters(**{**unset, "user": "shop", "directories": paths})
+        )
+
+    service = Account(4242, 4242, (4242,))
+    assert links_from(service, **{MEDIA: media}) == media
+    os.chown(tmp_path / "var" / "shop", 4242, 4242)
+    assert links_from(service, **{MEDIA: media}) == f"{tmp_path}/var/shop"
+    assert links_from(None, **{MEDIA: media}) == media
+    assert links_from(service) == ""
 
 
 def test_a_path_through_a_file(plan: Callable[..., list[dict]], tmp_path: Path) -> None:

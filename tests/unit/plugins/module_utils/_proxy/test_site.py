@@ -72,3 +72,10 @@ def test_a_server_that_does_not_start_at_boot(wanted: SiteSpec) -> None:
     site = as_it_is(wanted)
     decision = proxy_site.decide(site, observed(site, RUNS._replace(enabled=False)))
     assert decision == (["nginx does not start at boot"], False, False)
+
+
+def test_only_root_reads_the_site() -> None:
+    """It may hold more than others should know; both servers read it before they give up being root."""
+    given = {"server": "nginx", "site": "shop", "state": "present", "modules": [], "default_site": True}
+    rest = {"configuration": "server {}", "server_names": ["shop.example"], "read_by_server": []}
+    assert proxy_site.spec_from({**given, **rest}).file[2:5] == (0o640, 0, 0)

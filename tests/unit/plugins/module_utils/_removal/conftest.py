@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,15 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     main = host.write("supervisor/supervisord.conf", f"{socket}[include]\nfiles = conf.d/*.conf more/*.ini\n")
     monkeypatch.setattr(configuration, "CONFIGURATION", main)
     return host
+
+
+@pytest.fixture
+def system_user(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a system user and of its group, as the role makes them."""
+    user, group = pwd.getpwuid(2), grp.getgrgid(pwd.getpwuid(2).pw_gid)
+    users, groups = pwd.getpwnam, grp.getgrnam
+    made = pwd.struct_passwd([user[0], "x", 150, *user[3:]]), grp.struct_group([group[0], "x", 150, []])
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: made[0] if name == user.pw_name else users(name))
+    monkeypatch.setattr(grp, "getgrnam", lambda name: made[1] if name == group.gr_name else groups(name))
+    assert user.pw_name == group.gr_name
+    return user.pw_name

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 import socket
+from pathlib import Path
 
 import pytest
 from removal_host import Host
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services, parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
@@ -125,27 +125,74 @@ class TestNamed:
         assert host.plan(remove=["venv"]).paths == (str(venv),)
         assert host.plan(venv=str(own), remove=["venv"]).paths == (str(own),)
 
+    def test_a_venv_of_another_project(self, host: Host) -> None:
+        """Of a path that leads to it, only the link is removed, and nothing beside what it leads to."""
+        blog, venv = host.root / "opt" / "blog", host.root / "opt" / "shop" / "venv"
+        for name in ("venv-12345678", "venv-87654321", "venv-12345678.gunicorn-backup"):
+            host.write(blog / name / ".gunicorn-venv")
+            host.write(blog / name / "pyvenv.cfg")
+        (blog / "venv").symlink_to("venv-12345678")
+        host.write(host.units / "blog.service", f"[Service]\nExecStart={blog}/venv/bin/gunicorn blog\n")
+        venv.parent.mkdir(parents=True)
+        for target in ("venv", "venv-12345678"):
+            venv.symlink_to(blog / target)
+            assert host.plan(remove=["venv"]).paths == (str(venv),)
+            venv.unlink()
+
+    def test_a_venv_that_another_service_uses(self, host: Host) -> None:
+        """By any way that leads there: then both the link and its target stay."""
+        code = host.root / "opt" / "shop"
+        built = code / "venv-12345678"
+        host.write(built / ".gunicorn-venv")
+        host.write(built / "pyvenv.cfg")
+        (code / "venv").symlink_to(built)
+        (host.root / "blog-venv").symlink_to(code / "venv")
+        for way in (code / "venv", built, host.root / "blog-venv"):
+            host.write(host.units / "blog.service", f"[Service]\nExecStart={way}/bin/gunicorn blog\n")
+            found = host.plan(remove=["venv"])
+            assert found.paths == ()
+            assert [sentence.endswith("is named by blog.service") for sentence in found.left] == [True]
+
+    def test_what_a_process_of_another_service_uses_stays(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its unit may name it nowhere."""
+        data = str(Path(host.write("var/shop/db.sqlite3")).parent)
+        asked = []
+
+        def read(own: tuple[str, ...]) -> list[tuple[str, str]]:
+            asked.append(own)
+            return [("queue.service", f"/usr/bin/python3\n{data}/run.py")]
+
+        monkeypatch.setattr(other_services, "read_processes", read)
+        assert host.plan(remove=["data"]).left == (f"{data} is used by a process of queue.service",)
+        assert host.plan(remove=["data"]).paths == ()
+        assert host.plan_under_supervisor(remove=["data"]).paths == ()
+        assert asked[0] == ("shop.service", "shop-standin.service")
+        assert asked[-1] == ("supervisor.service",)
+
     def test_a_directory_that_is_no_venv_is_refused(self, host: Host) -> None:
-        """It may be the code itself."""
+        """It may be the code itself. Where it need not be removed, it does not matter."""
         host.write("opt/shop/shop.py")
+        assert host.plan(venv=f"{host.root}/opt/shop").paths == ()
         with pytest.raises(InvalidValue, match="gunicorn_venv: .*pyvenv.cfg"):
             host.plan(venv=f"{host.root}/opt/shop", remove=["venv"])
 
-    def test_a_user_that_others_need_stays(self, host: Host) -> None:
-        """A user who is no system user was not made by the role, and is refused."""
-        with pytest.raises(InvalidValue, match="gunicorn_absent_remove: 'user'.*no system user"):
-            host.plan(user="nobody", remove=["user"])
-        name = pwd.getpwuid(2).pw_name
-        assert host.plan(user=name, remove=["user"]).user == name
-        host.write(host.units / "other.service", f"[Service]\nUser={name}\n")
-        found = host.plan(user=name, remove=["user"])
-        assert (found.user, found.left) == ("", (f"the user {name} is named by other.service",))
+    def test_a_user_that_others_need_stays(self, host: Host, system_user: str) -> None:
+        """A user whom the role can't have made is refused: a person, or one of the distribution."""
+        for user in ("nobody", "root", "daemon"):
+            with pytest.raises(InvalidValue, match="gunicorn_absent_remove: 'user'.*so the role did not make it"):
+                host.plan(user=user, remove=["user"])
+        assert host.plan(user=system_user, remove=["user"]).user == system_user
+        host.write(host.units / "other.service", f"[Service]\nUser={system_user}\n")
+        found = host.plan(user=system_user, remove=["user"])
+        assert (found.user, found.left) == ("", (f"the user {system_user} is named by other.service",))
         host.write(host.units / "other.service", "[Service]\nUser=nosuchuser\n")
         assert host.plan(user="nosuchuser", remove=["user"]).left == ()
 
-    def test_the_group_goes_with_its_last_member(self, host: Host) -> None:
-        """It stays for members besides the user, and for another service."""
-        user, group = pwd.getpwuid(2).pw_name, grp.getgrgid(pwd.getpwuid(2).pw_gid).gr_name
+    def test_the_group_goes_with_its_last_member(self, host: Host, system_user: str) -> None:
+        """It stays for members besides the user, for another service, and if it is the distribution's."""
+        user = group = system_user
+        for other in ("shadow", "daemon"):
+            assert host.plan(user=user, group=other, remove=["user"]).group == ""
         assert host.plan(user=user, group=group, remove=["user"]).removals == [f"user {user}", f"group {group}"]
         root = grp.getgrgid(0).gr_name
         assert host.plan(user=user, group=root, remove=["user"]).group == ""

@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 from pathlib import Path
 
 import pytest
 from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import removal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
@@ -76,9 +75,9 @@ def test_what_an_interrupted_adoption_replaced_is_kept(host: Host) -> None:
     assert host.plan().left == (f"{unit}.by-hand was made by hand before the role replaced it",)
 
 
-def test_accounts_come_last(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_come_last(host: Host, system_user: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The group is removed only if userdel did not remove it with the user."""
-    user = pwd.getpwuid(2).pw_name
+    user = system_user
     host.write(host.units / "shop.service", host.ours)
     assert remove(host, user=user, group=user, remove=["user"])[-2:] == [f"user {user}", f"group {user}"]
     assert host.commands[-2:] == [["userdel", user], ["groupdel", user]]
@@ -92,12 +91,28 @@ def test_a_path_that_can_not_be_removed_is_named(host: Host, monkeypatch: pytest
     """With the system's own words."""
     unit = host.write(host.units / "shop.service", host.ours)
 
-    def fail(path: str) -> None:
+    def fail(path: str, **_options: object) -> None:
         raise PermissionError(1, "Operation not permitted", path)
 
     monkeypatch.setattr(os, "unlink", fail)
     with pytest.raises(RemovalError, match=f"^{unit} can't be removed: Operation not permitted$"):
         remove(host)
+
+
+def test_a_way_that_the_user_has_changed(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a link of the user's leads to stays; before the run, the plan says so, and else an error does."""
+    log, harmless = Path(host.write("data/gunicorn.log")), Path(host.write("harmless/gunicorn.log"))
+    log.unlink()
+    log.parent.rmdir()
+    log.parent.symlink_to(harmless.parent)
+    os.chown(log.parent, 65534, -1, follow_symlinks=False)
+    assert remove(host, log_file=str(log), remove=["logs"]) == []
+    (told,) = host.plan(log_file=str(log), remove=["logs"]).left
+    assert told.startswith(f"{log} can't be reached safely ({log.parent} is a link to {harmless.parent} that others")
+    monkeypatch.setattr(directories, "unsafe", lambda _path: "")
+    with pytest.raises(RemovalError, match=f"{log} can't be removed: {log.parent} is a link to {harmless.parent}"):
+        remove(host, log_file=str(log), remove=["logs"])
+    assert harmless.exists()
 
 
 def test_the_named_manager_is_asked(host: Host) -> None:

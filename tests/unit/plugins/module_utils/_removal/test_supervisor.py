@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import signal
 import subprocess
 import threading
@@ -106,9 +105,9 @@ def test_what_another_program_names_stays(host: Host) -> None:
     assert data not in host.plan_under_supervisor(remove=["data"]).paths
 
 
-def test_the_user_of_another_program_stays(host: Host) -> None:
+def test_the_user_of_another_program_stays(host: Host, system_user: str) -> None:
     """In an option or a description."""
-    name = pwd.getpwuid(2).pw_name
+    name = system_user
     assert host.plan_under_supervisor(user=name, remove=["user"]).user == name
     host.write(host.programs / "queue.conf", f"[program:queue]\nuser={name} ; not root\n")
     assert host.plan_under_supervisor(user=name, remove=["user"]).left == (f"the user {name} is named by queue.conf",)

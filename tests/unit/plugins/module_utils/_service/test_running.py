@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable
 
 import pytest
@@ -54,14 +55,50 @@ def test_what_a_master_runs(root: Path) -> None:
     )
 
 
+def test_only_sockets_of_the_services_own_units_count(root: Path) -> None:
+    """An administrator may have added a unit, and the launcher under supervisor gives no names."""
+    assert service_running.read("shop", 100, str(root)).sockets == 0
+    names = "shop.socket:shop.socket:shop-added-1a2b.socket:monitor.socket"
+    (root / "proc/100/environ").write_bytes(b"LISTEN_FDS=4\0LISTEN_FDNAMES=" + names.encode() + b"\0")
+    assert service_running.read("shop", 100, str(root)).sockets == 3
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", json.dumps({**SAID, "pid": 99}), "\xff", "[" * 60000, json.dumps({**SAID, "argv": "x"})]
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        json.dumps({**SAID, "pid": 99}),
+        "\xff",
+        "[" * 60000,
+        json.dumps({**SAID, "argv": "x"}),
+    ],
 )
 def test_what_is_no_word_of_this_master_does_not_count(root: Path, text: str) -> None:
     """The file may be another master's, or whatever the service's user wrote into it."""
     (root / "run/gunicorn/shop/running.json").write_text(text, encoding="latin-1")
     running = service_running.read("shop", 100, str(root))
     assert (running.argv, running.gunicorn_version) == ((), "")
+
+
+def test_what_no_module_can_return_is_replaced(root: Path) -> None:
+    """The next run finds that it differs, and puts it right."""
+    said = {**SAID, "gunicorn_version": "\udcff", "argv": ["\ud800", {"\udcff": 1}]}
+    (root / "run/gunicorn/shop/running.json").write_text(json.dumps(said))
+    running = service_running.read("shop", 100, str(root))
+    assert (running.gunicorn_version, running.argv[0]) == ("?", "?")
+    json.dumps(running, ensure_ascii=False).encode()
+
+
+def test_an_environment_that_is_not_utf8_is_not_the_wanted_one(root: Path) -> None:
+    """The master can write over it. A module can return what is read, and the next run puts it right."""
+    (root / "proc/100/environ").write_bytes(
+        b"GUNICORN_CONFIGURATION=\xff\0GUNICORN_SECRETS=\xed\xa0\x80\0LISTEN_FDS=2\0"
+    )
+    running = service_running.read("shop", 100, str(root))
+    assert running.configuration not in ("", "hash")
+    json.dumps(running, ensure_ascii=False).encode()
 
 
 def test_links_are_followed_where_they_are(root: Path) -> None:
@@ -84,3 +121,67 @@ def test_what_is_no_file_does_not_hold_it_up(root: Path, make: Callable) -> None
 def test_a_service_that_says_nothing(tmp_path: Path) -> None:
     """One that was made by hand, or that is gone, is no error."""
     assert service_running.read("shop", 100, str(tmp_path)) == Running(100, "", "", (), "", "", "", 0, False)
+
+
+class TestLostLogs:
+    @pytest.fixture
+    def log(self, root: Path) -> Path:
+        """A log that master 100 has open, on a host where it sees all files."""
+        (root / "var/log/shop").mkdir(parents=True)
+        (root / "proc/100/fd").mkdir()
+        (root / "proc/100/root").symlink_to(root)
+        log = root / "var/log/shop/gunicorn.log"
+        log.touch()
+        return log
+
+    def open(self, root: Path, number: int, shown: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the master have a file open, whose path the kernel shows in this way."""
+        descriptor = root / f"proc/100/fd/{number}"
+        descriptor.symlink_to(file)
+        readlink = os.readlink
+        monkeypatch.setattr(os, "readlink", lambda path: shown if str(path) == str(descriptor) else readlink(path))
+
+    def lost(self, root: Path) -> dict[str, bool]:
+        """What is lost of two logs."""
+        return service_running.lost_logs(100, ["/var/log/shop/gunicorn.log", "/var/log/shop/access.log"], str(root))
+
+    def test_one_that_is_open_is_not_lost(self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor one that the master never opened, as with a logger of its own."""
+        assert self.lost(root) == {}
+        self.open(root, 5, "/var/log/shop/gunicorn.log", log, monkeypatch)
+        self.open(root, 6, "socket:[7]", root / "socket", monkeypatch)
+        assert self.lost(root) == {}
+
+    def test_one_in_rotation_is_not_lost(self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The file has another name until the signal comes."""
+        self.open(root, 5, "/var/log/shop/gunicorn.log.1", root / "other", monkeypatch)
+        assert self.lost(root) == {}
+
+    @pytest.mark.parametrize("shown", ["/var/log/shop/gunicorn.log (deleted)", "/gunicorn.log (deleted)"])
+    @pytest.mark.parametrize("is_there", [True, False])
+    def test_a_deleted_file_is_lost(
+        self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch, shown: str, is_there: bool
+    ) -> None:
+        """As Linux shows it, also where its directory went, and whether another file is there or not."""
+        (root / "deleted").touch()
+        self.open(root, 5, shown, root / "deleted", monkeypatch)
+        if not is_there:
+            log.unlink()
+        assert self.lost(root) == {"/var/log/shop/gunicorn.log": True}
+
+    def test_a_directory_that_the_process_does_not_see_is_out_of_reach(
+        self, root: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A signal would end the master there; so it would in one that is read-only to it."""
+        (root / "deleted").touch()
+        self.open(root, 5, "/gunicorn.log (deleted)", root / "deleted", monkeypatch)
+        with monkeypatch.context() as context:
+            context.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+            assert self.lost(root) == {"/var/log/shop/gunicorn.log": False}
+        (root / "proc/100/root").unlink()
+        (root / "proc/100/root/var/log/shop").mkdir(parents=True)
+        assert self.lost(root) == {"/var/log/shop/gunicorn.log": False}
+
+    def test_a_master_that_is_gone_has_lost_nothing(self, root: Path) -> None:
+        """There is nobody to reopen anything."""
+        assert service_running.lost_logs(99, ["/var/log/shop/gunicorn.log"], str(root)) == {}

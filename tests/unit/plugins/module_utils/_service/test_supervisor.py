@@ -46,6 +46,7 @@ class TestDecide:
             {"running": RUNNING._replace(configuration="other")},
             {"running": RUNNING._replace(secrets="")},
             {"running": RUNNING._replace(holds_sockets=False)},
+            {"lost_logs": {"/var/log/shop/gunicorn.log": False}},
         ],
     )
     def test_each_finding_is_one_reason(self, found: dict) -> None:
@@ -60,6 +61,11 @@ class TestDecide:
             ["/etc/logrotate.d/gunicorn-shop is not as configured"],
             False,
         )
+
+    def test_a_log_is_opened_anew_by_the_process_that_runs(self) -> None:
+        """It needs a signal."""
+        decision = decide(WANTED, OBSERVED._replace(lost_logs={"/var/log/shop/gunicorn.log": True}))
+        assert decision == (["the service writes into a file that is no more at /var/log/shop/gunicorn.log"], False)
 
     def test_a_venv_that_was_changed_in_place_is_started(self) -> None:
         """Also where the versions are the same."""

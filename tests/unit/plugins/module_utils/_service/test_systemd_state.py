@@ -30,6 +30,8 @@ GIVEN = {
     "group": "shop",
     "unit": "[Service]\nEnvironment=GUNICORN_CONFIGURATION=@CONFIGURATION@\n",
     "standin_unit": "[Service]\n",
+    "optional_directives": ["PrivateTmp"],
+    "left_out": {},
     "socket_unit": "[Socket]\nListenStream=127.0.0.1:8000\nListenStream=/run/shop.sock\n",
     "configuration": "threads = 1\n",
     "config_directory": "/etc/opt/shop",
@@ -171,6 +173,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
             binds,
             str(tmp_path / "venv"),
             "no-such-group",
+            [str(tmp_path / "log")],
             Runner(lambda _command: (0, "\n".join(blocks), "")),
         )
     status = tmp_path.stat()
@@ -185,3 +188,35 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
         group=-1,
     )
     assert systemd.decide(WANTED, found._replace(files=FOUND.files)).switch
+
+
+class TestLeftOut:
+    UNIT = "[Service]\nPrivateTmp=yes\nEnvironment=GUNICORN_CONFIGURATION=@CONFIGURATION@\n"
+
+    def test_the_controller_writes_the_unit_that_the_host_has(self) -> None:
+        """A host that does without a directive is as wanted, by the plan's word alone."""
+        given = {**GIVEN, "unit": self.UNIT, "standin_unit": self.UNIT}
+        lives = systemd.spec_from(given, GROUP, [], "").without(["PrivateTmp"], "systemd 257")
+        again = systemd.spec_from(
+            {**given, "left_out": {"directives": ["PrivateTmp"], "tried_with": "systemd 257"}}, GROUP, [], ""
+        )
+        assert (again.unit, again.standin_unit, again.configuration_hash) == (
+            lives.unit,
+            lives.standin_unit,
+            lives.configuration_hash,
+        )
+        assert "PrivateTmp=" not in (lives.unit.content or "") + lives.standin_unit
+        assert lives.optional == ("PrivateTmp",)
+
+    def test_what_a_process_was_started_with_counts(self) -> None:
+        """With another sandbox it is another configuration."""
+        given = {**GIVEN, "unit": self.UNIT}
+        whole = systemd.spec_from(given, GROUP, [], "")
+        assert whole.without(["PrivateTmp"], "systemd 257").configuration_hash != whole.configuration_hash
+
+    def test_more_can_be_left_out(self) -> None:
+        """Where a host has lost another privilege."""
+        given = {**GIVEN, "unit": "[Service]\nA=1\nB=1\n", "left_out": {"directives": ["A"], "tried_with": "x"}}
+        assert systemd.spec_from(given, GROUP, [], "").without(["B"], "y").unit.content == (
+            "[Service]\n# This host can't apply A, B (tried with y).\n"
+        )

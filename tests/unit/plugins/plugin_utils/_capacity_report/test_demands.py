@@ -52,6 +52,16 @@ def test_without_a_measurement_the_hosts_own_sizing_counts() -> None:
     assert demands.demands(services, None)[0]["measured"] == []
 
 
+def test_what_calls_itself_a_service_has_no_part_of_the_host() -> None:
+    """Every local user can start a process with the title of a master."""
+    services = [copy.deepcopy(fleet.info()["services"][0]) for _number in range(3)]
+    services[1].update(unit=None, name="pid 1234")
+    services[2].update(unit=None, name="pid 1235")
+    assert "share" not in demands.demands(services, {})[0]["sizing"]
+    services[1].update(name="program")  # of supervisor
+    assert demands.demands(services, {})[0]["sizing"]["share"] == 0.5
+
+
 @given(st.integers(2, 40))
 def test_services_of_a_host_share_it(number: int) -> None:
     """Together they never get more than the host, unless its own gunicorn_sizing says so."""

@@ -1,0 +1,189 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from service_samples import GONE, SYSTEMD_STATE
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import sandbox
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemd import SystemdChange
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
+
+GIVEN = {
+    "name": "shop",
+    "state": "started",
+    "enabled": True,
+    "user": "shop",
+    "group": "shop",
+    "unit": "[Service]\nUser=shop\nPrivateUsers=yes\nProtectClock=yes\n",
+    "standin_unit": "[Service]\nUser=shop\nPrivateUsers=yes\nProtectClock=yes\n# stands in\n",
+    "optional_directives": ["PrivateUsers", "ProtectClock"],
+    "left_out": {},
+    "socket_unit": "[Socket]\nListenStream=127.0.0.1:8000\n",
+    "configuration": "threads = 1\n",
+    "logrotate": "",
+    "log_file": "-",
+    "binds": ["127.0.0.1:8000"],
+    "command": ["/opt/shop/venv/bin/gunicorn", "--log-file=/var/log/shop/gunicorn.log", "shop.wsgi"],
+    "workers": 3,
+    "venv": "/opt/shop/venv",
+    "venv_directory": "/opt/shop/venv-12345678",
+    "venv_backup": "",
+    "venv_fingerprint": "",
+    "gunicorn_version": "27.0.1",
+    "health": {"path": "/", "host": "localhost", "scheme": "http", "statuses": [], "timeout": 1},
+}
+
+
+class Container:
+    """A host on which a start fails as long as its unit has a directive."""
+
+    def __init__(self, systemd_: object, live: Path, standin: Path) -> None:
+        self.systemd, self.units = systemd_, {"shop.service": live, "shop-standin.service": standin}
+        self.cannot, self.status = "PrivateUsers=yes", "217"
+
+    def run(self, command: list[str], **options: object) -> tuple[int, str, str]:
+        """What systemctl and systemd-run do."""
+        if command[0] == "systemd-run":
+            return (int(self.status) if any(part.endswith(self.cannot) for part in command) else 0), "", ""
+        unit = self.units.get(command[-1])
+        fails = unit is not None and unit.exists() and self.cannot in unit.read_text()
+        if command[1] in ("start", "restart") and fails:
+            self.systemd.loaded[command[-1]] = f"ExecMainStatus={self.status}"
+            return 1, "", "Job failed.\n"
+        return self.systemd.run(command)
+
+
+@pytest.fixture
+def told() -> list[str]:
+    """What a person is told."""
+    return []
+
+
+@pytest.fixture
+def change(
+    systemd, etc_units: Path, run_units: Path, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., SystemdChange]:
+    """A change of a service whose unit is in place, in a container."""
+    monkeypatch.setattr(systemd_sandbox, "conditions", lambda: "systemd 257, podman")
+    # As the user who runs the tests
+    monkeypatch.setattr(change_systemd.files, "put", lambda file: Path(file.path).write_text(file.content or ""))
+
+    def make(state=SYSTEMD_STATE, **changes: object) -> SystemdChange:
+        given = {**GIVEN, "config_directory": str(tmp_path / "config"), **changes}
+        (etc_units / "shop.service").write_text(given["unit"])
+        container = Container(systemd, etc_units / "shop.service", run_units / "shop-standin.service")
+        made = SystemdChange(systemd_spec(given), state, Runner(container.run), told.append)
+        made._stage = lambda: None
+        return made
+
+    return make
+
+
+def systemd_spec(given: dict):
+    """What must be, with files of the user who runs the tests."""
+    secret: list[WantedFile] = []
+    return systemd.spec_from(given, os.getgid(), secret, "")
+
+
+class TestLeavingOut:
+    def test_a_start_does_without_what_the_host_can_not_apply(
+        self, change: Callable, told: list[str], etc_units: Path
+    ) -> None:
+        """The unit says so, what runs is compared with that unit, and a person is told."""
+        made = change(SYSTEMD_STATE._replace(service=GONE, socket=GONE))
+        made._start()
+        text = (etc_units / "shop.service").read_text()
+        assert "PrivateUsers=" not in text
+        assert "ProtectClock=yes\n" in text
+        assert "# This host can't apply PrivateUsers (tried with systemd 257, podman).\n" in text
+        assert made.wanted.unit.content == text
+        (message,) = told
+        assert "can't apply PrivateUsers: shop.service does without" in message
+        assert "217/USER" in message
+
+    def test_a_trial_does_so_too(self, change: Callable, told: list[str], run_units: Path) -> None:
+        """What then goes live is what was tried."""
+        made = change()
+        made._run_trial()
+        assert "PrivateUsers=" not in (run_units / "shop-standin.service").read_text()
+        assert "PrivateUsers=" not in (made.wanted.unit.content or "")
+        assert len(told) == 1
+
+    def test_what_somebody_asked_for_fails(self, change: Callable, told: list[str]) -> None:
+        """With the step of the start."""
+        with pytest.raises(Failed, match=r"Job failed\. It failed at 217/USER: its user, or"):
+            change(optional_directives=["ProtectClock"])._run_trial()
+        assert told == []
+
+    def test_an_application_that_ends_is_no_matter_of_the_sandbox(
+        self, change: Callable, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is tried."""
+        monkeypatch.setattr(sandbox, "unfit", lambda *arguments: pytest.fail("it was tried"))
+        monkeypatch.setattr(Container, "__init__", _with_status(Container.__init__, "1"))
+        with pytest.raises(Failed, match=r"\AJob failed\Z"):
+            change()._run_trial()
+
+
+def _with_status(function: Callable, status: str) -> Callable:
+    def wrapper(self: Container, *arguments: object) -> None:
+        function(self, *arguments)
+        self.status = status
+
+    return wrapper
+
+
+class TestLogs:
+    def test_a_log_is_opened_anew_by_the_process_that_runs(
+        self, change: Callable, systemd, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With the signal of the rotation, and it is seen whether that helped."""
+        answers = [{"/var/log/shop/gunicorn.log": True}, {}]
+        monkeypatch.setattr(running, "lost_logs", lambda pid, paths: answers.pop(0))
+        change(SYSTEMD_STATE._replace(lost_logs={"/var/log/shop/gunicorn.log": True}))._reopen_logs()
+        assert systemd.asked == ["kill --signal=USR1 --kill-who=main shop.service"]
+        assert answers == []
+
+    def test_one_that_stays_lost_fails(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The next run starts the service anew."""
+        monkeypatch.setattr(running, "lost_logs", lambda pid, paths: {"/var/log/shop/gunicorn.log": True})
+        made = change(SYSTEMD_STATE._replace(lost_logs={"/var/log/shop/gunicorn.log": True}))
+        with pytest.raises(
+            Failed, match="the service writes into a file that is no more at /var/log/shop/gunicorn.log"
+        ):
+            made._reopen_logs()
+
+    def test_without_lost_logs_nothing_is_sent(self, change: Callable, systemd) -> None:
+        """Most changes need no signal."""
+        change()._reopen_logs()
+        assert systemd.asked == []
+
+
+def test_what_was_said_in_this_moment_is_read(change: Callable) -> None:
+    """The journal is written first, and is read from the moment on at which the change began, not from the next second."""
+    made = change()
+    made.began = 1700000000.9
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **options: object) -> tuple[int, str, str]:
+        asked.append(command)
+        return 0, "Failed at step USER", ""
+
+    made.runner = Runner(run)
+    assert made._what_was_said()["The journal of shop.service"] == "Failed at step USER"
+    sync, read = [command for command in asked if "journalctl" in command]
+    assert "--sync" in sync
+    assert "--since=@1700000000.900" in read
+    assert "--unit=shop.service" in read
