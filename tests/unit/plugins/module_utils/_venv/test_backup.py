@@ -142,7 +142,7 @@ class TestBackup:
         stamp = venv_requirements.STAMP
         (path / stamp).write_text("old")
         backup = Path(venv_backup.back_up(str(path)))
-        venv_requirements.write_stamp(str(path), ["notes"])
+        venv_requirements.write_stamp(str(path), ["notes"], {})
         assert venv_requirements.has_stamp(str(path), ["notes"])
         assert (backup / stamp).read_text() == "old"
 
