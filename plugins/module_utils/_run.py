@@ -15,6 +15,8 @@ _LOST_BUS = re.compile(
     r"Transport endpoint is not connected|disconnected from message bus|D-Bus connection terminated"
     r"|Connection reset by peer|Failed to connect to .*bus.*: Connection refused"
 )
+# The same, if systemd had taken the job before
+_LOST_JOB = re.compile(r"D-Bus connection terminated|Failed to wait for response")
 _BUS_TIMEOUT = 20.0  # seconds
 
 
@@ -30,7 +32,8 @@ class Runner:
         """Run a command; return its exit code, its output and its errors.
 
         systemctl is run again for some seconds if it has lost its connection. A job that it asked for may be under way:
-        systemd then merges the same job with that one, and systemctl waits for both.
+        systemd then merges the same job with that one, and systemctl waits for both. A second restart would stop what
+        the first has started: a start follows instead, which waits for the first, too.
         """
         options = {**self._options, **options}
         if command[0] == "systemctl":
@@ -46,6 +49,8 @@ class Runner:
             code, output, errors = self._run_command(command, **options)
             if not (code and _LOST_BUS.search(errors)) or time.monotonic() > deadline:
                 return code, output, errors
+            if _LOST_JOB.search(errors):
+                command = ["start" if part == "restart" else part for part in command]
             time.sleep(0.2)
 
     def output(self, command: list[str]) -> str:

@@ -49,6 +49,13 @@ class TestLostBus:
         runner = Runner(lambda command, **options: answers.pop(0), check_rc=True)
         assert runner.run(["systemctl", "restart", "shop.service"]) == (0, "fine", "")
 
+    def test_a_restart_that_was_begun_is_not_begun_again(self, answers: list) -> None:
+        """It would stop the service that starts; one that systemd may not have heard of is asked for again."""
+        answers += [(1, "", self.LOST[0]), (1, "", self.LOST[-1]), (0, "", "")]
+        asked: list[list[str]] = []
+        Runner(lambda command: asked.append(command) or answers.pop(0)).run(["systemctl", "restart", "shop.service"])
+        assert [command[1] for command in asked] == ["restart", "restart", "start"]
+
     def test_it_ends_at_last(self, answers: list) -> None:
         """With what systemctl said, and as the caller wanted it."""
         asked = []
