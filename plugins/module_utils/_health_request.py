@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import socket
-import ssl
 import time
 from typing import NamedTuple
 
@@ -51,6 +49,9 @@ def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
 
     The whole takes up to `timeout` seconds, however slowly the other end sends.
     """
+    # Only here: most runs send no request, and these take a hundredth of a second.
+    import http.client
+
     try:
         status = _ask(bind, request, time.monotonic() + timeout)
     except (OSError, http.client.HTTPException) as error:
@@ -62,6 +63,8 @@ def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
 
 
 def _ask(bind: Address, request: HealthRequest, deadline: float) -> int | None:
+    import http.client
+
     connection = socket.socket(bind.family, socket.SOCK_STREAM)
     with connection:
         _limit(connection, deadline)
@@ -70,7 +73,7 @@ def _ask(bind: Address, request: HealthRequest, deadline: float) -> int | None:
             return None
         if request.scheme == "https":
             # The handshake as a whole has the time-out of its socket.
-            connection = _without_verification().wrap_socket(connection)
+            connection = _with_tls(connection)
         with connection:
             # http.client writes and parses; it has no way to connect to a unix socket, and no deadline.
             client = http.client.HTTPConnection(request.host)
@@ -124,9 +127,11 @@ class _Reader(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-def _without_verification() -> ssl.SSLContext:
-    """A context for our own service on this host, whose certificate has another name."""
+def _with_tls(connection: socket.socket) -> socket.socket:
+    """Speak TLS with our own service on this host, whose certificate has another name."""
+    import ssl
+
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context
+    return context.wrap_socket(connection)

@@ -25,7 +25,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 
@@ -75,7 +75,7 @@ def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list
 def venv_state(given: dict, manager: str, runner: Runner) -> dict:
     """What gunicorn_venv would return in check mode; raises InvalidValue or VenvError."""
     wanted = parameters.wanted_venv(given)
-    venv = ensure.ensure(wanted, runner, check_mode=True)
+    venv = decision.foresee(wanted, runner)
     del venv["diff"]
     if venv["changed"]:
         check_owner(wanted, manager)

@@ -13,8 +13,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import socket
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
@@ -32,13 +31,16 @@ def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
 
 def _read_supervised(service: str) -> tuple[Unit, Unit]:
     """The program of supervisor as if it were a unit, and its sockets."""
+    # Only here: a host with systemd would take a hundredth of a second for what this imports.
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client
+
     ours = os.path.join(programs.PROGRAMS, f"{service}.conf")
     others = [path for path in programs.find_program(service, programs.PROGRAMS) if path != ours]
     if others:
         expected = f"a name that no other program of supervisor has (it is in {others[0]})"
         raise InvalidValue("gunicorn_service_name", service, expected)
     supervisor = client.this_supervisor()
-    process = supervisor.process(service) if supervisor.runs() else ProgramProcess()
+    process = supervisor.process(service) if supervisor.runs() else client.ProgramProcess()
     listens = (host_sockets.read_listening(process.pid) or []) if process.is_up else []
     unit = Unit(
         exists=bool(process.state),

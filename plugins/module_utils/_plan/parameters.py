@@ -20,7 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import (
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements, uv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 # The checks of single parameters, in this order. Each is told the name of the variable.
@@ -76,8 +76,8 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
     settings.check_settings(given["settings"])
     _check_secrets(given["unfit_secrets"])
     if given["installer"] == "uv":
-        install.find_uv()
-        install.split_uv_arguments(given["pip_extra_args"])
+        uv.find()
+        uv.split_arguments(given["pip_extra_args"])
     return DeploymentParameters(
         project=project,
         service=checks.check_service_name("gunicorn_service_name", given["service_name"]),

@@ -2,32 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings a virtual environment to what is wanted: decides what there is to do, and does it with a way back."""
+"""Brings a virtual environment to what is wanted, with a way back."""
 
 from __future__ import annotations
 
-import enum
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup as venv_backup
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements, trust
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, install
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.decision import Task
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.trust import Trusted
-
-
-class Task(enum.Enum):
-    """What there is to do with a virtual environment."""
-
-    NOTHING = "it has what is wanted"
-    BUILD = "build a new one beside it, with the same versions where they satisfy the requirements"
-    REBUILD = "build a new one beside it, and take nothing over"
-    MAKE = "make the first one at the path itself"
-    CHANGE_IN_PLACE = "let pip change the user's own one"
 
 
 def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
@@ -35,61 +23,18 @@ def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
 
     InvalidValue, before anything is run or changed, if it can't be wanted, or if root must not rely on what is there.
     """
-    uv = install.find_uv() if wanted.installer == "uv" else ""
-    trust.check(trusted(wanted, uv), wanted.user, wanted.group)
-    interrupted = directories.is_interrupted(wanted.path)
-    if check_mode and interrupted:
-        # A venv that a killed pip has left can't be asked before it is recovered.
-        return _result(None, None, venv_backup.backup_of(wanted.path), changed=True, known=False)
-    if not check_mode:
-        venv_backup.recover(wanted.path)
-    before = venv_state.read(wanted, runner)
-    rebuild = venv_state.needs_rebuild(wanted, before, runner)
-    task = decide(wanted, before, rebuild, directories.is_interrupted(wanted.path))
-    if task is Task.NOTHING:
-        venv_state.check_settings(wanted, before)
     if check_mode:
-        done = task is Task.NOTHING
-        return _result(before, before, venv_backup.backup_of(wanted.path), changed=not done, known=done)
+        return decision.foresee(wanted, runner)
+    decision.check_trust(wanted)
+    interrupted = directories.is_interrupted(wanted.path)
+    venv_backup.recover(wanted.path)
+    before, task = decision.look(wanted, runner)
     state, backup = _carry_out(task, wanted, before, runner)
     changed = interrupted or (task is not Task.NOTHING and not (_is_only_upgrade(wanted, before) and state == before))
     if wanted.activate:
         _activate(wanted, state, backup)
         backup = ""
-    return _result(before, state, backup, changed, known=True)
-
-
-def trusted(wanted: VenvSpec, uv: str = "") -> list[Trusted]:
-    """All that root runs, or installs from, to bring a venv to what is wanted; `uv` is the path of the installer."""
-    lines = urls.without_passwords([*wanted.requirements, *requirements.included_lines(wanted.requirements)])
-    return [
-        Trusted("gunicorn_venv", wanted.path, "a virtual environment", trust.venv_paths(wanted.path)),
-        Trusted("gunicorn_python", wanted.python, "an interpreter", trust.interpreter_paths(wanted.python)),
-        *(Trusted("gunicorn_installer", "uv", "a program", [path]) for path in [uv] if path),
-        *(Trusted("gunicorn_requirements", path, "a file", [path]) for path in [wanted.requirements_file] if path),
-        *(Trusted("gunicorn_requirements", line, "something to install", trust.local_paths(line)) for line in lines),
-        *(
-            Trusted("gunicorn_pip_extra_args", argument, "something to install", trust.local_paths(argument))
-            for argument in urls.without_passwords(wanted.pip_extra_args)
-        ),
-    ]
-
-
-def decide(wanted: VenvSpec, before: VenvState | None, rebuild: bool, interrupted: bool) -> Task:
-    """What there is to do, where `before` is what the venv has, or None without a venv that works.
-
-    With `interrupted`, the venv is not relied on. InvalidValue if there are no requirements to rebuild it from.
-    """
-    if rebuild:
-        if not wanted.requirements:
-            expected = f"requirements to build {wanted.path} from, as gunicorn_venv_rebuild asks"
-            raise InvalidValue("gunicorn_requirements", wanted.requirements, expected)
-        return Task.REBUILD
-    if before is not None and before.is_satisfied and not (wanted.upgrade or interrupted):
-        return Task.NOTHING
-    if wanted.requirements:
-        return Task.BUILD
-    return Task.MAKE if before is None else Task.CHANGE_IN_PLACE
+    return decision.result(before, state, backup, changed, known=True)
 
 
 def _carry_out(task: Task, wanted: VenvSpec, before: VenvState | None, runner: Runner) -> tuple[VenvState, str]:
@@ -182,16 +127,3 @@ def _activate(wanted: VenvSpec, state: VenvState, backup: str) -> None:
                 directories.discard(leftover)
     elif backup:
         directories.discard(backup)
-
-
-def _result(before: VenvState | None, state: VenvState | None, backup: str, changed: bool, known: bool) -> dict:
-    """What the module returns. Directory and fingerprint are empty unless they are `known` to stay."""
-    return {
-        "changed": changed,
-        "directory": state.directory if known else "",
-        "backup": backup,
-        "gunicorn_version": state.gunicorn_version if state else None,
-        "python_version": state.python_version if state else None,
-        "fingerprint": state.fingerprint if known else "",
-        "diff": {"before": before.listing if before else "", "after": state.listing if state else ""},
-    }

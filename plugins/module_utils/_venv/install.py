@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import tempfile
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements, uv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.logins import Logins
@@ -27,16 +25,6 @@ _PIP = (
     "import json, runpy, sys; sys.argv = json.load(sys.stdin); "
     "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
 )
-# The environment that says the same as an option of uv, with what is between several values
-_UV_VARIABLES = {
-    "-i": ("UV_INDEX_URL", ""),
-    "--index-url": ("UV_INDEX_URL", ""),
-    "--default-index": ("UV_DEFAULT_INDEX", ""),
-    "--index": ("UV_INDEX", " "),
-    "--extra-index-url": ("UV_EXTRA_INDEX_URL", " "),
-    "-f": ("UV_FIND_LINKS", ","),
-    "--find-links": ("UV_FIND_LINKS", ","),
-}
 # The whole value of such a variable is a secret.
 _SECRET_NAME = re.compile(r"pass|token|secret|key|auth", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -98,39 +86,6 @@ def resolutions(wanted: VenvSpec) -> list[list[str]]:
     return [own + wanted.requirements]
 
 
-def find_uv() -> str:
-    """The path of the host's uv; raises InvalidValue if there is none."""
-    found = shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/bin"]))
-    if found is None:
-        raise InvalidValue("gunicorn_installer", "uv", "pip, or a host with uv on root's PATH or in /usr/local/bin")
-    return found
-
-
-def split_uv_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The arguments that everybody may read, and the environment that says the same as the others.
-
-    InvalidValue for an argument with a password that uv does not take from its environment.
-    """
-    shown: list[str] = []
-    environment: dict[str, str] = {}
-    left = list(arguments)
-    while left:
-        argument = left.pop(0)
-        option, sign, value = argument.partition("=")
-        if option in _UV_VARIABLES and not sign and left and urls.passwords_in(left[0]):
-            sign, value = "=", left.pop(0)
-        if not urls.passwords_in(value or argument):
-            shown.append(argument)
-        elif sign and option in _UV_VARIABLES:
-            name, separator = _UV_VARIABLES[option]
-            before = environment.get(name)
-            environment[name] = f"{before}{separator}{value}" if before and separator else value
-        else:
-            expected = "arguments of uv without a password in a URL: gunicorn_pip_environment can have one"
-            raise InvalidValue("gunicorn_pip_extra_args", urls.without_passwords(argument), expected)
-    return shown, environment
-
-
 def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
     requirement = requirements.gunicorn_requirement(wanted.version)
     stays = not wanted.upgrade and requirement not in state.unmet
@@ -175,9 +130,9 @@ def _run(
 ) -> tuple[int, str, str]:
     python = venv_state.python_of(directory)
     if wanted.installer == "uv":
-        shown, hidden = split_uv_arguments(arguments)
+        shown, hidden = uv.split_arguments(arguments)
         # The service's user can't write there, and would compile everything at each start.
-        command = [find_uv(), "pip", "install", f"--python={python}", "--compile-bytecode", *shown]
+        command = [uv.find(), "pip", "install", f"--python={python}", "--compile-bytecode", *shown]
         return runner.run(command, data="", environ_update={**environment, **hidden})
     arguments = ["pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
     command = [python, "-I", "-c", _PIP]

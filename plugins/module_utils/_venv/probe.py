@@ -15,11 +15,6 @@ import os
 import re
 import sys
 
-try:
-    from importlib import metadata
-except ImportError:
-    raise SystemExit("its Python is older than 3.8") from None
-
 # A name, perhaps with versions that are plain numbers.
 _RELEASE = r"[0-9]{1,9}(?:\.[0-9]{1,9})*"
 _COMPARISON = rf"([<>=]=|[<>])\s*({_RELEASE})"
@@ -49,6 +44,9 @@ def interpreter() -> str:
 
 def installed_versions() -> dict:
     """Normalized name and version of each distribution that is installed."""
+    # Not at the top: a module that only hands this program over would take as long for it as for all the rest.
+    from importlib import metadata
+
     found = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
@@ -69,6 +67,8 @@ def normalized(name: str) -> str:
 
 def is_whole(name: str) -> bool:
     """Whether every file that the distribution recorded is there, which a killed pip does not see to."""
+    from importlib import metadata
+
     try:
         files = metadata.files(name) or []
     except metadata.PackageNotFoundError:
@@ -165,4 +165,8 @@ def last_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
+    try:
+        import importlib.metadata  # noqa: F401
+    except ImportError:
+        sys.exit("its Python is older than 3.8")
     json.dump(answer(json.load(sys.stdin)), sys.stdout)

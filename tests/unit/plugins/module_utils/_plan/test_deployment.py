@@ -16,7 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import man
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, requirements
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_plan_asks_only_if_something_must_be_installed(
     (shared.folder / "other.service").write_text(f"ExecStart={shared.venv}/bin/gunicorn\n")
     for changed in (True, False):
         monkeypatch.setattr(
-            ensure, "ensure", lambda *_given, changed=changed, **_more: {"changed": changed, "diff": {}}
+            decision, "foresee", lambda *_given, changed=changed, **_more: {"changed": changed, "diff": {}}
         )
         if not changed:
             assert deployment.venv_state(shared.given, manager.SYSTEMD, None) == {"changed": False}

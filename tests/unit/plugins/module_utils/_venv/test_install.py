@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from venvs import OLDEST, Host, build_wheel, gunicorn_answers, package, want
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
@@ -173,23 +172,6 @@ class TestPasswords:
             requirements.write_stamp(str(tmp_path), [f"notes @ https://u:{word}@h/"], {})
             stamps.append((tmp_path / requirements.STAMP).read_text())
         assert len(set(stamps)) == 1
-
-    def test_the_arguments_of_uv(self) -> None:
-        """uv gets from its environment what has a password, and the rest as it was."""
-        arguments = ["--no-index", "-i", "https://u:a@h/", "--extra-index-url=https://u:b@h/", "--find-links", "/srv"]
-        shown, environment = install.split_uv_arguments([*arguments, "--extra-index-url", "https://token@h/"])
-        assert shown == ["--no-index", "--find-links", "/srv"]
-        assert environment == {
-            "UV_INDEX_URL": "https://u:a@h/",
-            "UV_EXTRA_INDEX_URL": "https://u:b@h/ https://token@h/",
-        }
-
-    @pytest.mark.parametrize("argument", ["--allow-insecure-host=u:harmless@h", "a @ https://u:harmless@h/a.whl"])
-    def test_an_argument_that_uv_takes_nowhere_else(self, argument: str) -> None:
-        """It is refused without its password."""
-        with pytest.raises(InvalidValue, match="gunicorn_pip_extra_args: .*gunicorn_pip_environment") as caught:
-            install.split_uv_arguments([argument])
-        assert "harmless" not in str(caught.value)
 
 
 class TestUv:

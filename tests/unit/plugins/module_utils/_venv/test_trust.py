@@ -20,7 +20,7 @@ from venvs import Host, snapshot, want
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, state, trust, unprivileged
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, state, trust, unprivileged
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and drop its rights")
@@ -112,35 +112,35 @@ class TestRefusal:
             with pytest.raises(InvalidValue, match="gunicorn_venv"):
                 host.ensure(want(fake, user="shop"), check_mode=True)
         else:
-            trust.check(ensure.trusted(want(fake, user="shop")), "shop", "")
+            trust.check(decision.trusted(want(fake, user="shop")), "shop", "")
 
     def test_a_user_who_is_still_to_be_made(self, fake: Path) -> None:
         """It will own nothing, and may write where everybody may."""
-        trust.check(ensure.trusted(want(fake)), "unborn", "unborn")
+        trust.check(decision.trusted(want(fake)), "unborn", "unborn")
         fake.chmod(0o777)
         with pytest.raises(InvalidValue, match="belongs to root, with mode 0777"):
-            trust.check(ensure.trusted(want(fake)), "unborn", "unborn")
+            trust.check(decision.trusted(want(fake)), "unborn", "unborn")
 
     def test_the_link_and_what_it_leads_to(self, fake: Path, open_path: Path) -> None:
         """Whoever owns a directory on either way can exchange what is at its end."""
         (open_path / "links").mkdir()
         (open_path / "links/venv").symlink_to(fake)
         wanted = want(open_path / "links/venv")
-        trust.check(ensure.trusted(wanted), "shop", "")
+        trust.check(decision.trusted(wanted), "shop", "")
         for place in ("links", "project"):
             give(open_path / place, SERVICE)
             with pytest.raises(InvalidValue, match=f"{open_path}/{place} belongs to"):
-                trust.check(ensure.trusted(wanted), "shop", "")
+                trust.check(decision.trusted(wanted), "shop", "")
             give(open_path / place, 0)
 
     def test_what_a_path_file_names(self, fake: Path, open_path: Path) -> None:
         """Python would load pip's parts from there."""
         (open_path / "code").mkdir()
         (fake / "lib/python3.11/site-packages/code.pth").write_text(f"import os\n{open_path}/code\n")
-        trust.check(ensure.trusted(want(fake)), "shop", "")
+        trust.check(decision.trusted(want(fake)), "shop", "")
         give(open_path / "code", SERVICE)
         with pytest.raises(InvalidValue, match=f"{open_path}/code belongs to"):
-            trust.check(ensure.trusted(want(fake)), "shop", "")
+            trust.check(decision.trusted(want(fake)), "shop", "")
 
     @pytest.mark.parametrize(
         ("variable", "changes"),
@@ -161,17 +161,17 @@ class TestRefusal:
         folder.mkdir()
         (folder / "it").touch(0o755)
         wanted = want(fake, **changes(folder))
-        trust.check(ensure.trusted(wanted), "shop", "")
+        trust.check(decision.trusted(wanted), "shop", "")
         give(folder / "it", SERVICE)
         with pytest.raises(InvalidValue, match=f"{variable}: .*{folder}/it belongs to"):
-            trust.check(ensure.trusted(wanted), "shop", "")
+            trust.check(decision.trusted(wanted), "shop", "")
 
     def test_uv(self, fake: Path, open_path: Path) -> None:
         """Root runs the installer as well."""
         (open_path / "uv").touch(0o755)
         give(open_path / "uv", SERVICE)
         with pytest.raises(InvalidValue, match=f"gunicorn_installer: 'uv' .*{open_path}/uv belongs to"):
-            trust.check(ensure.trusted(want(fake), f"{open_path}/uv"), "shop", "")
+            trust.check(decision.trusted(want(fake), f"{open_path}/uv"), "shop", "")
 
 
 class TestRights:
