@@ -101,7 +101,7 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
             raise InvalidValue(variable, path, "the path of a file: this is a directory")
         if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
             # The service's user may have put it there. No start would succeed any more, and none would say why.
-            raise InvalidValue(variable, path, "the path of a file: this is a FIFO, and Gunicorn would wait for a reader")
+            raise InvalidValue(variable, path, "the path of a file: this is a FIFO, and Gunicorn waits for its reader")
     return needed
 
 

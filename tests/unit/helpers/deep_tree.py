@@ -6,20 +6,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import subprocess
 import sys
 from pathlib import Path
+from typing import Iterator
 
 
-def make(path: Path) -> None:
-    """Make them; the path of the innermost is longer than any call of the system takes."""
+@contextlib.contextmanager
+def made(path: Path) -> Iterator[None]:
+    """Make them, and remove what is left of them: pytest can't."""
     levels = max(sys.getrecursionlimit(), min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1024)) + 200
-    holder = os.open(path.parent, os.O_RDONLY)
-    name = path.name
+    holder, name = os.open(path.parent, os.O_RDONLY), path.name
     for _level in range(levels):
         os.mkdir(name, dir_fd=holder)
         inner = os.open(name, os.O_RDONLY, dir_fd=holder)
         os.close(holder)
         holder, name = inner, "d"
     os.close(holder)
+    try:
+        yield
+    finally:
+        subprocess.run(["rm", "-rf", path], check=True)

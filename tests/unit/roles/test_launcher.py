@@ -132,9 +132,9 @@ def test_a_directory_is_made_anew(tmp_path: Path) -> None:
 
 def test_a_directory_is_made_anew_however_deep_it_was(tmp_path: Path) -> None:
     """The service's user can nest more directories than Python can call itself or open files."""
-    deep_tree.make(tmp_path / "made")
-    launcher.make_directory(str(tmp_path / "made"), os.getuid(), os.getgid(), 0o700)
-    assert list((tmp_path / "made").iterdir()) == []
+    with deep_tree.made(tmp_path / "made"):
+        launcher.make_directory(str(tmp_path / "made"), os.getuid(), os.getgid(), 0o700)
+        assert list((tmp_path / "made").iterdir()) == []
 
 
 def test_a_failure_is_one_line(tmp_path: Path) -> None:

@@ -244,9 +244,9 @@ class TestRemove:
 
     def test_a_deep_one(self, theirs: Path) -> None:
         """The service's user can nest more directories than Python can call itself or open files."""
-        deep_tree.make(theirs / "tree")
-        directories.remove(str(theirs / "tree"))
-        assert os.listdir(theirs) == []
+        with deep_tree.made(theirs / "tree"):
+            directories.remove(str(theirs / "tree"))
+            assert os.listdir(theirs) == []
 
     def test_one_that_can_not_be_removed(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The error names it as everybody knows it."""
