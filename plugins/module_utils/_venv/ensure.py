@@ -72,6 +72,10 @@ def trusted(wanted: VenvSpec, uv: str = "") -> list[Trusted]:
             Trusted("gunicorn_pip_extra_args", argument, "something to install", trust.local_paths(argument))
             for argument in urls.without_passwords(wanted.pip_extra_args)
         ),
+        *(
+            Trusted(f"gunicorn_pip_environment['{name}']", value, "something to install", trust.local_paths(value))
+            for name, value in install.said_by_environment(wanted.environment).items()
+        ),
     ]
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+from typing import Mapping
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
@@ -182,6 +183,12 @@ def _run(
     arguments = ["pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
     command = [python, "-I", "-c", _PIP]
     return runner.run(command, data=json.dumps(arguments), environ_update=environment)
+
+
+def said_by_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What pip and uv take from these variables in place of arguments, without passwords; a space between values."""
+    options = {name: value for name, value in environment.items() if re.match(r"(PIP|UV)_", name)}
+    return {name: urls.without_passwords(value.replace(",", " ")) for name, value in options.items()}
 
 
 def passwords(wanted: VenvSpec) -> list[str]:
