@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -24,6 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, sockets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
@@ -229,7 +229,5 @@ class SupervisorChange(Change):
 def _remove_trial(name: str) -> None:
     """Leave nothing of a trial."""
     for path in (*service_launcher.runtime_paths(service_launcher.standin(name)), service_launcher.trial_socket(name)):
-        if os.path.isdir(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            files.remove(path)
+        with contextlib.suppress(OSError, UnsafeDirectory):
+            directories.remove(path)

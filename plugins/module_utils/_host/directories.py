@@ -17,6 +17,7 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
 from pathlib import PurePath
 from typing import Iterator, NamedTuple
 
@@ -117,11 +118,23 @@ def remove(path: str) -> None:
         try:
             if stat.S_ISDIR(os.stat(name, dir_fd=reached.entry, follow_symlinks=False).st_mode):
                 # In the directory that was reached, wherever the path leads by now
-                shutil.rmtree(f"/proc/self/fd/{reached.entry}/{name}")
+                _remove_tree(name, f"/proc/self/fd/{reached.entry}")
             else:
                 os.unlink(name, dir_fd=reached.entry)
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from None
+
+
+def _remove_tree(name: str, holder: str) -> None:
+    try:
+        shutil.rmtree(os.path.join(holder, name))
+    except (OSError, RecursionError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EMFILE:
+            raise
+        # Others can nest more directories than Python can call itself or open files. rm needs neither.
+        done = subprocess.run(["rm", "-rf", "--", name], cwd=holder, check=False, stderr=subprocess.DEVNULL)
+        if done.returncode:
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), name) from None
 
 
 def remove_socket(path: str) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import Iterable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories, kernel_files
@@ -98,6 +99,9 @@ def _needed_directories(wanted: DeploymentParameters) -> dict[str, tuple[str, st
     for variable, path in wanted.log_files.items():
         if os.path.isdir(path):
             raise InvalidValue(variable, path, "the path of a file: this is a directory")
+        if os.path.exists(path) and stat.S_ISFIFO(os.stat(path).st_mode):
+            # The service's user may have put it there. No start would succeed any more, and none would say why.
+            raise InvalidValue(variable, path, "the path of a file: this is a FIFO, and Gunicorn waits for its reader")
     return needed
 
 

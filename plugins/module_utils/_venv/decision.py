@@ -75,7 +75,17 @@ def trusted(wanted: VenvSpec, installer: str = "") -> list[Trusted]:
             Trusted("gunicorn_pip_extra_args", argument, "something to install", trust.local_paths(argument))
             for argument in urls.without_passwords(wanted.pip_extra_args)
         ),
+        *(
+            Trusted(f"gunicorn_pip_environment['{name}']", value, "something to install", trust.local_paths(value))
+            for name, value in _options_in(wanted.environment).items()
+        ),
     ]
+
+
+def _options_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """What pip and uv take from these variables in place of arguments, without passwords; a space between values."""
+    options = {name: value for name, value in environment.items() if re.match(r"(PIP|UV)_", name)}
+    return {name: urls.without_passwords(value.replace(",", " ")) for name, value in options.items()}
 
 
 def decide(wanted: VenvSpec, before: VenvState | None, rebuild: bool, interrupted: bool) -> Task:

@@ -29,8 +29,11 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 NOBODY = Account(65534, 65534, ())
 # What everybody may write can be written by it.
 _ANYBODY = Account(-1, -1, ())
-# A path of the host in a requirement or an argument of pip
-_LOCAL = re.compile(r"(?:^|[\s=@]|-[ecrf])(?:(?:\w+\+)?file://)?(/[^\s;#\[]+)")
+# A path of the host in a requirement or an argument of pip, as a URL or quoted, too
+_LOCAL = re.compile(
+    r"""(?:^|[\s=@"']|-[ecrf])(?:(?:\w+\+)?file:(?://(?:localhost)?)?)?((?:\.{0,2}|[\w.-]+)/[^\s;#\["']*)""",
+    re.IGNORECASE,
+)
 
 
 class Trusted(NamedTuple):
@@ -118,7 +121,9 @@ def interpreter_paths(python: str) -> list[str]:
 
 def local_paths(text: str) -> list[str]:
     """The paths on the host that a requirement or an argument of pip names, and what is in such a directory."""
-    named = [path for path in _LOCAL.findall(text) if os.path.lexists(path)]
+    # pip and uv run in /, so a path may also begin there.
+    found = (os.path.join("/", path) for path in _LOCAL.findall(text))
+    named = [path for path in found if os.path.lexists(path)]
     return [*named, *(entry for path in named for entry in _doubtful(path))]
 
 

@@ -22,6 +22,7 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
 
 # What a unit of systemd has for its search path.
@@ -85,9 +86,18 @@ def _uid_of(pid: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def remove_directory(path: str) -> None:
+    """Remove a directory of the service's user, if it is there."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(path, ignore_errors=True)
+    if os.path.lexists(path):
+        # The user can nest more directories than Python can call itself or open files. rm needs neither.
+        subprocess.run(["rm", "-rf", "--", path], check=False)
+
+
 def make_directory(path: str, uid: int, gid: int, mode: int, files: dict[str, str] | None = None) -> None:
     """Make a directory anew, with copies of files that root alone can read."""
-    shutil.rmtree(path, ignore_errors=True)
+    remove_directory(path)
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     # Nobody else gets in before all is in place.
     os.mkdir(path, 0o700)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import deep_tree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,6 +128,13 @@ def test_a_directory_is_made_anew(tmp_path: Path) -> None:
     assert ((made / "KEY").read_text(), (made / "KEY").stat().st_mode & 0o777) == ("hidden", 0o400)
     assert made.stat().st_mode & 0o777 == 0o500
     assert (target / "precious").exists()
+
+
+def test_a_directory_is_made_anew_however_deep_it_was(tmp_path: Path) -> None:
+    """The service's user can nest more directories than Python can call itself or open files."""
+    with deep_tree.made(tmp_path / "made"):
+        launcher.make_directory(str(tmp_path / "made"), os.getuid(), os.getgid(), 0o700)
+        assert list((tmp_path / "made").iterdir()) == []
 
 
 def test_a_failure_is_one_line(tmp_path: Path) -> None:

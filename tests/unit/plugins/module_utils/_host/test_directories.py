@@ -9,6 +9,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import deep_tree
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories
@@ -240,6 +241,12 @@ class TestRemove:
         monkeypatch.setattr(directories.shutil, "rmtree", swap)
         directories.remove(str(theirs / "logs" / "tree"))
         assert (os.listdir(harmless), os.listdir(theirs / "moved")) == (["tree"], [])
+
+    def test_a_deep_one(self, theirs: Path) -> None:
+        """The service's user can nest more directories than Python can call itself or open files."""
+        with deep_tree.made(theirs / "tree"):
+            directories.remove(str(theirs / "tree"))
+            assert os.listdir(theirs) == []
 
     def test_one_that_can_not_be_removed(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The error names it as everybody knows it."""

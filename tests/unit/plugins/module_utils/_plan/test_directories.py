@@ -90,6 +90,15 @@ def test_a_log_file_is_no_directory(host: SimpleNamespace, plan: Callable) -> No
         plan(log_file=str(host.root))
 
 
+def test_a_log_file_is_no_fifo(host: SimpleNamespace, plan: Callable) -> None:
+    """The service's user can put one there, and each start would wait for a reader until it runs out of time."""
+    os.mkfifo(host.root / "pipe")
+    (host.root / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        with pytest.raises(InvalidValue, match=f"gunicorn_log_file: '.*/{name}' .*this is a FIFO"):
+            plan(log_file=f"{host.root}/{name}")
+
+
 class TestRootsDirectory:
     """A user who can put files beside the configuration could make root move and load any file."""
 

@@ -150,7 +150,20 @@ class TestRefusal:
             ("gunicorn_requirements", lambda path: {"requirements": ["notes", f"-r {path}/it"]}),
             ("gunicorn_requirements", lambda path: {"requirements": [f"notes @ file://{path}/it"]}),
             ("gunicorn_requirements", lambda path: {"requirements": [f"-e {path}"]}),
+            ("gunicorn_requirements", lambda path: {"requirements": [f"notes @ file://localhost{path}/it"]}),
+            ("gunicorn_requirements", lambda path: {"requirements": [f"notes @ file:{path}/it"]}),
+            ("gunicorn_requirements", lambda path: {"requirements": [f'--find-links "{path}"']}),
+            ("gunicorn_requirements", lambda path: {"requirements": [f".{path}/it"]}),
+            ("gunicorn_requirements", lambda path: {"requirements": [f"{path}/it".lstrip("/")]}),
             ("gunicorn_pip_extra_args", lambda path: {"pip_extra_args": ["--no-index", f"--find-links={path}"]}),
+            (
+                r"gunicorn_pip_environment\['PIP_FIND_LINKS'\]",
+                lambda path: {"environment": {"PIP_FIND_LINKS": str(path)}},
+            ),
+            (
+                r"gunicorn_pip_environment\['UV_FIND_LINKS'\]",
+                lambda path: {"environment": {"UV_FIND_LINKS": f"/x,{path}"}},
+            ),
         ],
     )
     def test_what_else_root_runs_or_installs(
@@ -165,6 +178,11 @@ class TestRefusal:
         give(folder / "it", SERVICE)
         with pytest.raises(InvalidValue, match=f"{variable}: .*{folder}/it belongs to"):
             trust.check(decision.trusted(wanted), "shop", "")
+
+    def test_a_place_for_temporary_files(self, fake: Path) -> None:
+        """Nothing is installed from there, and everybody may write there."""
+        wanted = want(fake, environment={"TMPDIR": "/tmp", "PIP_INDEX_URL": "https://it:secret@example.com/tmp"})
+        trust.check(decision.trusted(wanted), "shop", "")
 
     def test_uv(self, fake: Path, open_path: Path) -> None:
         """Root runs the installer as well."""
