@@ -41,7 +41,8 @@ class Sockets:
         not run: in the middle of its restart, which wants that unit. Raises Failed.
         """
         text = self._text()
-        wanted = socket_units.socket_addresses(text)
+        lost = {bind.listen_stream for bind in _binds_of(text) if host_sockets.lost_its_file(bind)}
+        wanted = socket_units.socket_addresses(text) - lost
         for path in runtime_units.added_sockets(self._wanted.name):
             added = files.read(path) or ""
             kept = socket_units.socket_addresses(added) & wanted
@@ -49,11 +50,23 @@ class Sockets:
                 runtime_units.write(os.path.basename(path), socket_units.with_addresses(added, kept))
             else:
                 self._remove_added_unit(path)
+        if lost:
+            self._close(text, wanted)
         closed = {bind.listen_stream for bind in _binds_of(text) if not host_sockets.is_open(bind)}
         if closed and self._systemctl.read(self.unit).active:
             self._add_unit(text, closed)
         self._systemctl.do("daemon-reload")
         self.match_files()
+
+    def _close(self, text: str, kept: frozenset[str]) -> None:
+        """Have systemd close all but some addresses of the unit, whose file has them all again in the end."""
+        if not kept:
+            # Without an address, the unit would be none. The service stops with it, and nobody could connect to it.
+            self._systemctl.do("stop", self.unit)
+            return
+        files.put(self._wanted.socket._replace(content=socket_units.with_addresses(text, kept)))
+        self._systemctl.do("daemon-reload")
+        files.put(self._wanted.socket._replace(content=text))
 
     def _add_unit(self, text: str, closed: set[str]) -> None:
         """Write a unit for addresses, which the service wants."""

@@ -92,6 +92,13 @@ def is_open(bind: Address, root: str = "/") -> bool:
     return any(one.local == address for one in parse_tcp(table, _LISTENS))
 
 
+def lost_its_file(bind: Address, root: str = "/") -> bool:
+    """Whether a server listens on a unix socket whose file was removed: nobody can connect to it any more."""
+    if bind.path is None or _is_socket(join(root, bind.path)):
+        return False
+    return any(one.path == bind.path for one in parse_unix(_table(bind.family, "self", root)))
+
+
 def _is_socket(path: str) -> bool:
     try:
         return stat.S_ISSOCK(os.lstat(path).st_mode)

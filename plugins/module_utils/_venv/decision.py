@@ -10,6 +10,8 @@ A run that changes nothing needs no more of this room than that, and the modules
 from __future__ import annotations
 
 import enum
+import re
+from typing import Mapping
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner

@@ -54,6 +54,42 @@ class TestArrange:
         assert os.readlink(run_units / "shop.service.wants" / name) == str(run_units / name)
         assert systemd.asked == ["daemon-reload"]
 
+    def test_a_socket_whose_file_was_removed_is_closed_first(
+        self, systemd, wanted, server, run_units: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Otherwise systemd would give the service both, of which nobody can connect to one."""
+        text = Path(wanted.socket.path).read_text()
+        other = socket.socket(socket.AF_UNIX)
+        with other:
+            other.bind(wanted.binds[1].path)
+            other.listen()
+            os.unlink(wanted.binds[1].path)
+            reloaded = []
+            systemctl = systemd.systemctl
+            do = systemctl.do
+            unit = Path(wanted.socket.path)
+            monkeypatch.setattr(systemctl, "do", lambda *words: reloaded.append(unit.read_text()) or do(*words))
+            systemd.loaded["shop.socket"] = "LoadState=loaded\nActiveState=active"
+            own = replace(wanted, socket=wanted.socket._replace(owner=os.getuid(), group=os.getgid()))
+            Sockets(own, systemctl).arrange()
+        assert systemd.asked == ["daemon-reload", "daemon-reload"]
+        assert [wanted.binds[1].path in each for each in reloaded] == [False, True]
+        assert Path(wanted.socket.path).read_text() == text
+        assert list(added(run_units).values()) == [{wanted.binds[1].path}]
+
+    def test_a_unit_that_has_lost_all_its_sockets_is_stopped(self, systemd, wanted, run_units: Path) -> None:
+        """The restart of the service starts it again."""
+        listening = [socket.socket(socket.AF_UNIX) for _bind in wanted.binds]
+        for each, bind in zip(listening, wanted.binds):
+            each.bind(bind.path)
+            each.listen()
+            os.unlink(bind.path)
+        Sockets(wanted, systemd.systemctl).arrange()
+        for each in listening:
+            each.close()
+        assert systemd.asked == ["stop shop.socket", "daemon-reload"]
+        assert added(run_units) == {}
+
     def test_a_socket_unit_that_is_not_active_opens_all_itself(self, systemd, wanted, server, run_units: Path) -> None:
         """Its start is yet to come."""
         Sockets(wanted, systemd.systemctl).arrange()
