@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories, kernel_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import ENTER, WRITE, Account
@@ -54,18 +54,33 @@ def changeable_by_service(path: str, wanted: DeploymentParameters) -> str | None
 def changeable_code(folders: Iterable[str], wanted: DeploymentParameters) -> str:
     """The first directory, module or package of the code that the service's user can change; empty if there is none.
 
-    What is inside of a package is not looked at.
+    Directories without __init__.py are not looked into.
     """
     account = accounts.service_account(wanted.user, wanted.group)
+    seen: set[str] = set()
     for folder in folders:
         found = changeable_by_service(folder, wanted)
-        modules = [os.path.join(folder, name) for name in kernel_files.list_folder(folder) if not found]
-        for path in sorted(modules):
-            if path.endswith(".py") or os.path.exists(os.path.join(path, "__init__.py")):
-                found = found or accounts.changeable_by(path, account)
+        for path in _modules(folder, seen) if not found else ():
+            found = found or accounts.changeable_by(path, account)
         if found:
             return found
     return ""
+
+
+def _modules(folder: str, seen: set[str]) -> Iterator[str]:
+    """Yield the modules of a directory, its packages and what is in them, also as Python has compiled it."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
+    is_compiled = os.path.basename(folder) == "__pycache__"
+    for name in sorted(kernel_files.list_folder(folder)):
+        path = os.path.join(folder, name)
+        if is_compiled or name.endswith((".py", ".so")):
+            yield path
+        elif name == "__pycache__" or os.path.exists(os.path.join(path, "__init__.py")):
+            yield path
+            yield from _modules(path, seen)
 
 
 def _check_config_directory(wanted: DeploymentParameters) -> None:

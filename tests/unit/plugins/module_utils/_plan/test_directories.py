@@ -209,3 +209,18 @@ class TestChangeableCode:
         os.chown(path, 0, 4242)
         path.chmod(0o775)
         assert changeable() == str(path).rstrip("/")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["shop/settings.py", "shop/conf/base.py", "shop/__pycache__", "shop/__pycache__/settings.cpython-311.pyc"],
+    )
+    def test_what_is_in_a_package(self, code: Path, changeable: Callable[[], str], name: str) -> None:
+        """Root would run it as well; a link to the package itself leads nowhere."""
+        for module in ("__init__.py", "conf/__init__.py", name.partition("/")[2] if "." in name else "settings.py"):
+            (code / "shop" / module).parent.mkdir(exist_ok=True)
+            (code / "shop" / module).touch()
+        (code / "shop" / "__pycache__").mkdir(exist_ok=True)
+        (code / "shop" / "again").symlink_to("../shop")
+        assert changeable() == ""
+        os.chown(code / name, 4242, 0)
+        assert changeable() == str(code / name)
