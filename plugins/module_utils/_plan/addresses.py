@@ -74,7 +74,7 @@ def _check_unix(path: str, yields: bool) -> None:
 
 
 def check_socket_directories(wanted: DeploymentParameters, made_by_hand: bool) -> None:
-    """Raise InvalidValue for a unix socket in a directory that others than root can change.
+    """Raise InvalidValue for a unix socket in a directory that the service's user, or the socket's owner, can change.
 
     systemd gives the socket away by its path, where a link could be by then. The path of a running service that was
     made by hand is refused as well: systemd opens another socket beside its own.
