@@ -165,8 +165,8 @@ def last_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        import importlib.metadata  # noqa: F401
-    except ImportError:
-        sys.exit("its Python is older than 3.8")
+    from importlib import util
+
+    if util.find_spec("importlib.metadata") is None:
+        raise SystemExit("its Python is older than 3.8")
     json.dump(answer(json.load(sys.stdin)), sys.stdout)
