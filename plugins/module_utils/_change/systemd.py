@@ -235,7 +235,7 @@ class SystemdChange(Change):
         return self._said_by(self.standin.unit)
 
     def _said_by(self, unit: str) -> dict[str, str]:
-        # What was said in this moment is to be read, too.
+        # The journal writes with a delay: it must have what was said just now.
         self.runner.run(["timeout", "10", "journalctl", "--sync"])
         since = f"--since=@{self.began:.3f}"
         command = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={_JOURNAL_LINES}", since]

@@ -52,7 +52,7 @@ class VenvSpec(NamedTuple):
 
     @property
     def hash(self) -> str:
-        """A hash of what is to be installed."""
+        """A hash of what to install."""
         return requirements.hash_of([requirements.gunicorn_requirement(self.version), *self.requirements])
 
 
