@@ -110,9 +110,7 @@ class Change:
             else:
                 self._drop()
                 now = "The live service was not touched"
-            raise deploy_error(
-                f"{self.wanted.name} was tried and does not work", failure, now, said, self.secrets
-            ) from None
+            raise self._error("was tried and does not work", failure, now, said) from None
 
     def _take_over(self) -> None:
         """Replace the live service; if what is new does not work, put the previous one back."""
@@ -122,9 +120,7 @@ class Change:
         except self.FAILURES as failure:
             said = self._what_was_said()
             now = self._return_to_previous()
-            raise deploy_error(
-                f"{self.wanted.name} does not work with what is new", failure, now, said, self.secrets
-            ) from None
+            raise self._error("does not work with what is new", failure, now, said) from None
         self._finish()
 
     def _return_to_previous(self) -> str:

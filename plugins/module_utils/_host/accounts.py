@@ -62,6 +62,14 @@ def group_id(group: str) -> int:
         return -1
 
 
+def user_name(uid: int) -> str:
+    """Return the name of a user, or its number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def group_name(gid: int) -> str:
     """Return the name of a group, or its number where it has none."""
     try:
@@ -135,6 +143,14 @@ def _may_change(path: str, status: os.stat_result, account: Account) -> bool:
         return True
     # Without the group's bit, which is then the mask of an access control list, no entry of one lets anybody write.
     return bool(status.st_mode & stat.S_IWGRP) and _listed(path, account)
+
+
+def has_acl(path: str) -> bool:
+    """Whether an access control list says who may use a file or directory, more than its mode."""
+    try:
+        return _ACL in os.listxattr(path)
+    except OSError:
+        return False
 
 
 def _listed(path: str, account: Account) -> bool:

@@ -21,6 +21,7 @@ import subprocess
 from pathlib import PurePath
 from typing import Iterator, NamedTuple
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 # To look at what is there without opening it: also a link, a pipe, or a directory that root may not read
@@ -165,8 +166,8 @@ def _hand_over(path: str, reached: _Reached, wanted: dict, check_mode: bool) -> 
     """Give a directory that is there its owner, group and mode, unless others may have put it there."""
     status, holder = os.fstat(reached.entry), os.fstat(reached.holder)
     before = {
-        "owner": _user_name(status.st_uid),
-        "group": _group_name(status.st_gid),
+        "owner": accounts.user_name(status.st_uid),
+        "group": accounts.group_name(status.st_gid),
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
     }
     after = {**before, **wanted}
@@ -248,17 +249,3 @@ def _was_put_by_root(entry: os.stat_result, holder: os.stat_result) -> bool:
         return True
     # Such as /var/log of Ubuntu, in which a group may write, and /tmp: what root owns, root has made there.
     return entry.st_uid == 0 and bool(holder.st_mode & stat.S_ISVTX or not holder.st_mode & stat.S_IWOTH)
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _group_name(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)

@@ -10,12 +10,10 @@ missing module, after the virtual environment was built. Source: systemd.exec(5)
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import shlex
 import shutil
-from typing import Callable, Dict, Iterator, List, NamedTuple
+from typing import Dict, Iterator, List, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import ENTER, READ, Account
@@ -26,7 +24,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 DEFAULTS = {"ProtectHome": "yes", "PrivateTmp": "yes"}
 _ON = ("1", "yes", "y", "true", "t", "on")
 _HOMES, _TEMPORARY = ("/home", "/root", "/run/user"), ("/tmp", "/var/tmp")
-_ACL = "system.posix_acl_access"
 
 
 class Needed(NamedTuple):
@@ -156,30 +153,15 @@ def _barred(
             if not permissions or step in made or not os.path.isdir(step):
                 continue
             status = seen.setdefault(step, os.stat(step))
-            if not accounts.allows(status, account, permissions) and not _has_acl(step):
+            if not accounts.allows(status, account, permissions) and not accounts.has_acl(step):
                 yield step, status, permissions
 
 
-def _has_acl(path: str) -> bool:
-    """Whether more than the mode says who may enter."""
-    try:
-        return _ACL in os.listxattr(path)
-    except OSError:
-        return False
-
-
 def _how_to_open(path: str, status: os.stat_result, permissions: int, has_sandbox: bool) -> str:
-    group = _name_of(grp.getgrgid, status.st_gid)
+    group = accounts.group_name(status.st_gid)
     how = f"chmod o+{'rx' if permissions & READ else 'x'} {shlex.quote(path)}"
     if status.st_mode >> 3 & permissions == permissions and status.st_gid:
         joined = f"gunicorn_service_directives: {{SupplementaryGroups: {group}}}"
         how += f", or {joined if has_sandbox else f'gunicorn_group: {group}'}"
-    is_of = f"{path} is of {_name_of(pwd.getpwuid, status.st_uid)}:{group} with mode {status.st_mode & 0o7777:04o}"
+    is_of = f"{path} is of {accounts.user_name(status.st_uid)}:{group} with mode {status.st_mode & 0o7777:04o}"
     return f"{is_of}. Use {how}"
-
-
-def _name_of(look_up: Callable, number: int) -> str:
-    try:
-        return look_up(number)[0]
-    except KeyError:
-        return str(number)

@@ -181,8 +181,4 @@ def _said_of(component: str) -> str:
         status = os.lstat(component)
     except OSError:
         return f"{component} is still to be made, where others may write"
-    try:
-        owner = pwd.getpwuid(status.st_uid).pw_name
-    except KeyError:
-        owner = str(status.st_uid)
-    return f"{component} belongs to {owner}, with mode {stat.S_IMODE(status.st_mode):04o}"
+    return f"{component} belongs to {accounts.user_name(status.st_uid)}, with mode {stat.S_IMODE(status.st_mode):04o}"
