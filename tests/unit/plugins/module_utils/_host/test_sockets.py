@@ -132,3 +132,17 @@ class TestIsOpen:
             assert sockets.is_open(Address(path=path))
             assert not sockets.is_open(Address(path=path[1:]))
         assert not sockets.is_open(Address(path=path))
+
+
+def test_a_unix_socket_without_its_file_is_not_open(tmp_path: Path) -> None:
+    """The kernel goes on listing it, and nobody can connect to it."""
+    bind = Address(path=str(tmp_path / "web.sock"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(bind.path)
+        listening.listen()
+        assert sockets.is_open(bind)
+        assert not sockets.lost_its_file(bind)
+        (tmp_path / "web.sock").unlink()
+        assert not sockets.is_open(bind)
+        assert sockets.lost_its_file(bind)
+    assert not sockets.lost_its_file(bind)
