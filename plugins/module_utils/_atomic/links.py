@@ -124,11 +124,10 @@ def _exchange_by_renames(first: str, second: str) -> None:
 def _displaced(path: str) -> str:
     """Where switch_link has put the plain directory that was at `path`, or "" if there was none."""
     folder, name = os.path.split(path)
-    for entry in sorted(os.listdir(folder)):
-        candidate = os.path.join(folder, entry)
-        if re.fullmatch(re.escape(name) + SWAP, entry) and os.path.isdir(candidate):
-            return candidate
-    return ""
+    entries = (entry for entry in os.listdir(folder) if re.fullmatch(re.escape(name) + SWAP, entry))
+    found = [path for path in (os.path.join(folder, entry) for entry in entries) if os.path.isdir(path)]
+    # An earlier one may have stayed since it was in use. Being renamed changes a directory's status.
+    return max(found, key=lambda path: (os.lstat(path).st_ctime_ns, path), default="")
 
 
 def _link_target(path: str) -> str | None:

@@ -21,6 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
@@ -92,6 +93,7 @@ class Change:
             said = self._what_was_said()
             self._go_back()
             self._stop_trial()
+            self._discard_new_venv()
             now = "What was there before is there again" if self._exists() else f"No {self.DEFINITION} was left behind"
             raise self._error("could not be started", failure, now, said) from None
         self._finish()
@@ -106,6 +108,7 @@ class Change:
             self._end_trial()
             if self.interrupted:
                 self._go_back()
+                self._discard_new_venv()
                 now = "What an interrupted change had replaced is live again"
             else:
                 self._drop()
@@ -120,6 +123,8 @@ class Change:
         except self.FAILURES as failure:
             said = self._what_was_said()
             now = self._return_to_previous()
+            # Only now: till then, processes ran from it.
+            self._discard_new_venv()
             raise self._error("does not work with what is new", failure, now, said) from None
         self._finish()
 
@@ -191,11 +196,20 @@ class Change:
 
     def _drop(self) -> None:
         """Forget the candidates, and the new venv, unless an interrupted run has begun to switch to it."""
+        self._unstage()
+        self._discard_new_venv()
+
+    def _unstage(self) -> None:
+        """Forget the candidates, and what was changed in a venv in place."""
         files.unstage(self.wanted.files)
         if self.wanted.venv_backup:
+            # Processes name the path itself, and go on to find there what they have loaded: the backup is of its files.
             backup.restore(self.wanted.venv, self.wanted.venv_backup)
+
+    def _discard_new_venv(self) -> None:
+        """Remove the venv that the path does not lead to, unless something still needs it, such as a stand-in."""
         if self.wanted.venv_directory != os.path.realpath(self.wanted.venv):
-            directories.discard(self.wanted.venv_directory)
+            _discard_unused([self.wanted.venv_directory])
 
     def _promote_files(self) -> None:
         """Make the candidates and the new venv the live ones, and note how to go back; raises Failed."""
@@ -214,17 +228,22 @@ class Change:
         atomic_journal.go_back(self.journal)
         if stood is not None:
             links.put_back(self.wanted.venv, stood)
-        self._drop()
+        self._unstage()
 
     def _forget_way_back(self) -> None:
         """End the change: remove what only the old service and the way back needed."""
         files.unstage(self.wanted.files)
         atomic_journal.commit(self.journal)
-        for leftover in directories.leftovers(self.wanted.venv):
-            # A venv that was just built may belong to another run, which waits for its turn.
-            ours = leftover in self.used or ".gunicorn-swap-" in leftover
-            if ours or time.time() - os.lstat(leftover).st_mtime > _ABANDONED:
-                directories.discard(leftover)
+        # A venv that was just built may belong to another run, which waits for its turn.
+        _discard_unused(
+            [
+                leftover
+                for leftover in directories.leftovers(self.wanted.venv)
+                if leftover in self.used
+                or ".gunicorn-swap-" in leftover
+                or time.time() - os.lstat(leftover).st_mtime > _ABANDONED
+            ]
+        )
 
     # Verifying
 
@@ -255,3 +274,9 @@ class Change:
         health = self.wanted.health
         asked = (_health_request.problem(bind, health, deadline - time.monotonic()) for bind in self.wanted.binds)
         return [problem for problem in asked if problem]
+
+
+def _discard_unused(paths: list[str]) -> None:
+    """Remove virtual environments that nothing needs; the others go with a later change."""
+    for path in uses.Uses().unused(paths):
+        directories.discard(path)

@@ -71,13 +71,14 @@ class Scheduling(t.NamedTuple):
 
 def read_command_lines(root: str = "/") -> t.Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the id and the arguments of every process that shows some."""
-    for pid in _all(root):
+    for pid in read_ids(root):
         arguments = read_arguments(pid, root)
         if arguments:
             yield pid, arguments
 
 
-def _all(root: str) -> t.Iterator[int]:
+def read_ids(root: str = "/") -> t.Iterator[int]:
+    """Yield the id of every process."""
     for name in list_folder(join(root, "/proc")):
         pid = whole(name)
         if pid is not None:
@@ -154,9 +155,24 @@ def parent_of(pid: int | str, root: str = "/") -> int:
     return whole(fields[1]) or 0 if len(fields) > 1 else 0
 
 
+def ancestors_of(pid: int, root: str = "/") -> set[int]:
+    """Return the ids of a process's parent, its parent's parent and so on, without the first process."""
+    found: set[int] = set()
+    while True:
+        pid = parent_of(pid, root)
+        if pid <= 1 or pid in found:
+            return found
+        found.add(pid)
+
+
+def descendants_of(pid: int, root: str = "/") -> set[int]:
+    """Return the ids of a process's children, their children and so on."""
+    return {each for each in read_ids(root) if pid in ancestors_of(each, root)}
+
+
 def children_of(pid: int, root: str = "/") -> set[int]:
     """Return the ids of a process's children."""
-    return {child for child in _all(root) if parent_of(child, root) == pid}
+    return {child for child in read_ids(root) if parent_of(child, root) == pid}
 
 
 def _read_stat_file(pid: int | str, root: str) -> str:

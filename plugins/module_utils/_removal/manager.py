@@ -38,6 +38,9 @@ class Manager(Protocol):
     own_units: tuple[str, ...]  # units of systemd whose processes are the service's, or run it
     log_directory: str  # where it logs for the service; empty if that is in the journal
 
+    def own_processes(self) -> set[int]:
+        """The ids of the service's processes that are in no unit of their own."""
+
     def read(self) -> Found:
         """Look what there is; raises InvalidValue if the role did not make it."""
 

@@ -20,14 +20,14 @@ import stat
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal, links
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, listening
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, listening, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, Manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.parameters import VARIABLE, RemovalRequest
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, running, uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.names import Paths
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.uses import ProcessPaths
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 # Users and groups from and below are system users, as the role makes them; see login.defs(5). Those below 100 come with
@@ -60,11 +60,11 @@ class RemovalPlan(NamedTuple):
 def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     """Look what there is; raises InvalidValue for what the role did not make, or what is not the project's own."""
     found = manager.read()
-    others = other_services.read_others(manager.replaced)
+    others = uses.read_others(manager.replaced)
     made = names.paths(wanted.service, wanted.config_directory)
     replaced = (*manager.replaced, made.configuration)
     named = _named_paths(wanted, manager.log_directory)
-    kept = _kept(named, others, manager.own_units) if named else {}
+    kept = _kept(named, others, manager) if named else {}
     # The definitions last: as long as they are there, a run that was killed shows what is left to do.
     paths = [
         *(path for together in named for path in together if path not in kept),
@@ -89,25 +89,28 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     )
 
 
-def _kept(named: list[tuple[str, ...]], others: list[tuple[str, str]], own_units: tuple[str, ...]) -> dict[str, str]:
+def _kept(named: list[tuple[str, ...]], others: list[tuple[str, str]], manager: Manager) -> dict[str, str]:
     """The named paths that stay, and why, a sentence each. Of paths that belong together, all stay."""
-    running = other_services.read_processes(own_units)
+    # Whoever called this module may name what is to be removed, such as an ansible-playbook on this host.
+    callers = {os.getpid(), *processes.ancestors_of(os.getpid())}
+    others_processes = uses.read_processes(manager.own_units, {*callers, *manager.own_processes()})
     kept = {}
     for together in named:
-        why = next(filter(None, (_why_kept(path, others, running) for path in together)), "")
+        why = next(filter(None, (_why_kept(path, others, others_processes) for path in together)), "")
         if why:
             kept.update(dict.fromkeys(together, why))
     return kept
 
 
-def _why_kept(path: str, others: list[tuple[str, str]], running: list[tuple[str, str]]) -> str:
-    user, unit = other_services.naming_path(others, path), ""
+def _why_kept(path: str, others: list[tuple[str, str]], others_processes: list[ProcessPaths]) -> str:
+    user, unit = uses.naming_path(others, path), ""
     if user:
         return f"{path} is named by {user}"
     if os.path.lexists(path):
-        unit = other_services.naming_path(running, path)
+        unit = uses.naming_path([(each.name, each.used) for each in others_processes], path, follow=False)
+        unit = unit or uses.naming_path([(each.name, each.named) for each in others_processes], path)
     if unit:
-        return f"{path} is used by a process of {unit}"
+        return f"{path} is used by {unit if unit.startswith('process ') else f'a process of {unit}'}"
     reason = host_directories.unsafe(os.path.dirname(path))
     return f"{path} can't be reached safely ({reason})" if reason else ""
 
@@ -184,9 +187,9 @@ def _accounts(wanted: RemovalRequest, others: list[tuple[str, str]]) -> tuple[st
     account = accounts.read_account(user)
     shared: list[str] = []
     for name, text in others:
-        if account and other_services.names_account(text, "user", user):
+        if account and uses.names_account(text, "user", user):
             return "", "", [*shared, f"the user {user} is named by {name}"]
-        if group and other_services.names_account(text, "group", group):
+        if group and uses.names_account(text, "group", group):
             shared.append(f"the group {group} is named by {name}")
             group = ""
     distributions = group in accounts.POWERFUL | accounts.READERS or accounts.group_id(group) < _ID_MIN

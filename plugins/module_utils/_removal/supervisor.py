@@ -27,17 +27,22 @@ _STOP_TIMEOUT, _KILL_TIMEOUT = 40.0, 5.0
 class SupervisorManager:
     """What supervisor has of one service, whether supervisor runs or not."""
 
-    own_units = ("supervisor.service",)
-
     def __init__(self, service: str, config_directory: str) -> None:
         programs.check_service_name(service)
         self._service = service
+        # As its processes are named, too; the unit of supervisor has those of all programs.
+        self.own_units = (f"{service}.service", f"{service}-standin.service")
         self._supervisor = client.this_supervisor()
         self._program = os.path.join(programs.PROGRAMS, f"{service}.conf")
         self._launcher = os.path.join(config_directory, launcher.LAUNCHER)
         self._description = os.path.join(config_directory, launcher.DESCRIPTION)
         self.replaced = (self._program,)
         self.log_directory = os.path.join(programs.LOGS, service)
+
+    def own_processes(self) -> set[int]:
+        """The ids of the service's processes that are in no unit of their own."""
+        pid = self._supervisor.process(self._service).pid if self._supervisor.runs() else 0
+        return {*self._processes(), *([pid, *host_processes.descendants_of(pid)] if pid else [])}
 
     def read(self) -> Found:
         """Look what there is; raises InvalidValue if the role did not make it."""

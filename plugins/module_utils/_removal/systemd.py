@@ -30,6 +30,10 @@ class SystemdManager:
         self.own_units = (f"{service}.service", f"{service}-standin.service")
         self.replaced = tuple(os.path.join(units.UNIT_DIRECTORY, name) for name in own)
 
+    def own_processes(self) -> set[int]:
+        """None: its units have them all."""
+        return set()
+
     def read(self) -> Found:
         """Look what there is; raises InvalidValue if the role did not make it."""
         known = units.read_units(self._unit_names(), self._runner)

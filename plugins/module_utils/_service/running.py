@@ -64,6 +64,16 @@ def read(service: str, pid: int, root: str = "/") -> Running:
     )
 
 
+def read_prefixes(root: str = "/") -> list[tuple[str, str]]:
+    """Each service whose master says that it runs, and the virtual environment that it says."""
+    found = []
+    for service in list_folder(join(root, "run/gunicorn")):
+        said = _read_said(join(root, f"run/gunicorn/{service}/running.json"))
+        if said and os.path.isdir(join(root, f"proc/{said['pid']}")):
+            found.append((service, said["prefix"]))
+    return found
+
+
 def read_settled(service: str, pid: int) -> Running:
     """Read it until it has as many workers as it wants, or for 5 s: a worker may just be replaced."""
     deadline = time.monotonic() + 5

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import plan as removal_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
@@ -16,7 +18,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import SystemdManager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
 
 OURS = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run.\n"
 NO_UNIT = {"LoadState": "not-found", "ActiveState": "inactive"}
@@ -98,3 +101,18 @@ class Host:
         """What there is to do under supervisor."""
         wanted = parameters.check_parameters(self.arguments(**changes))
         return removal_plan.make_plan(wanted, SupervisorManager(wanted.service, wanted.config_directory))
+
+
+def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """One without the project."""
+    host = Host(tmp_path)
+    host.units.mkdir()
+    host.programs.mkdir(parents=True)
+    monkeypatch.setattr(units, "UNIT_DIRECTORY", str(host.units))
+    monkeypatch.setattr(runtime_units, "DIRECTORY", str(host.runtime_units))
+    monkeypatch.setattr(programs, "PROGRAMS", str(host.programs))
+    monkeypatch.setattr(programs, "LOGS", str(tmp_path / "log" / "supervisor"))
+    socket = f"[unix_http_server]\nfile={tmp_path}/supervisor.sock\n"
+    main = host.write("supervisor/supervisord.conf", f"{socket}[include]\nfiles = conf.d/*.conf more/*.ini\n")
+    monkeypatch.setattr(configuration, "CONFIGURATION", main)
+    return host

@@ -119,3 +119,20 @@ def test_what_was_there_comes_back(tmp_path: Path, exchange: str, name: str) -> 
         links.put_back(str(path), before[path])
         assert shown(path) == change.old
         assert path.is_symlink() == (before[path] not in ("", "directory"))
+
+
+def test_what_was_displaced_last_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what an earlier switch displaced, and a process still uses."""
+    tokens = iter(["00000000", "ffffffff"])
+    monkeypatch.setattr("secrets.token_hex", lambda _size: next(tokens))
+    for name in ("venv-1a2b3c4d", "venv"):
+        (tmp_path / name).mkdir()
+    path = tmp_path / "venv"
+    links.switch_link(str(path), str(tmp_path / "venv-1a2b3c4d"))
+    path.unlink()
+    path.mkdir()
+    (path / "last").touch()
+    before = links.what_is_at(str(path))
+    links.switch_link(str(path), str(tmp_path / "venv-1a2b3c4d"))
+    links.put_back(str(path), before)
+    assert (path / "last").exists()

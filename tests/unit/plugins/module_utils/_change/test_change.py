@@ -20,6 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock as service_lock
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 
@@ -35,7 +36,7 @@ STEPS = (
     "verify",
     "finish",
 )
-WAYS_BACK = ("go_back", "drop")
+WAYS_BACK = ("go_back", "drop", "discard_new_venv")
 SWITCH = Decision(["the service does not run"], switch=True)
 
 
@@ -128,7 +129,7 @@ class TestThatFails:
         """What the killed run had replaced was never seen to work."""
         noted = Noted(interrupted=True, failing="run_trial")
         assert "What an interrupted change had replaced is live again.\n" in noted.fail()
-        assert noted.steps == ["stage", "run_trial", "end_trial", "go_back"]
+        assert noted.steps == ["stage", "run_trial", "end_trial", "go_back", "discard_new_venv"]
 
     @pytest.mark.parametrize("step", ["replace", "verify"])
     @pytest.mark.parametrize(("comes_back", "now"), [(True, change.LIVE_AGAIN), (False, change.DOES_NOT_START)])
@@ -139,7 +140,7 @@ class TestThatFails:
         assert noted.fail() == (
             f"shop does not work with what is new: it failed. {now}.\nThe log:\nwhat the service said"
         )
-        assert noted.steps[-2:] == [step, "go_back"]
+        assert noted.steps[-3:] == [step, "go_back", "discard_new_venv"]
 
     @pytest.mark.parametrize(
         ("exists", "now"), [(True, "What was there before is there again"), (False, "No file was left behind")]
@@ -148,11 +149,66 @@ class TestThatFails:
         """If there was nothing, nothing is left."""
         noted = Noted(runs=False, exists=exists, failing="start")
         assert noted.fail().startswith(f"shop could not be started: it failed. {now}.\n")
-        assert noted.steps == ["stage", "promote_files", "start", "go_back", "stop_trial"]
+        assert noted.steps == ["stage", "promote_files", "start", "go_back", "stop_trial", "discard_new_venv"]
 
     def test_a_step_that_is_not_tried_is_left_to_the_next_run(self) -> None:
         """What works stays, and the next run finds what is left to do."""
         assert Noted(failing="finish").fail() == "shop: it failed. The next run completes what is left to do."
+
+
+class TestVirtualEnvironments:
+    @pytest.fixture
+    def opt(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder with some of them, of which the service has the one that ends with 2."""
+        for number in range(1, 6):
+            built = tmp_path / f"venv-0000000{number}"
+            built.mkdir()
+            (built / directories.BUILT).touch()
+        (tmp_path / "venv").symlink_to("venv-00000002")
+        monkeypatch.setattr(files, "unstage", lambda _files: None)
+        monkeypatch.setattr(uses.Uses, "by", lambda _self, path: self.used.get(os.path.basename(path), ""))
+        return tmp_path
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_used(self) -> None:
+        """Until a test says so."""
+        self.used: dict[str, str] = {}
+
+    def left(self, opt: Path) -> list[str]:
+        """The names of the virtual environments that are there."""
+        return sorted(path.name for path in opt.glob("venv-*"))
+
+    def ended(self, opt: Path, new: str, before: str = "venv-00000002") -> Change:
+        """A change to a new venv."""
+        wanted = dataclasses.replace(SYSTEMD_SPEC, venv=str(opt / "venv"), venv_directory=str(opt / new))
+        return Change(wanted, str(opt / "journal"), str(opt / before), False, Runner(lambda command: (1, "", "")))
+
+    def test_the_end_of_a_change(self, opt: Path) -> None:
+        """What only the old service needed goes, and what was abandoned; not another run's new one."""
+        os.utime(opt / "venv-00000004", (0, 0))
+        os.utime(opt / "venv-00000005", (0, 0))
+        self.used = {"venv-00000005": "queue.service"}
+        ended = self.ended(opt, "venv-00000002", "venv-00000001")
+        ended._forget_way_back()
+        assert self.left(opt) == ["venv-00000002", "venv-00000003", "venv-00000005"]
+
+    def test_the_old_one_in_use(self, opt: Path) -> None:
+        """A companion may still run from it; a later change removes it."""
+        self.used = {"venv-00000001": "queue.service"}
+        self.ended(opt, "venv-00000002", "venv-00000001")._forget_way_back()
+        assert "venv-00000001" in self.left(opt)
+        self.used = {}
+        os.utime(opt / "venv-00000001", (0, 0))
+        self.ended(opt, "venv-00000002")._forget_way_back()
+        assert "venv-00000001" not in self.left(opt)
+
+    def test_a_new_one_that_does_not_work(self, opt: Path) -> None:
+        """It goes, unless the stand-in serves from it."""
+        self.used = {"venv-00000003": "shop-standin.service"}
+        self.ended(opt, "venv-00000003")._drop()
+        self.ended(opt, "venv-00000004")._drop()
+        self.ended(opt, "venv-00000002")._drop()
+        assert self.left(opt) == ["venv-00000001", "venv-00000002", "venv-00000003", "venv-00000005"]
 
 
 class TestVerify:

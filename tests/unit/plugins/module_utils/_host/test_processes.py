@@ -178,6 +178,9 @@ def test_parent_of_a_process() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert processes.parent_of(child.pid) == os.getpid()
         assert child.pid in processes.children_of(os.getpid())
+        assert child.pid in processes.descendants_of(os.getppid())
+        assert {os.getpid(), os.getppid()} <= processes.ancestors_of(child.pid)
+        assert not {1, child.pid} & processes.ancestors_of(child.pid)
     assert processes.parent_of(child.pid) == 0
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from removal_host import Host
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import other_services, parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.uses import ProcessPaths
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -158,16 +160,25 @@ class TestNamed:
         data = str(Path(host.write("var/shop/db.sqlite3")).parent)
         asked = []
 
-        def read(own: tuple[str, ...]) -> list[tuple[str, str]]:
+        def read(own: tuple[str, ...], left_out: set[int]) -> list[ProcessPaths]:
+            assert {os.getpid(), os.getppid()} <= left_out
             asked.append(own)
-            return [("queue.service", f"/usr/bin/python3\n{data}/run.py")]
+            return [ProcessPaths("queue.service", f"/usr/bin/python3\n{data}/run.py", "/usr/bin/python3")]
 
-        monkeypatch.setattr(other_services, "read_processes", read)
+        monkeypatch.setattr(uses, "read_processes", read)
         assert host.plan(remove=["data"]).left == (f"{data} is used by a process of queue.service",)
         assert host.plan(remove=["data"]).paths == ()
         assert host.plan_under_supervisor(remove=["data"]).paths == ()
         assert asked[0] == ("shop.service", "shop-standin.service")
-        assert asked[-1] == ("supervisor.service",)
+        assert asked[-1] == ("shop.service", "shop-standin.service")
+
+    def test_what_a_process_of_no_service_uses_stays(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Such as somebody's migration of the database."""
+        data = str(Path(host.write("var/shop/db.sqlite3")).parent)
+        monkeypatch.setattr(
+            uses, "read_processes", lambda *_: [ProcessPaths("process 4711", "", f"/usr/bin/x\n{data}")]
+        )
+        assert host.plan(remove=["data"]).left == (f"{data} is used by process 4711",)
 
     def test_a_directory_that_is_no_venv_is_refused(self, host: Host) -> None:
         """It may be the code itself. Where it need not be removed, it does not matter."""

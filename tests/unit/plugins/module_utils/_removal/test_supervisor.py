@@ -168,6 +168,13 @@ class TestWithSupervisor:
         manager.forget(found, found.definitions)
         assert supervisor.told == ["remove shop", "reread"]
 
+    def test_its_processes_are_the_services_own(self, supervisor: FakeSupervisor, manager: SupervisorManager) -> None:
+        """Those that it has started, too: they are no reason to leave what they use."""
+        with subprocess.Popen(["sh", "-c", "read x"], stdin=subprocess.PIPE) as process:
+            assert {os.getpid(), process.pid} <= manager.own_processes()
+        supervisor.known = ProgramProcess()
+        assert manager.own_processes() == set()
+
     def test_nothing_is_told_where_nothing_is_left(
         self, supervisor: FakeSupervisor, manager: SupervisorManager
     ) -> None:
@@ -223,6 +230,7 @@ class TestProcesses:
         manager = SupervisorManager("shop", str(host.config))
         found = manager.read()
         assert found.stop == ("program shop",)
+        assert manager.own_processes() == {process.pid}
         manager.stop(found)
         assert process.wait(5) == -signal.SIGTERM
         assert manager.read().stop == ()
