@@ -7,8 +7,8 @@ from service import shown, workers
 SOCKET = "/run/notes/web.sock"
 
 
-def ask_as(host, user):
-    return host.run(f"sudo -u {user} curl --silent --fail --unix-socket {SOCKET} http://localhost/")
+def ask_as(host, user, socket=SOCKET):
+    return host.run(f"sudo -u {user} curl --silent --fail --unix-socket {socket} http://localhost/")
 
 
 def unit_property(host, name):
@@ -25,6 +25,14 @@ def test_application_answers_the_web_server(host):
         "user": "notes_web",
         "threaded": True,
     }
+
+
+def test_pyramid_in_greenlets(host):
+    """From its file of settings, by a module of two lines; the worker class alone brings gevent and what that needs."""
+    told = json.loads(ask_as(host, "www-data", "/run/pages.sock").stdout)
+    assert (told["title"], told["gevent"]) == ("Pages, made with care", True)
+    assert told["pid"] in workers(host, "pages.service")
+    assert host.run("/opt/pages/venv/bin/python -c 'import packaging, gevent'").rc == 0
 
 
 def test_uv_installed_it(host):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 _OTHER_VARIABLE = {
@@ -27,6 +28,7 @@ _NOT_HERE = {
     "reuse_port": "systemd holds the listening sockets, and Gunicorn would ignore them",
     "check_config": "it would end the service at once",
     "print_config": "it would end the service at once",
+    "raw_paste_global_conf": "no Paste file is loaded; give get_app() global_conf in your WSGI module",
     "config": "the role's own file is the configuration",
 }
 
@@ -40,6 +42,10 @@ def check_settings(settings: dict) -> None:
         if name in _OTHER_VARIABLE:
             raise InvalidValue(
                 f"gunicorn_settings['{name}']", value, f"no such setting, but the variable {_OTHER_VARIABLE[name]}"
+            )
+        if name == "paste":
+            raise InvalidValue(
+                f"gunicorn_settings['{name}']", value, f"no such setting, but {checks.wsgi_module(value)}"
             )
         if name in _NOT_HERE:
             raise InvalidValue(f"gunicorn_settings['{name}']", value, f"no such setting here: {_NOT_HERE[name]}")

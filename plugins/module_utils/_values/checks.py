@@ -20,6 +20,8 @@ _UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path",
 _PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
 _MODE = re.compile(r"0?[0-7]{3}\Z")
 _APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
+_PASTE = re.compile(r"(?:config:)?(?P<path>[^#]+\.ini)(?:#(?P<name>.*))?\Z|(?:config|egg):")
+_FILE = re.compile(r"(?:.*/)?(?P<name>[^/]+)\.py(?::.*)?\Z")
 _URL_PATH = re.compile(r"/[!-~]*\Z")
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
@@ -71,10 +73,26 @@ def check_mode(variable: str, value: object) -> str:
 def check_app(variable: str, value: object) -> str:
     """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
     expected = "MODULE:NAME, such as 'project.wsgi:application', or MODULE:FACTORY(), with literals as arguments"
+    if isinstance(value, str) and _PASTE.match(value):
+        raise InvalidValue(variable, value, wsgi_module(value))
+    file = _FILE.match(value) if isinstance(value, str) else None
+    if file:
+        name = file["name"]
+        advice = f"as Python imports it: '{name}:application' for {name}.py in gunicorn_code_directory"
+        raise InvalidValue(variable, value, f"{advice}, 'project.{name}:application' for project/{name}.py")
     app = _matching(_APP, variable, value, expected)
     if not _names_an_object(app.partition(":")[2] or "application"):
         raise InvalidValue(variable, value, expected)
     return app
+
+
+def wsgi_module(paste: object) -> str:
+    """What to write in place of a file of Paste Deployment, which only Gunicorn's option --paste loads."""
+    named = _PASTE.match(str(paste))
+    path, name = (named["path"], named["name"]) if named and named["path"] else ("/etc/opt/project/production.ini", "")
+    call = f"get_app({path!r}, {name!r})" if name else f"get_app({path!r})"
+    text = f"from pyramid.paster import get_app; application = {call}"
+    return f'a module that loads the file: project/wsgi.py with "{text}", and gunicorn_app: project.wsgi:application'
 
 
 def _names_an_object(text: str) -> bool:

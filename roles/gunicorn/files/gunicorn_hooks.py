@@ -69,10 +69,19 @@ def _forget_left_out() -> None:
         sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != _LEFT_OUT]
 
 
+# They call an application as WSGI says, and would answer every request for another one with 500.
+_WSGI_CLASSES = ("sync", "gthread", "eventlet", "gevent", "gevent_wsgi", "gevent_pywsgi", "tornado")
+
+
+def _is_asgi(application: Any) -> bool:
+    """Return whether an application is one for ASGI."""
+    return inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(application.__call__)
+
+
 def _ask(application: Any) -> None:
     """Send the application one request in this process; raises RuntimeError if its answer is not accepted."""
-    if inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(application.__call__):
-        return  # ASGI: no request is sent, it is enough that the application loads
+    if _is_asgi(application):
+        return  # no request is sent, it is enough that the application loads
     path, _mark, query = _HEALTH_PATH.partition("?")
     environ = {
         "REQUEST_METHOD": "GET",
@@ -266,8 +275,13 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let a worker accept connections once the application works in it, and say so: start and reload wait for all."""
     _users_hook("post_worker_init", worker)
+    # Gunicorn's own class for ASGI has no wsgi, and requests that take no attribute for the counting.
+    speaks_wsgi = hasattr(worker, "wsgi")
     try:
-        _ask(worker.wsgi)
+        if worker.cfg.worker_class_str in _WSGI_CLASSES and _is_asgi(worker.wsgi):
+            advice = "set gunicorn_worker_class to 'asgi' or to a class such as 'uvicorn_worker.UvicornWorker'"
+            raise RuntimeError(f"{_APP} is an ASGI application: {advice}")
+        _ask(worker.wsgi if speaks_wsgi else worker.asgi)
     except Exception:
         if not _replaces_another():
             raise
@@ -275,7 +289,8 @@ def post_worker_init(worker: Any) -> None:
             _leave(worker, f"the request for {_HEALTH_PATH} failed")
         worker.log.exception("The request for %s failed, and no other worker is left", _HEALTH_PATH)
     if _RUN:
-        _count(worker)
+        if speaks_wsgi:
+            _count(worker)
         _say_ready(worker)
 
 

@@ -36,6 +36,18 @@ def test_a_setting_that_does_not_belong_here_is_refused(name: str, reason: str) 
         assert message.endswith(reason)
 
 
+def test_a_paste_file(known_settings: dict[str, list[str]]) -> None:
+    """The message has the module to write instead."""
+    with pytest.raises(InvalidValue) as caught:
+        check_settings({"paste": "/etc/opt/shop/production.ini#web"})
+    assert str(caught.value) == (
+        "gunicorn_settings['paste']: '/etc/opt/shop/production.ini#web' can't be used: expected no such setting, but a "
+        'module that loads the file: project/wsgi.py with "from pyramid.paster import get_app; application = '
+        "get_app('/etc/opt/shop/production.ini', 'web')\", and gunicorn_app: project.wsgi:application"
+    )
+    assert {"paste", "raw_paste_global_conf"} <= {name for names in known_settings.values() for name in names}
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "x = 1\nimport os #"])
 def test_what_is_no_name_of_a_setting(name: str) -> None:
     """Python would read it as something else, or not at all."""

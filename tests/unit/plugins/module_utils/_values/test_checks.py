@@ -78,6 +78,7 @@ BAD = {
     checks.check_mode: ["999", "0999", "0o660", "66", "06600", "4755", "1777", "u=rw", "0668", "٠٦٦٠"],
     checks.check_app: [
         *["shop.", ".shop", "..", "shop..wsgi", "2shop", "shop:", "shop.wsgi:", "shop:2"],
+        *["config:/etc/x.ini", "/etc/x.ini#main", "production.ini", "egg:shop", "wsgi.py", "wsgi.py:application"],
         *["shop/wsgi.py", "/opt/notes/notes.py", "shop.wsgi application", "shop wsgi", "--help", "--config=x"],
         *["shop:app.x", "shop:a or b", "a:b:c", "shop:app; id", "notes:create_app(); touch /tmp/pwned"],
         # Arguments are literals, by position or by name.
@@ -121,6 +122,27 @@ def cases(table: dict) -> list:
 def test_a_good_value_is_returned_as_it_is(check: Callable[[str, object], str], value: str) -> None:
     """What can be used is used unchanged."""
     assert check("gunicorn_x", value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        ("config:/etc/x.ini", "application = get_app('/etc/x.ini')\", and gunicorn_app: project.wsgi:application"),
+        ("config:/etc/x.ini#web", "application = get_app('/etc/x.ini', 'web')"),
+        ("production.ini", "application = get_app('production.ini')"),
+        ("egg:shop#main", "application = get_app('/etc/opt/project/production.ini')"),
+        (
+            "/opt/shop/wsgi.py",
+            "'wsgi:application' for wsgi.py in gunicorn_code_directory, 'project.wsgi:application' for ",
+        ),
+        ("shop.py:app", "'shop:application' for shop.py"),
+    ],
+)
+def test_an_application_that_is_no_module(value: str, advice: str) -> None:
+    """The message says what to write instead."""
+    with pytest.raises(InvalidValue) as caught:
+        checks.check_app("gunicorn_app", value)
+    assert advice in str(caught.value)
 
 
 @pytest.mark.parametrize(("check", "value"), cases(BAD) + cases(dict.fromkeys(STRICT, HOSTILE + OTHER_TYPES)))
