@@ -46,6 +46,10 @@ options:
     type: str
     choices: [pip, uv]
     default: pip
+  revision:
+    description: The revision of the application. With another one, requirements that may have moved are installed anew.
+    type: str
+    default: ""
   upgrade:
     description: Whether to look for newer versions.
     type: bool
@@ -251,6 +255,7 @@ ARGUMENTS = {
     "version": {"type": "str", "default": "newest"},
     "requirements": {"type": "raw"},
     "installer": {"type": "str", "choices": ["pip", "uv"], "default": "pip"},
+    "revision": {"type": "str", "default": ""},
     "upgrade": {"type": "bool", "default": False},
     "workers": {"type": "str", "default": "auto"},
     "threads": {"type": "str", "default": "auto"},

@@ -14,7 +14,7 @@ description:
     secrets, credentials, log rotation and locks, as far as the role made them. The role
     P(pyweb.gunicorn.gunicorn#role) calls this module with C(gunicorn_state=absent).
   - The project's code, settings, data, logs, virtual environment and user stay unless O(remove) names them. Even then,
-    the module keeps what the unit or program of another service names.
+    the module keeps what the unit or program of another service names, and what another process uses.
   - Of a link, only the link is removed; of a virtual environment also the target, if it was built at this path.
   - The module refuses a service that the role neither made nor adopted. If the role adopted the service, the unit from
     before the adoption stays where it is kept, and is not started.

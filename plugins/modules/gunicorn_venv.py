@@ -57,10 +57,16 @@ options:
   requirements:
     description:
       - A list of requirements, or the path of a requirements file on the managed host.
-      - They are installed again if a line changes. The module does not notice a change in a file that a requirements
-        file includes.
+      - The pip of the virtual environment, or that of Python's ensurepip, reads them. Paths are relative to the folder
+        of the file, as for C(pip install -r) in it. In a list, paths must be absolute.
+      - They are installed again if a line changes, also in a file that a requirements file includes, and if the content
+        of a local directory or file changes that they name. Of an editable directory, C(pyproject.toml), C(setup.cfg)
+        and C(setup.py) count.
+      - Exactly what requirements with hashes say is installed. If they don't name Gunicorn, it is added without a hash.
+        A Gunicorn in them that O(version) does not allow is refused.
       - A new virtual environment has the same version of each installed package as before, if that satisfies the
-        requirements without conflicts. It does not have packages that are no longer required.
+        requirements without conflicts. At the first conflict, pip forgets the old versions and resolves as it does in
+        an empty virtual environment. It does not have packages that are no longer required.
     type: raw
   pip_extra_args:
     description: Further arguments of C(pip install).
@@ -75,6 +81,12 @@ options:
     type: str
     choices: [pip, uv]
     default: pip
+  revision:
+    description:
+      - The revision of the application. With another one, the module installs requirements anew that may have moved - a
+        branch or a tag of a repository, or a URL without a hash.
+    type: str
+    default: ""
   upgrade:
     description: Whether to look in the package index for newer versions that satisfy the requirements.
     type: bool
@@ -90,6 +102,8 @@ options:
     description:
       - Whether to make O(path) a link to the new virtual environment, and to remove older ones of the same name, except
         the one that O(path) led to before. This also removes the backup of what was changed in place.
+      - What a process of this host runs from, or a unit or a program of supervisor names, stays. A later run that
+        builds a virtual environment removes it, once nothing needs it any more.
       - With V(false), the module only builds. O(path) still leads to the old virtual environment, and a backup stays.
     type: bool
     default: true
@@ -98,7 +112,10 @@ options:
     type: dict
     default: {}
   worker_class:
-    description: A worker class that the installed version must have, with the library that it needs.
+    description:
+      - A worker class that the installed version must have, with the library that it needs.
+      - Gunicorn is installed with its extra that brings the library (C(gunicorn[gevent])), and with those that
+        O(settings) need - C(http2) for C(http_protocols) with C(h2), C(fast) for C(http_parser) V(fast).
     type: str
     default: sync
   user:
@@ -134,6 +151,9 @@ notes:
     installs as root. To look at what is there, the module runs such a virtual environment with its owner's rights, or
     with those of nobody if it has several.
   - Only one run at a time works on a virtual environment. Others wait for at most ten minutes.
+  - Of pip's configuration and environment, C(target), C(prefix), C(root), C(user), C(python) and C(dry-run) are
+    ignored, since they lead elsewhere. If pip or uv says that it has succeeded and a requirement is not met, the module
+    fails.
   - To give pip an index, a CA bundle or a proxy, use O(confidential), or the task's C(environment) if everybody may
     read it.
 author:
@@ -188,6 +208,15 @@ fingerprint:
     with another hash must be restarted. Empty if check mode finds that something must be installed.
   returned: success
   type: str
+message:
+  description: >-
+    What would be installed, into what, and where from, as far as variables and pip's configuration name the index.
+    Empty if nothing must be installed.
+  returned: in check mode
+  type: str
+  sample: >-
+    pip installs Gunicorn and the requirements in /opt/mysite/requirements.txt into a new virtual environment beside
+    /opt/mysite/venv, from PyPI. This can take minutes.
 """
 
 import os
@@ -196,6 +225,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import ensure, spec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
@@ -207,6 +237,7 @@ ARGUMENTS = {
     "requirements": {"type": "raw"},
     "pip_extra_args": {"type": "list", "elements": "str", "default": []},
     "installer": {"type": "str", "choices": ["pip", "uv"], "default": "pip"},
+    "revision": {"type": "str", "default": ""},
     "upgrade": {"type": "bool", "default": False},
     "rebuild": {"type": "bool", "default": False},
     "activate": {"type": "bool", "default": True},
@@ -230,7 +261,7 @@ def main() -> None:
         wanted = spec.read(module.params)
         if not module.check_mode:
             locks.append(directories.lock(path))
-        result = ensure.ensure(wanted, runner, module.check_mode)
+        result = ensure.ensure(wanted, runner, module.check_mode, uses.Uses().unused)
     except (InvalidValue, VenvError) as error:
         module.fail_json(msg=str(error))
     except OSError as error:  # a full disk, for example

@@ -25,7 +25,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, stamp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 
@@ -84,8 +84,11 @@ def venv_state(given: dict, manager: str, runner: Runner) -> dict:
 
 def check_owner(wanted: VenvSpec, manager: str) -> None:
     """Raise InvalidValue if another service uses the venv and wants something else in it: each would undo the other."""
-    stamp = requirements.read_stamp(os.path.realpath(wanted.path))
-    other = requirements.other_owner(stamp, wanted.service, wanted.hash)
+    noted = stamp.read(os.path.realpath(wanted.path))
+    # Not at the top: a run that changes nothing does not need it.
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements
+
+    other = stamp.other_owner(noted, wanted.service, requirements.hash_of_content(wanted.asked))
     if not other:
         return
     if manager == service_manager.SUPERVISOR:

@@ -20,7 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import (
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements, uv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import asked, uv
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 # The checks of single parameters, in this order. Each is told the name of the variable.
@@ -97,12 +97,13 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
 
 
 def wanted_venv(given: dict) -> VenvSpec:
-    """What gunicorn_venv will be asked for; raises InvalidValue if the requirements can't be read."""
+    """What gunicorn_venv will be asked for; raises InvalidValue if the requirements are neither a list nor a path."""
+    lines, file = asked.check(given["requirements"])
     return VenvSpec(
         path=os.path.abspath(given["venv"]),
         python=given["python"],
         version=given["version"],
-        requirements=requirements.read_requirements(given["requirements"]),
+        requirements=lines,
         pip_extra_args=given["pip_extra_args"],
         upgrade=given["upgrade"],
         rebuild=given["venv_rebuild"],
@@ -112,8 +113,11 @@ def wanted_venv(given: dict) -> VenvSpec:
         installer=given["installer"],
         user=given["user"],
         group=given["group"],
-        requirements_file=requirements.file_of(given["requirements"]),
+        requirements_file=file,
+        # Their values may be secret, and are not needed.
+        environment=dict.fromkeys(given["pip_environment"], ""),
         service=given["service_name"],
+        revision=given["revision"],
     )
 
 

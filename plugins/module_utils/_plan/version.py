@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import asked
 
 # As in PEP 440. A version that pip's parser refuses would count as met in a venv that already has a Gunicorn.
 _SUFFIX = r"((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
@@ -26,12 +26,12 @@ def check_version(variable: str, value: str) -> None:
     if not _VERSION.match(value):
         raise InvalidValue(variable, value, "newest, a version (27.0.1) or specifiers (>=25.3,<28)")
     if any(_is_too_old(bound) for bound in value.split(",")):
-        raise InvalidValue(variable, value, f"{requirements.FLOOR} or newer: older ones let requests be smuggled")
+        raise InvalidValue(variable, value, f"{asked.FLOOR} or newer: older ones let requests be smuggled")
 
 
 def _is_too_old(bound: str) -> bool:
     """Whether a version, or one specifier of several, allows only versions below the floor."""
-    floor = int(requirements.FLOOR.partition(".")[0])
+    floor = int(asked.FLOOR.partition(".")[0])
     found = _BOUND.match(bound)
     if not found:
         return False

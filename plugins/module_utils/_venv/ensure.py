@@ -7,20 +7,24 @@
 from __future__ import annotations
 
 import os
+from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup as venv_backup
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, install
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, install, requirements, stamp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.decision import Task
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.decision import Outlook, Task
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.requirements import Requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
 
-def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
+def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool, unused: Callable[[list[str]], list[str]]) -> dict:
     """Bring the venv to what is wanted; returns what the module returns.
 
+    `unused` says which of some directories nobody needs now; without activation, it is not asked.
     InvalidValue, before anything is run or changed, if it can't be wanted, or if root must not rely on what is there.
     """
     if check_mode:
@@ -28,29 +32,35 @@ def ensure(wanted: VenvSpec, runner: Runner, check_mode: bool) -> dict:
     decision.check_trust(wanted)
     interrupted = directories.is_interrupted(wanted.path)
     venv_backup.recover(wanted.path)
-    before, task = decision.look(wanted, runner)
-    state, backup = _carry_out(task, wanted, before, runner)
-    changed = interrupted or (task is not Task.NOTHING and not (_is_only_upgrade(wanted, before) and state == before))
+    outlook = decision.look(wanted, runner)
+    state, backup = _carry_out(outlook, wanted, runner)
+    before, task = outlook.before, outlook.task
+    is_the_same = before is not None and before.gunicorn_is_whole and state == before
+    changed = interrupted or not (task is Task.NOTHING or is_the_same)
     if wanted.activate:
-        _activate(wanted, state, backup)
+        _activate(wanted, state, backup, unused)
         backup = ""
     return decision.result(before, state, backup, changed, known=True)
 
 
-def _carry_out(task: Task, wanted: VenvSpec, before: VenvState | None, runner: Runner) -> tuple[VenvState, str]:
+def _carry_out(outlook: Outlook, wanted: VenvSpec, runner: Runner) -> tuple[VenvState, str]:
     """Do the task; returns what the venv has then, and the path of its backup."""
+    before, task, found = outlook
+    if task is Task.NOTHING:
+        return before, venv_backup.backup_of(wanted.path)
+    if found is None:
+        missing = f"{wanted.python} has no pip to read them with, which on Debian comes with python3-venv"
+        raise VenvError(f"gunicorn_requirements: {missing}. Nothing was changed.")
     if task is Task.BUILD:
-        return _build(wanted, before, runner), ""
+        return _build(wanted, before, found, runner), ""
     if task is Task.REBUILD:
-        return _build(wanted, None, runner), ""
+        return _build(wanted, None, found, runner), ""
     if task is Task.MAKE:
         return _make_in_place(wanted, runner), ""
-    if task is Task.CHANGE_IN_PLACE:
-        return _change_in_place(wanted, before, runner)
-    return before, venv_backup.backup_of(wanted.path)
+    return _change_in_place(wanted, before, runner)
 
 
-def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvState:
+def _build(wanted: VenvSpec, before: VenvState | None, found: Requirements, runner: Runner) -> VenvState:
     """Build a new venv beside the old one, which is not touched."""
     _refuse_mount(wanted)
     # Without `rebuild`, an existing venv keeps its Python.
@@ -61,11 +71,13 @@ def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvSt
         state = install.install(
             wanted,
             venv_state.ask_probe(wanted, directory, runner),
+            found,
             runner,
-            {} if before is None else install.kept_versions(wanted, before),
+            {} if before is None else install.kept_versions(wanted, before, found),
         )
         venv_state.check_settings(wanted, state)
-        if before and _is_only_upgrade(wanted, before) and state._replace(directory=before.directory) == before:
+        if before and _is_no_change(before, state, found):
+            stamp.write(before.directory, stamp.read(directory)._replace(installed=before.installed))
             directories.discard(directory)
             return before
         directories.finish(directory)
@@ -75,13 +87,21 @@ def _build(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> VenvSt
     return state
 
 
+def _is_no_change(before: VenvState, state: VenvState, found: Requirements) -> bool:
+    """Whether the same lines were installed again, with the same result, so that the old venv can stay."""
+    noted = stamp.read(before.directory)
+    if noted.lines != found.hash or (found.requires_hashes and noted.installed != before.installed):
+        return False
+    return state.has_the_same_as(before)
+
+
 def _make_in_place(wanted: VenvSpec, runner: Runner) -> VenvState:
     """Make the first venv at the path itself: without requirements, the user installs the application there."""
     existed = os.path.lexists(wanted.path)
     directory = directories.begin_in_place(wanted.path)
     try:
         install.make(wanted, wanted.python, directory, runner)
-        state = install.install(wanted, venv_state.ask_probe(wanted, directory, runner), runner, {})
+        state = install.install(wanted, venv_state.ask_probe(wanted, directory, runner), requirements.NONE, runner, {})
         venv_state.check_settings(wanted, state)
     except BaseException:
         directories.abandon(directory, existed)
@@ -96,7 +116,7 @@ def _change_in_place(wanted: VenvSpec, before: VenvState, runner: Runner) -> tup
     had_backup = venv_backup.backup_of(wanted.path)
     backup = venv_backup.back_up(wanted.path)
     try:
-        state = install.install(wanted, before, runner, {})
+        state = install.install(wanted, before, requirements.NONE, runner, {})
         venv_state.check_settings(wanted, state)
     except BaseException:
         venv_backup.restore(wanted.path, backup)
@@ -108,22 +128,17 @@ def _change_in_place(wanted: VenvSpec, before: VenvState, runner: Runner) -> tup
     return state, backup
 
 
-def _is_only_upgrade(wanted: VenvSpec, before: VenvState | None) -> bool:
-    """Whether nothing is missing: then it is a change only if pip finds newer versions."""
-    return wanted.upgrade and before is not None and before.is_satisfied
-
-
 def _refuse_mount(wanted: VenvSpec) -> None:
     if os.path.ismount(wanted.path):
         raise InvalidValue("gunicorn_venv", wanted.path, "a path that is no mount point: it must be exchanged")
 
 
-def _activate(wanted: VenvSpec, state: VenvState, backup: str) -> None:
-    """Make the path lead to the venv. What it led to before stays until the next time: processes still run from it."""
+def _activate(wanted: VenvSpec, state: VenvState, backup: str, unused: Callable[[list[str]], list[str]]) -> None:
+    """Make the path lead to the venv. What it led to before stays until the next time, and longer if it is used."""
     if os.path.realpath(wanted.path) != state.directory:
         previous = links.switch_link(wanted.path, state.directory)
-        for leftover in directories.leftovers(wanted.path):
-            if leftover != previous:
-                directories.discard(leftover)
-    elif backup:
-        directories.discard(backup)
+        left = [leftover for leftover in directories.leftovers(wanted.path) if leftover != previous]
+    else:
+        left = [backup] if backup else []
+    for leftover in unused(left):
+        directories.discard(leftover)

@@ -6,28 +6,35 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
+from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements, uv
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import (
+    asked,
+    commands,
+    failures,
+    installers,
+    requirements,
+    sources,
+    stamp,
+    uv,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.logins import Logins
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.requirements import Requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.sources import Source
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.stamp import Stamp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec, VenvState
 
-# pip, which reads its arguments from its stdin
-_PIP = (
-    "import json, runpy, sys; sys.argv = json.load(sys.stdin); "
-    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
-)
-# The whole value of such a variable is a secret.
-_SECRET_NAME = re.compile(r"pass|token|secret|key|auth", re.IGNORECASE)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# The names of files for pip
+_OWN = "gunicorn.txt"
+_PINS = "pins.txt"
 
 
 def make(wanted: VenvSpec, python: str, directory: str, runner: Runner) -> None:
@@ -39,7 +46,17 @@ def make(wanted: VenvSpec, python: str, directory: str, runner: Runner) -> None:
     commands.run(runner, command, f"gunicorn_venv: {wanted.path} could not be made")
 
 
-def install(wanted: VenvSpec, state: VenvState, runner: Runner, kept: dict[str, str]) -> VenvState:
+class Run(NamedTuple):
+    """One run of pip or uv."""
+
+    lines: list[str]  # our own
+    has_requirements: bool  # whether it also installs what the requirements say
+    options: list[str]
+    pins: dict[str, str]  # versions by name that must stay
+    kept: dict[str, str]  # versions by name that stay if that is possible
+
+
+def install(wanted: VenvSpec, state: VenvState, found: Requirements, runner: Runner, kept: dict[str, str]) -> VenvState:
     """Install Gunicorn and the requirements in the venv that has `state`, and return what it has then.
 
     The versions in `kept` stay, unless they conflict with the requirements.
@@ -50,102 +67,126 @@ def install(wanted: VenvSpec, state: VenvState, runner: Runner, kept: dict[str, 
         commands.run(runner, command, failure)
     if state.gunicorn_version and not state.gunicorn_is_whole:
         # pip takes a Gunicorn for installed that a killed pip left without some of its files.
-        repair = [_repair_requirement(wanted, state)]
-        _install_lines(wanted, state.directory, ["--force-reinstall", "--no-deps"], repair, {}, runner)
-    for lines in resolutions(wanted):
-        _install_lines(wanted, state.directory, ["--upgrade"] if wanted.upgrade else [], lines, kept, runner)
-    _note(wanted, state.directory)
-    return venv_state.ask_probe(wanted, state.directory, runner)
+        repair = Run([_repair_requirement(wanted, state)], False, ["--force-reinstall", "--no-deps"], {}, {})
+        _install(wanted, state.directory, repair, found, runner)
+    # Before the installation: what is changed meanwhile is then seen by the next run.
+    local = {path: sources.read(path, is_editable) for path, is_editable in found.local.items()}
+    for run in runs(wanted, found, kept):
+        if not run.has_requirements and found.requires_hashes:
+            run = run._replace(pins=venv_state.ask_probe(wanted, state.directory, runner).versions)
+        _install(wanted, state.directory, run, found, runner)
+    after = venv_state.ask_probe(wanted, state.directory, runner)
+    installers.check(wanted, after, found)
+    _note(wanted, after, found, local)
+    return after
 
 
-def _note(wanted: VenvSpec, directory: str) -> None:
+def runs(wanted: VenvSpec, found: Requirements, kept: dict[str, str]) -> list[Run]:
+    """The runs of pip: one for all, so that one resolution finds what fits together.
+
+    Requirements with hashes get a run of their own, since there each needs a hash. What they don't name, Gunicorn for
+    example, is added by a second one, which leaves their versions.
+    """
+    own = [wanted.gunicorn_requirement]
+    if wanted.installer == "uv":
+        # People expect pip in a virtual environment, and it reads the requirements of the next run.
+        own.append("pip")
+    upgrade = ["--upgrade"] if wanted.upgrade else []
+    if not found.requires_hashes:
+        return [Run(own, bool(found.lines), upgrade, {}, kept)]
+    locked = Run([], True, [*upgrade, *(["--require-hashes"] if wanted.installer == "uv" else [])], {}, {})
+    missing = [line for line in own if not found.names(re.split(r"[\[>=]", line)[0])]
+    return [locked, *([Run(missing, False, upgrade, {}, kept)] if missing else [])]
+
+
+def _note(wanted: VenvSpec, state: VenvState, found: Requirements, local: dict[str, Source]) -> None:
     """Write the stamp; what was noted for other services stays, also if the venv is a new one."""
-    noted = requirements.read_stamp(os.path.realpath(wanted.path)).services
+    noted = stamp.read(os.path.realpath(wanted.path)).services
     services = {name: each for name, each in noted.items() if name != wanted.service}
-    services.update({wanted.service: wanted.hash} if wanted.service else {})
-    requirements.write_stamp(directory, wanted.requirements, services)
+    services.update({wanted.service: requirements.hash_of_content(wanted.asked)} if wanted.service else {})
+    stamp.write(
+        state.directory,
+        Stamp(
+            inputs=wanted.asked.hash,
+            lines=found.hash,
+            installed=state.installed,
+            files=found.hashes,
+            sources=local,
+            editable=frozenset(path for path, is_editable in found.local.items() if is_editable),
+            moves=found.moves,
+            revision=wanted.revision,
+            services=services,
+        ),
+    )
 
 
-def kept_versions(wanted: VenvSpec, before: VenvState) -> dict[str, str]:
+def kept_versions(wanted: VenvSpec, before: VenvState, found: Requirements) -> dict[str, str]:
     """Name and version of what a new venv takes over: without an upgrade, all that satisfies the requirements."""
     if wanted.upgrade:
         return {}
-    names = (_NAME.match(line) for line in before.unmet)
-    unmet = {probe.normalized(name[0]) for name in names if name}
-    return {name: version for name, version in before.versions.items() if name not in unmet}
-
-
-def resolutions(wanted: VenvSpec) -> list[list[str]]:
-    """The lines of each run of pip: one for all, but lines with hashes get their own, since there each needs a hash."""
-    own = [requirements.gunicorn_requirement(wanted.version)]
-    if wanted.installer == "uv":
-        # People expect pip in a virtual environment, and the probe compares versions with pip's parser.
-        own.append("pip")
-    if _has_hashes(wanted.requirements):
-        return [wanted.requirements, own]
-    return [own + wanted.requirements]
+    left_out = {*found.unmet, *before.origins, *([] if before.gunicorn_is_wanted else ["gunicorn"])}
+    return {name: version for name, version in before.versions.items() if name not in left_out}
 
 
 def _repair_requirement(wanted: VenvSpec, state: VenvState) -> str:
-    requirement = requirements.gunicorn_requirement(wanted.version)
-    stays = not wanted.upgrade and requirement not in state.unmet
-    return f"gunicorn=={state.gunicorn_version}" if stays else requirement
+    # Without extras: nothing but Gunicorn itself is installed anew.
+    stays = not wanted.upgrade and state.gunicorn_is_wanted
+    return f"gunicorn=={state.gunicorn_version}" if stays else asked.gunicorn_requirement(wanted.version)
 
 
-def _install_lines(
-    wanted: VenvSpec, directory: str, options: list[str], lines: list[str], kept: dict[str, str], runner: Runner
-) -> None:
-    """Install what the lines say, with the versions in `kept` if that is possible.
+def _install(wanted: VenvSpec, directory: str, run: Run, found: Requirements, runner: Runner) -> None:
+    """Install what a run says, with the versions that it keeps if that is possible.
 
     Every local user can read command lines, so no password is on one.
     """
     known = Logins()
     with tempfile.TemporaryDirectory(prefix="gunicorn-venv-") as folder:
-        file = requirements.write_lines(folder, "requirements.txt", lines, known.without)
-        pins = [f"{name}=={version}" for name, version in kept.items()]
-        constraints = requirements.write_lines(folder, "constraints.txt", pins)
-        arguments = [*map(known.without, wanted.pip_extra_args), *options, f"--requirement={file}"]
+        arguments = [*map(known.without, wanted.pip_extra_args), *run.options]
+        if run.lines:
+            arguments.append(f"--requirement={requirements.write_lines(folder, _OWN, run.lines)}")
+        if found.lines:
+            # Also a run for what the requirements don't name looks for it where they say, and nowhere else.
+            copies = (folder, wanted.asked, found, known.without)
+            path = requirements.write_copies(*copies, options_only=not run.has_requirements)
+            arguments.append(f"--requirement={path}")
+            if wanted.installer == "uv":
+                is_offline = uv.is_offline(wanted.pip_extra_args, wanted.environment)
+                refreshed = uv.refreshes(found, is_offline) if run.has_requirements else []
+                arguments += [*refreshed, *found.options_for_uv]
         given = {
             # Proxies are not asked with the logins of hosts.
             name: known.without(value) if re.match(r"(PIP|UV)_(?!.*PROXY)", name) else value
             for name, value in wanted.environment.items()
         }
         environment = known.environment(folder, given)
-        # Lines with hashes name every version themselves, and pip wants hashes of constraints, too.
-        if kept and not _has_hashes(lines):
-            code, _output, _errors = _run(
-                wanted, directory, [*arguments, f"--constraint={constraints}"], environment, runner
-            )
+        if run.pins:
+            arguments.append(f"--constraint={_write_pins(folder, _PINS, run.pins)}")
+        kept = {name: version for name, version in run.kept.items() if name not in run.pins}
+        for file in [_write_pins(folder, "kept.txt", kept), ""] if kept else [""]:
+            code, output, errors = installers.run(wanted, directory, arguments, environment, runner, kept=file)
             if not code:
                 return
-        code, output, errors = _run(wanted, directory, arguments, environment, runner)
-    if code:
-        failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
-        reason = commands.reason_in(*(values_text.masked(text, passwords(wanted)) for text in (output, errors)))
-        raise VenvError(f"{failure}, which is as it was before: {reason}")
+    failure = f"gunicorn_version, gunicorn_requirements: {wanted.installer} could not install into {wanted.path}"
+    secrets = passwords(wanted, found)
+    said = (_with_names(text, folder, found) for text in (output, errors))
+    reason = failures.reason_in(*(values_text.masked(text, secrets) for text in said))
+    raise VenvError(f"{failure}, which is as it was before: {reason}")
 
 
-def _run(
-    wanted: VenvSpec, directory: str, arguments: list[str], environment: dict[str, str], runner: Runner
-) -> tuple[int, str, str]:
-    python = venv_state.python_of(directory)
-    if wanted.installer == "uv":
-        shown, hidden = uv.split_arguments(arguments)
-        # The service's user can't write there, and would compile everything at each start.
-        command = [uv.find(), "pip", "install", f"--python={python}", "--compile-bytecode", *shown]
-        return runner.run(command, data="", environ_update={**environment, **hidden})
-    arguments = ["pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
-    command = [python, "-I", "-c", _PIP]
-    return runner.run(command, data=json.dumps(arguments), environ_update=environment)
+def _with_names(text: str, folder: str, found: Requirements) -> str:
+    """What was said of the files in a folder, with the variables and files that they stand for."""
+    for name, meant in ((_OWN, "gunicorn_version"), (_PINS, "the locked versions")):
+        text = text.replace(os.path.join(folder, name), meant)
+    return requirements.with_names(text, folder, found)
 
 
-def passwords(wanted: VenvSpec) -> list[str]:
+def _write_pins(folder: str, name: str, versions: dict[str, str]) -> str:
+    return requirements.write_lines(folder, name, [f"{each}=={version}" for each, version in versions.items()])
+
+
+def passwords(wanted: VenvSpec, found: Requirements) -> list[str]:
     """What of the requirements, arguments and environment must not be shown."""
-    texts = [*wanted.requirements, *wanted.pip_extra_args, *wanted.environment.values()]
-    texts += requirements.included_lines(wanted.requirements)
-    found = [password for text in texts for password in urls.passwords_in(text)]
-    return found + [value for name, value in wanted.environment.items() if _SECRET_NAME.search(name)]
-
-
-def _has_hashes(lines: list[str]) -> bool:
-    return any("--hash=" in line for line in lines)
+    texts = [*wanted.requirements, *wanted.pip_extra_args]
+    texts += [line.text for lines in found.lines.values() for line in lines]
+    hidden = [password for text in texts for password in urls.passwords_in(text)]
+    return hidden + requirements.secrets_of(wanted.environment)

@@ -9,30 +9,28 @@ Only the installed Gunicorn knows which settings it has and what they may hold, 
 
 from __future__ import annotations
 
+import hashlib
 import json
-import operator
 import os
-import re
 import sys
-
-# A name, perhaps with versions that are plain numbers.
-_RELEASE = r"[0-9]{1,9}(?:\.[0-9]{1,9})*"
-_COMPARISON = rf"([<>=]=|[<>])\s*({_RELEASE})"
-_PLAIN = re.compile(rf"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*({_COMPARISON}(?:\s*,\s*{_COMPARISON})*)?")
-_OPERATORS = {"==": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def answer(request: dict) -> dict:
-    """What is installed, which requirements are unmet, and which settings Gunicorn does not accept."""
-    versions = installed_versions()
+    """What is installed, whether its Gunicorn is one that is wanted, and which settings that does not accept."""
+    found = installed()
+    versions = {name: version for name, (version, _origin, _seen) in found.items()}
     return {
         "python_version": ".".join(str(part) for part in sys.version_info[:3]),
         "interpreter": interpreter(),
         "gunicorn_version": versions.get("gunicorn"),
         "gunicorn_is_whole": is_whole("gunicorn"),
+        "gunicorn_is_wanted": "gunicorn" in versions and is_within(versions["gunicorn"], request["gunicorn"]),
+        "has_extras": "gunicorn" in versions
+        and all(is_met(each, versions) for each in required_by_extras("gunicorn", request["extras"])),
         "versions": versions,
+        "origins": {name: origin for name, (_version, origin, _seen) in found.items() if origin},
+        "installed": hash_of([[name, version, seen] for name, (version, _origin, seen) in sorted(found.items())]),
         "has_pip": "pip" in versions,
-        "unmet": [line for line in request["requirements"] if not is_met(line, versions)],
         "problems": setting_problems(request["settings"], request["worker_class"]) if "gunicorn" in versions else [],
     }
 
@@ -42,17 +40,63 @@ def interpreter() -> str:
     return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
 
 
-def installed_versions() -> dict:
-    """Normalized name and version of each distribution that is installed."""
+def installed() -> dict:
+    """The version, the origin and the looks of each distribution that is installed, by its normalized name.
+
+    The origin is "" for one from an index; else it has the URL, and a hash of all files that were installed.
+    """
     # Not at the top: a module that only hands this program over would take as long for it as for all the rest.
     from importlib import metadata
 
-    found = {}
+    found: dict = {}
     for distribution in metadata.distributions():
         name = distribution.metadata["Name"]
         if name and not is_leftover(distribution):  # a killed pip leaves folders without a name
-            found.setdefault(normalized(name), distribution.version)
+            found.setdefault(normalized(name), (distribution.version, origin(distribution), looks(distribution)))
     return found
+
+
+def origin(distribution: object) -> str:
+    """Where a distribution is from if that is no index, as PEP 610 has it noted, with a hash of its files."""
+    text = distribution.read_text("direct_url.json")  # type: ignore[attr-defined]
+    if not text:
+        return ""
+    try:
+        noted = json.loads(text)
+        commit = noted.get("vcs_info", {}).get("commit_id", "")
+        url = f"{noted['url']}@{commit}" if commit else noted["url"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        url = ""
+    record = distribution.read_text("RECORD") or ""  # type: ignore[attr-defined]
+    # Scripts, outside of the directory of packages, name the virtual environment.
+    lines = [line for line in record.splitlines() if not line.startswith("../") and ".pyc," not in line]
+    lines = [line if line.split(",")[-2:-1] != [""] else with_hash(distribution, line) for line in lines]
+    return f"{url}#{hash_of(sorted(lines))}"
+
+
+def with_hash(distribution: object, line: str) -> str:
+    """A line of a record with the hash that it lacks, as in what some tools build; none for the record itself."""
+    path = line.rpartition(",")[0].rpartition(",")[0].strip('"')
+    try:
+        with open(distribution.locate_file(path), "rb") as file:  # type: ignore[attr-defined]
+            return line if path.endswith("/RECORD") else f"{line}{hashlib.sha256(file.read()).hexdigest()}"
+    except OSError:
+        return line
+
+
+def looks(distribution: object) -> list:
+    """When a distribution was installed, which tells if another of the same version took its place."""
+    folder = str(getattr(distribution, "_path", ""))
+    try:
+        status = os.stat(os.path.join(folder, "RECORD"))
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
+
+
+def hash_of(value: object) -> str:
+    """A hash of a value that JSON can have."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def is_leftover(distribution: object) -> bool:
@@ -76,34 +120,44 @@ def is_whole(name: str) -> bool:
     return bool(files) and all(path.suffix == ".pyc" or path.locate().exists() for path in files)
 
 
-def is_met(line: str, versions: dict) -> bool:
-    """Whether what is installed satisfies a requirement. One that can't be judged by name and version counts as met."""
-    plain = _PLAIN.fullmatch(line.strip())
-    if plain:
-        version = versions.get(normalized(plain[1]))
-        if version is None or not plain[2]:
-            return version is not None
-        if re.fullmatch(_RELEASE, version):
-            pairs = re.findall(_COMPARISON, plain[2])
-            return all(_OPERATORS[sign](release(version), release(wanted)) for sign, wanted in pairs)
-    # Only now, since this import takes as long as all the rest of the probe.
-    try:
-        from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
-    except ImportError:
-        return normalized(line) in versions
-    try:
-        requirement = Requirement(line)
-    except InvalidRequirement:
-        return True
-    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-        return True
+def is_within(version: str, specifier: str) -> bool:
+    """Whether Gunicorn's version is within a specifier; without a package that can tell, it counts as not."""
+    specifiers = packaging("specifiers")
+    return specifiers is not None and specifiers.SpecifierSet(specifier).contains(version, prereleases=True)
+
+
+def packaging(module: str) -> object:
+    """A module of the package packaging, which pip brings in any case; None without both."""
+    import importlib
+
+    for package in ("packaging", "pip._vendor.packaging"):
+        try:
+            return importlib.import_module(f"{package}.{module}")
+        except ImportError:
+            continue
+    return None
+
+
+def required_by_extras(name: str, extras: list) -> list:
+    """What these extras of an installed distribution ask for; nothing where nobody can tell."""
+    from importlib import metadata
+
+    module = packaging("requirements") if extras else None
+    if module is None:
+        return []
+    found = [module.Requirement(line) for line in metadata.requires(name) or []]
+    return [each for each in found if any(_is_for(each, extra) for extra in extras)]
+
+
+def _is_for(requirement: object, extra: str) -> bool:
+    marker = requirement.marker
+    return marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""})
+
+
+def is_met(requirement: object, versions: dict) -> bool:
+    """Whether what is installed satisfies a requirement."""
     version = versions.get(normalized(requirement.name))
     return version is not None and requirement.specifier.contains(version, prereleases=True)
-
-
-def release(version: str) -> tuple:
-    """The numbers of a version, without zeros at its end, since 1.0 and 1 are the same."""
-    return tuple(int(part) for part in re.sub(r"(\.0+)+\Z", "", version).split("."))
 
 
 def setting_problems(settings: dict, worker_class: str) -> list:

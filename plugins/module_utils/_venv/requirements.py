@@ -2,181 +2,304 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The requirements that users give, the one for Gunicorn itself, and the stamp that notes which were installed last."""
+"""The requirements that users give, as pip's own parser reads them.
+
+Only where something may have to be installed.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import argparse
+import base64
+import inspect
+import json
 import os
 import re
 from typing import Callable, Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, formats, reader, stamp
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.asked import (
+    FLOOR,
+    VARIABLE,
+    Asked,
+    gunicorn_specifiers,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
-FLOOR = "23.0.0"  # older versions let requests be smuggled: CVE-2024-1135, CVE-2024-6827
-# In a virtual environment, the hash of the lines that were installed last. It tells that a line changed which the probe
-# can't compare with the installed version.
-STAMP = ".gunicorn-requirements"
-# A line that names another file, relative to its own file. pip reads the lines from a file elsewhere.
-# Not of the host are URLs, and not known here are paths with ${VARIABLES}.
-_PATH = r"(?:file://(?=/))?(?P<path>(?!\S*(?:://|\$\{))\S.*)"
-_INCLUDE = re.compile(rf"(?P<option>\s*(?:(?:-r|-c)\s*|(?:--requirement|--constraint)(?:\s+|=))){_PATH}")
-# pip looks for a relative one beside the file, and then in the current directory.
-_LINKS = re.compile(rf"(?P<option>\s*(?:-f\s*|--find-links(?:\s+|=))){_PATH}")
-_INCLUDES_MAX = 100
-_SERVICES_MAX = 50
-_NOTED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63} [0-9a-f]{64}")
-
-
-def gunicorn_requirement(version: str) -> str:
-    """The requirement that says the same as gunicorn_version."""
-    floor = f"gunicorn>={FLOOR}"
-    if version == "newest":
-        return floor
-    return f"{floor},=={version}" if version[0].isdigit() else f"{floor},{version.replace(' ', '')}"
+_FILES_MAX = 100
+# The whole value of such a variable is a secret.
+_SECRET_NAME = re.compile(r"pass|token|secret|key|auth", re.IGNORECASE)
+_LIST = ""  # the name of the list's text
 
 
-def read_requirements(given: list | str | None) -> list[str]:
-    """The requirements, without comments: the lines of a file on the host if a string names one, or of the list itself.
+class Line(NamedTuple):
+    """One line for pip."""
 
-    InvalidValue if they are neither, or if the file, or one that they include, can't be read.
+    number: int  # in its file
+    text: str
+    include: str  # the path of the file of the host that it includes, or ""
+    is_constraint: bool  # whether the file is included as constraints
+    is_option: bool = False  # for pip as a whole, such as --index-url, and no more than --require-hashes
+
+
+class Requirement(NamedTuple):
+    """One requirement, as pip's parser reads its line."""
+
+    line: str
+    file: str  # that has the line, or "" for the list
+    name: str  # normalized, or "" for one that only its source can tell
+    pinned: str  # the only version that it allows, or ""
+    refused_by: str  # the first specifier of our own that this version does not meet, or ""
+    applies: bool  # whether its marker holds for this Python
+    is_met: bool  # by what is installed, as far as name and version tell
+    is_hashed: bool
+    is_editable: bool
+    is_constraint: bool
+    kind: str  # of its source: "", directory, file, repository, or url
+    path: str  # of a directory or file on the host
+    is_fixed: bool  # whether it is the same at any time, as with a hash or a commit
+
+
+class Requirements(NamedTuple):
+    """All requirements, with the files that they are from."""
+
+    lines: Mapping[str, list[Line]]  # by the path of their file
+    items: list[Requirement]
+    hashes: Mapping[str, str]  # of the content of each file, by its path
+    paths: list[tuple[str, str]]  # what else the lines name on the host, such as --find-links: line and path
+    requires_hashes: bool  # whether a line says so, or a requirement has a hash
+    names_places: bool  # whether a line says where packages are, such as another index
+    options_for_uv: list[str]  # that uv does not take from a file
+
+    def names(self, name: str) -> bool:
+        """Whether a package is required, which a constraint does not."""
+        return any(item.name == name and item.applies and not item.is_constraint for item in self.items)
+
+    @property
+    def unmet(self) -> set[str]:
+        """The names of the packages that the requirements want and what is installed does not meet."""
+        return {item.name for item in self.items if not item.is_met}
+
+    @property
+    def moves(self) -> bool:
+        """Whether a requirement can be another one later without a change here, such as a branch."""
+        return any(item.applies and not item.is_fixed for item in self.items)
+
+    @property
+    def local(self) -> dict[str, bool]:
+        """The paths of the local directories and files to install, each with whether it is editable."""
+        return {item.path: item.is_editable for item in self.items if item.path and item.applies}
+
+    @property
+    def hash(self) -> str:
+        """A hash of the lines, the same after a change of a comment or of a password in a URL."""
+        return stamp.hash_of([text for lines in self.lines.values() for text in ("", *(line.text for line in lines))])
+
+
+NONE = Requirements({}, [], {}, [], False, False, [])
+
+
+def read(
+    asked: Asked,
+    python: str,
+    versions: Mapping[str, str],
+    runner: Runner,
+    account: Account | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Requirements | None:
+    """Read the requirements with the pip that an interpreter has; None if it has none.
+
+    `versions` are what is installed; with an `account`, the interpreter gets this account's rights. `environment` has
+    the variables of what installs, which lines may name.
+    InvalidValue if a file can't be read, if pip can't make sense of a line, or if Gunicorn's version is pinned to
+    another one than gunicorn_version wants.
     """
-    if not given:
-        return []
-    if isinstance(given, str):
-        lines = _lines_of(given, given)
-    elif isinstance(given, list) and all(isinstance(line, str) for line in given):
-        lines = _bare(given)
+    roots = [(asked.file or _LIST, False), *_files_of_arguments(asked)]
+    texts: dict[str, list | str] = {} if asked.file else {_LIST: asked.lines}
+    hashes: dict[str, str] = {}
+    own = {"gunicorn": gunicorn_specifiers(asked.version)}
+    request = {
+        "folder": asked.folder,
+        "roots": roots,
+        "texts": texts,
+        # Root's alone: there may be passwords.
+        "environment": {name: value if account is None else "" for name, value in (environment or {}).items()},
+        "versions": dict(versions),
+        "own": own,
+    }
+    # One round for each level of included files
+    while True:
+        answer = _ask(request, python, runner, account)
+        if answer is None:
+            return None
+        for path in answer["missing"]:
+            if len(hashes) > _FILES_MAX:
+                raise InvalidValue(VARIABLE, asked.file or asked.lines, f"at most {_FILES_MAX} included files")
+            content = _content(path, asked)
+            texts[path], hashes[path] = base64.b64encode(content).decode(), stamp.hash_of_file(content)
+        _refuse(answer["problem"], secrets_of(environment or {}))
+        if not answer["missing"]:
+            found = _in_types(answer["files"], hashes)
+            _check_gunicorn(found, asked.version)
+            return found
+
+
+def _ask(request: dict, python: str, runner: Runner, account: Account | None) -> dict | None:
+    """The reader's answer, or None if there is no pip."""
+    command = [python, "-I", "-c", inspect.getsource(reader)]
+    failure = f"{VARIABLE}: {python} can't read them"
+    answer = commands.run(runner, command, failure, json.dumps(request), account)
+    try:
+        found = json.loads(answer)
+        missing = [path for path in found["missing"] if os.path.isabs(path) and path not in request["texts"]]
+        return {**found, "missing": list(dict.fromkeys(missing))} if found["pip"] is True else None
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise VenvError(f"{failure}: it answers something else than was asked") from None
+
+
+def _in_types(found: list, hashes: Mapping[str, str]) -> Requirements:
+    lines: dict[str, list[Line]] = {}
+    items: list[Requirement] = []
+    paths: list[tuple[str, str]] = []
+    requires_hashes = False
+    for name, _is_constraint, entries in found:
+        lines[name] = [
+            Line(entry["number"], entry["text"], entry["include"], entry["is_constraint"], _is_option(entry))
+            for entry in entries
+        ]
+        for entry in entries:
+            paths += [(entry["text"], path) for path in entry["paths"]]
+            requires_hashes = requires_hashes or entry["requires_hashes"]
+            if entry["requirement"]:
+                items.append(Requirement(line=entry["text"], **entry["requirement"]))
+    # Also a hash in a constraints file makes pip ask for one everywhere else. uv would ignore it there.
+    requires_hashes = requires_hashes or any(item.is_hashed for item in items)
+    names_places = any(entry["names_places"] for _name, _is_constraint, entries in found for entry in entries)
+    options = [
+        option for _name, _is_constraint, entries in found for each in entries for option in each["options_for_uv"]
+    ]
+    return Requirements(lines, items, hashes, paths, requires_hashes, names_places, options)
+
+
+def secrets_of(environment: Mapping[str, str]) -> list[str]:
+    """What of the environment must not be shown."""
+    passwords = [password for value in environment.values() for password in urls.passwords_in(value)]
+    return passwords + [value for name, value in environment.items() if _SECRET_NAME.search(name)]
+
+
+def _is_option(entry: dict) -> bool:
+    return entry["is_option"] and (entry["names_places"] or not entry["requires_hashes"])
+
+
+def _refuse(problem: list[str], secrets: list[str]) -> None:
+    """Raise InvalidValue for the line that can't be used, with what pip says about it."""
+    if not problem:
+        return
+    name, line = problem[:2]
+    # pip has put the values of variables into its words.
+    said, expected = (values_text.masked(text, secrets) for text in problem[2:])
+    where = f" in {name}" if name and line else ""
+    if expected:
+        expected += where
     else:
-        shown = urls.without_passwords(given)
-        raise InvalidValue("gunicorn_requirements", shown, "a list of requirements, or the path of a file of them")
-    _included(lines, {})
-    return lines
+        reason = values_text.shown(" ".join(urls.without_passwords(said).split()))
+        expected = f"what pip reads{where} ({reason})"
+    raise InvalidValue(VARIABLE, urls.without_passwords(line or name), expected)
 
 
-def file_of(given: list | str | None) -> str:
-    """The path of the file that the requirements are from, or ""."""
-    return os.path.abspath(given) if given and isinstance(given, str) else ""
+def _check_gunicorn(found: Requirements, version: str) -> None:
+    """Raise InvalidValue if the requirements pin a Gunicorn that gunicorn_version, or the floor, does not allow."""
+    for item in found.items:
+        pinned, where = f"{item.name}=={item.pinned}", f" in {item.file}" if item.file else ""
+        if item.refused_by == f">={FLOOR}":
+            expected = f"Gunicorn {FLOOR} or newer{where}: older ones let requests be smuggled"
+            raise InvalidValue(VARIABLE, pinned, expected)
+        if item.refused_by:
+            raise InvalidValue("gunicorn_version", version, f"what {VARIABLE} pin{where}, which is {pinned}")
 
 
-def write_lines(folder: str, name: str, lines: list[str], change: Callable[[str], str] = str) -> str:
-    """Write a requirements file for pip in a folder, with a copy of each file that the lines include; its path.
-
-    What others may write is read here, since pip would wait for the other end of a FIFO. `change` is applied to each
-    line.
-    """
-    copies: dict[str, str] = {}
-    texts = _included(lines, {})
-    for number, path in enumerate(texts):
-        copies[path] = os.path.join(folder, f"included-{number}-{name}")
-    for path, text in [(os.path.join(folder, name), lines), *((copies[path], texts[path]) for path in texts)]:
-        with open(path, "x", encoding="utf-8") as file:
-            file.writelines(f"{change(_with_copies(line, copies))}\n" for line in text)
-    return os.path.join(folder, name)
+def check_file(asked: Asked) -> None:
+    """Raise InvalidValue if the requirements are in a file that is none of requirements, or that can't be read."""
+    if asked.file:
+        _content(asked.file, asked)
 
 
-def included_path(line: str) -> str:
-    """The path of the file of the host that a line includes, or ""."""
-    include = _INCLUDE.match(line)
-    return os.path.abspath(os.path.join("/", include["path"])) if include else ""
+def hash_of_content(asked: Asked) -> str:
+    """A hash of Gunicorn's version and of the lines, or of the file that has them, wherever this file is."""
+    lines = [stamp.hash_of_file(_content(asked.file, asked))] if asked.file else asked.lines
+    return stamp.hash_of([*gunicorn_specifiers(asked.version), *lines])
 
 
-def included_lines(lines: list[str]) -> list[str]:
-    """The lines of all files that these lines include."""
-    return [line for text in _included(lines, {}).values() for line in text]
-
-
-def _included(lines: list[str], found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The path and lines of each file that the lines include, and so on."""
-    for line in lines:
-        path = included_path(line)
-        if path and path not in found:
-            if len(found) >= _INCLUDES_MAX:
-                raise InvalidValue("gunicorn_requirements", line, f"at most {_INCLUDES_MAX} included files")
-            found[path] = []
-            found[path] += _lines_of(path, line)
-            _included(found[path], found)
-    return found
-
-
-def _with_copies(line: str, copies: dict[str, str]) -> str:
-    path = included_path(line)
-    return f"{_INCLUDE.match(line)['option']}{copies[path]}" if path else line  # type: ignore[index]
-
-
-def _lines_of(path: str, value: str) -> list[str]:
-    """The lines of a file; InvalidValue for `value`, which names it, if it can't be read."""
+def _content(path: str, asked: Asked) -> bytes:
+    formats.check_format(VARIABLE, path, asked.installer)
     try:
-        text = files.read_regular(path).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", "not UTF-8")
-        where = "" if path == value else f"{path}: "
-        expected = f"a file of the host ({where}{reason})"
-        raise InvalidValue("gunicorn_requirements", urls.without_passwords(value), expected) from None
-    folder = os.path.dirname(os.path.abspath(path))
-    return [_with_whole_path(line, folder) for line in _bare(text.splitlines())]
+        return files.read_regular(path)
+    except OSError as error:
+        named = asked.file or path
+        reason = error.strerror if path == named else f"{path}: {error.strerror}"
+        raise InvalidValue(VARIABLE, named, f"a file of the host ({reason})") from None
 
 
-def _bare(lines: list[str]) -> list[str]:
-    bare = (re.split(r"(?:^|\s)#", line)[0].strip() for line in lines)
-    return [line for line in bare if line]
-
-
-def _with_whole_path(line: str, folder: str) -> str:
-    named = _INCLUDE.match(line)
-    if named is None:
-        named = _LINKS.match(line)
-        if named is None or not os.path.exists(os.path.join(folder, named["path"])):
-            return line
-    return named["option"] + os.path.join(folder, named["path"])
-
-
-class Stamp(NamedTuple):
-    """What was installed last into a virtual environment."""
-
-    requirements: str  # their hash
-    services: dict[str, str]  # a hash of what each service wanted when it was installed for it, the last one last
-
-
-def write_stamp(directory: str, lines: list[str], services: Mapping[str, str]) -> None:
-    """Note in a virtual environment which requirements were installed last, and for which services."""
-    noted = "".join(f"{name} {wanted}\n" for name, wanted in list(services.items())[-_SERVICES_MAX:])
-    # The old file is replaced and not written to: a backup by hard links shares it.
-    text = f"{hash_of(lines)}\n{noted}"
-    files.put(WantedFile(os.path.join(directory, STAMP), text, 0o644, os.getegid(), os.geteuid()))
-
-
-def has_stamp(directory: str, lines: list[str]) -> bool:
-    """Whether these requirements were installed last; where there are none, nothing has to be noted."""
-    return not lines or read_stamp(directory).requirements == hash_of(lines)
-
-
-def read_stamp(directory: str) -> Stamp:
-    """What the stamp says, which may not be root's; nothing if there is none."""
+def _files_of_arguments(asked: Asked) -> list[tuple[str, bool]]:
+    """The requirements files and constraints that pip gets by its arguments: what is in them counts as well."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-r", "--requirement", "--requirements", action="append", default=[], dest="requirements")
+    parser.add_argument("-c", "--constraint", "--constraints", action="append", default=[], dest="constraints")
     try:
-        text = files.read_regular(os.path.join(directory, STAMP)).decode("ascii")
-    except (OSError, UnicodeDecodeError):
-        return Stamp("", {})
-    first, *others = text.splitlines() or [""]
-    return Stamp(first, dict(line.split(" ") for line in others if _NOTED.fullmatch(line)))
+        found, _others = parser.parse_known_args(asked.pip_extra_args)
+    except SystemExit:  # an option without its value: pip says so
+        return []
+    named = [*((path, False) for path in found.requirements), *((path, True) for path in found.constraints)]
+    local = [(path, is_constraint) for path, is_constraint in named if "://" not in path]
+    return [(os.path.join(asked.folder, path), is_constraint) for path, is_constraint in local]
 
 
-def hash_of(lines: list[str]) -> str:
-    """A hash of requirements, which is the same with another password in a URL."""
-    # Everybody can read it, and could try passwords. Another password is no other requirement, either.
-    return hashlib.sha256("\n".join(urls.without_passwords(lines)).encode()).hexdigest()
+def copies_in(folder: str, found: Requirements) -> dict[str, str]:
+    """The paths of the copies of the requirements in a folder, by the paths of the files."""
+    # Without what means something else in a line of requirements, such as a space
+    names = {path: re.sub(r"[^A-Za-z0-9._-]", "_", os.path.basename(path))[-100:] or "list" for path in found.lines}
+    return {path: os.path.join(folder, f"{number}-{name}") for number, (path, name) in enumerate(names.items())}
 
 
-def other_owner(stamp: Stamp, service: str, wanted: str) -> str:
-    """The service that something else was installed for, and that has a right to it, or "".
+def write_copies(
+    folder: str, asked: Asked, found: Requirements, change: Callable[[str], str] = str, options_only: bool = False
+) -> str:
+    """Write a copy of the file, or of the list, and of all that it includes, into a folder; its path.
 
-    Services may share a virtual environment if they want the same, and one of them has to come first with a change. So
-    this one must leave what another one has installed only if it is new, or wants what it wanted before.
+    pip and uv then install what was read here, whatever is done to the files meanwhile, and in an encoding that both
+    read. `change` is applied to each line. Lines have the same numbers as in their files, since errors name these.
+    With `options_only`, the copies have no requirements, but the options beside these.
     """
-    last = next(reversed(list(stamp.services)), "")
-    if not service or last in ("", service) or stamp.services[last] == wanted:
-        return ""
-    return last if stamp.services.get(service, wanted) == wanted else ""
+    copies = copies_in(folder, found)
+    for path, lines in found.lines.items():
+        texts = [""] * max((line.number for line in lines), default=0)
+        for line in lines:
+            option = "--constraint" if line.is_constraint else "--requirement"
+            if line.include:
+                texts[line.number - 1] = f"{option} {copies[line.include]}"
+            elif line.is_option or not options_only:
+                texts[line.number - 1] = change(line.text)
+        with open(copies[path], "x", encoding="utf-8") as file:
+            file.writelines(f"{text}\n" for text in texts)
+    return copies[asked.file or _LIST]
+
+
+def with_names(text: str, folder: str, found: Requirements) -> str:
+    """What pip says of the copies in a folder, with the names of the files."""
+    for path, copy in copies_in(folder, found).items():
+        text = text.replace(copy, path or VARIABLE)
+    return text
+
+
+def write_lines(folder: str, name: str, lines: list[str]) -> str:
+    """Write lines of our own for pip into a folder; the path of the file."""
+    path = os.path.join(folder, name)
+    with open(path, "x", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    return path

@@ -13,7 +13,7 @@ import os
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import asked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 
@@ -23,13 +23,13 @@ def read(options: dict) -> VenvSpec:
     del given["confidential"]
     for argument in given["pip_extra_args"]:
         checks.check_pip_argument("gunicorn_pip_extra_args", argument)
-    lines = requirements.read_requirements(given["requirements"])
+    lines, file = asked.check(given["requirements"])
     return VenvSpec(
         **{
             **given,
             "path": os.path.abspath(given["path"]),
             "requirements": lines,
-            "requirements_file": requirements.file_of(given["requirements"]),
+            "requirements_file": file,
             "environment": _environment(given["environment"]),
         }
     )

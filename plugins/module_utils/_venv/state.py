@@ -19,7 +19,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import commands, probe, requirements, trust
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import asked, commands, probe, trust
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.asked import Asked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -36,7 +37,7 @@ class VenvSpec(NamedTuple):
     path: str
     python: str
     version: str
-    requirements: list[str]
+    requirements: list[str]  # the lines of a list
     pip_extra_args: list[str]
     upgrade: bool
     rebuild: bool
@@ -46,14 +47,25 @@ class VenvSpec(NamedTuple):
     installer: str = "pip"  # or uv
     user: str = ""  # who runs the application, and must not change what root runs; "" if that is not known
     group: str = ""
-    requirements_file: str = ""  # the path of the file that the requirements are from
+    requirements_file: str = ""  # the path of a file that has the requirements instead
     environment: Mapping[str, str] = {}  # of what installs
     service: str = ""  # that the venv is for, if that is known
+    revision: str = ""  # of the application
 
     @property
-    def hash(self) -> str:
-        """A hash of what to install."""
-        return requirements.hash_of([requirements.gunicorn_requirement(self.version), *self.requirements])
+    def asked(self) -> Asked:
+        """The requirements as they were given."""
+        return Asked(self.requirements, self.requirements_file, self.pip_extra_args, self.version, self.installer)
+
+    @property
+    def gunicorn_requirement(self) -> str:
+        """The requirement for Gunicorn, with the extras that it needs here."""
+        return asked.gunicorn_requirement(self.version, self.worker_class, self.settings)
+
+    @property
+    def has_requirements(self) -> bool:
+        """Whether there are any, so that a venv can be built from them."""
+        return bool(self.requirements or self.requirements_file)
 
 
 class VenvState(NamedTuple):
@@ -64,26 +76,38 @@ class VenvState(NamedTuple):
     interpreter: str
     gunicorn_version: str | None
     gunicorn_is_whole: bool
+    gunicorn_is_wanted: bool  # its version is one that gunicorn_version allows
+    has_extras: bool  # what its extras need, for the worker class and the settings, is there
     versions: dict[str, str]
+    origins: dict[str, str]  # of what is from no index: its URL, and a hash of what was installed
+    installed: str  # a hash of versions, and of when each was installed
     has_pip: bool
-    unmet: list[str]
     problems: list[list]
-    is_stamped: bool  # the requirements that are wanted were also installed last
 
     @property
-    def is_satisfied(self) -> bool:
-        """Whether nothing has to be installed."""
-        return not self.unmet and self.gunicorn_is_whole and self.is_stamped
+    def has_gunicorn(self) -> bool:
+        """Whether the Gunicorn that is wanted is there and works."""
+        return self.gunicorn_is_whole and self.gunicorn_is_wanted and self.has_extras
+
+    def has_the_same_as(self, other: VenvState) -> bool:
+        """Whether another venv has the same versions and the same code, wherever it is."""
+        left_out = {"directory": "", "installed": ""}
+        return self._replace(**left_out) == other._replace(**left_out)
 
     @property
     def listing(self) -> str:
-        """Name and version of what is installed, a line each."""
-        return "".join(f"{name}=={version}\n" for name, version in sorted(self.versions.items()))
+        """Name and version of what is installed, and where it is from if that is no index, a line each."""
+        lines = []
+        for name, version in sorted(self.versions.items()):
+            url = self.origins.get(name, "").rpartition("#")[0]
+            lines.append(f"{name}=={version} ({urls.without_passwords(url)})\n" if url else f"{name}=={version}\n")
+        return "".join(lines)
 
     @property
     def fingerprint(self) -> str:
-        """A hash over the directory, and the versions of Python and of everything that is installed."""
-        return hashlib.sha256(f"{self.directory}\n{self.python_version}\n{self.listing}".encode()).hexdigest()
+        """A hash over the directory, the version of Python, and version and origin of all that is installed."""
+        text = f"{self.directory}\n{self.python_version}\n{self.listing}{sorted(self.origins.items())}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read(wanted: VenvSpec, runner: Runner) -> VenvState | None:
@@ -99,9 +123,9 @@ def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
 
     If others than root can change it, it is asked with their rights.
     """
-    lines = [requirements.gunicorn_requirement(wanted.version), *wanted.requirements]
     request = {
-        "requirements": urls.without_passwords(lines),
+        "gunicorn": ",".join(asked.gunicorn_specifiers(wanted.version)),
+        "extras": asked.gunicorn_extras(wanted.worker_class, wanted.settings),
         "settings": wanted.settings,
         "worker_class": wanted.worker_class,
     }
@@ -109,7 +133,6 @@ def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
     failure = f"gunicorn_venv: {wanted.path} can't be read"
     account = trust.rights_for(trust.venv_paths(directory))
     answer = commands.run(runner, command, failure, json.dumps(request), account)
-    is_stamped = requirements.has_stamp(directory, wanted.requirements)
     try:
         checked = _checked(json.loads(answer), request)
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
@@ -117,7 +140,7 @@ def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
     if account is not None:
         # Root runs it to build the next one, and believes only what it sees.
         checked["interpreter"] = os.path.realpath(python_of(directory))
-    return VenvState(directory=directory, **checked, is_stamped=is_stamped)
+    return VenvState(directory=directory, **checked)
 
 
 def _checked(answer: dict, request: dict) -> dict:
@@ -125,7 +148,7 @@ def _checked(answer: dict, request: dict) -> dict:
 
     Others may have written it: pip gets the versions as constraints, and errors show the rest.
     """
-    gunicorn, lines = answer["gunicorn_version"], request["requirements"]
+    gunicorn = answer["gunicorn_version"]
     if not all(map(_VERSION.fullmatch, [answer["python_version"], *([gunicorn] if gunicorn else [])])):
         raise ValueError
     given = {**request["settings"], "worker_class": request["worker_class"]}
@@ -134,13 +157,18 @@ def _checked(answer: dict, request: dict) -> dict:
         "interpreter": values_text.checked(answer["interpreter"]),
         "gunicorn_version": gunicorn,
         "gunicorn_is_whole": answer["gunicorn_is_whole"] is True,
+        "gunicorn_is_wanted": answer["gunicorn_is_wanted"] is True,
+        "has_extras": answer["has_extras"] is True,
         "versions": {
             name: version
             for name, version in answer["versions"].items()
             if _NAME.fullmatch(name) and _VERSION.fullmatch(version)
         },
+        "origins": {
+            name: values_text.checked(origin) for name, origin in answer["origins"].items() if _NAME.fullmatch(name)
+        },
+        "installed": values_text.checked(answer["installed"]),
         "has_pip": answer["has_pip"] is True,
-        "unmet": [line for line in lines if line in answer["unmet"]],
         "problems": [[name, given[name], values_text.shown(expected)] for name, _value, expected in answer["problems"]],
     }
 

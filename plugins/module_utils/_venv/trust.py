@@ -18,7 +18,7 @@ import pwd
 import re
 import shutil
 import stat
-from typing import Iterable, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
@@ -29,9 +29,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 NOBODY = Account(65534, 65534, ())
 # What everybody may write can be written by it.
 _ANYBODY = Account(-1, -1, ())
-# A path of the host in a requirement or an argument of pip, as a URL or quoted, too
+# A path of the host in an argument of pip, as a URL or quoted, too
 _LOCAL = re.compile(
-    r"""(?:^|[\s=@"']|-[ecrf])(?:(?:\w+\+)?file:(?://(?:localhost)?)?)?((?:\.{0,2}|[\w.-]+)/[^\s;#\["']*)""",
+    r"""(?:-[ecrf]|^|[\s=@"'])(?:(?:\w+\+)?file:(?://(?:localhost)?)?)?((?:\.{0,2}|[\w.-]+)/[^\s;#\["']*)""",
     re.IGNORECASE,
 )
 
@@ -120,11 +120,40 @@ def interpreter_paths(python: str) -> list[str]:
 
 
 def local_paths(text: str) -> list[str]:
-    """The paths on the host that a requirement or an argument of pip names, and what is in such a directory."""
-    # pip and uv run in /, so a path may also begin there.
+    """The absolute paths on the host that an argument of pip names, and what is in such a directory."""
     found = (os.path.join("/", path) for path in _LOCAL.findall(text))
-    named = [path for path in found if os.path.lexists(path)]
-    return [*named, *(entry for path in named for entry in _doubtful(path))]
+    return [entry for path in found if os.path.lexists(path) for entry in with_entries(path)]
+
+
+def with_entries(path: str) -> list[str]:
+    """A path, and what of a directory at this path others than root own or may write; in packages, their code."""
+    found = [path, *_doubtful(path)]
+    for package in _packages(path):
+        found += [package] if os.path.lexists(package) and _is_doubtful(os.lstat(package)) else []
+        found += [entry for entry in _doubtful(package) if entry.endswith((".py", ".so"))]
+    return found
+
+
+def _packages(directory: str) -> Iterator[str]:
+    """The packages below a directory, also below one named src, where a build may run their code."""
+    waiting = [directory]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+        except OSError:
+            continue
+        for path in found:
+            if _is_package(path):
+                yield path
+                waiting.append(path)
+            elif folder == directory and os.path.basename(path) == "src":
+                waiting.append(path)
+
+
+def _is_package(path: str) -> bool:
+    return os.path.lexists(os.path.join(path, "__init__.py"))
 
 
 def _doubtful(directory: str) -> list[str]:

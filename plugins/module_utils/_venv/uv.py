@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import TYPE_CHECKING, Mapping
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import urls
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.requirements import Requirements
 
 # The environment that says the same as an option of uv, with what is between several values
 _VARIABLES = {
@@ -30,6 +34,15 @@ def find() -> str:
     if found is None:
         raise InvalidValue("gunicorn_installer", "uv", "pip, or a host with uv on root's PATH or in /usr/local/bin")
     return found
+
+
+def configurations(folder: str) -> list[str]:
+    """The files of the host that uv takes settings from if it is run in a folder: they say where it installs."""
+    folders = [folder]
+    while folders[-1] != os.path.dirname(folders[-1]):
+        folders.append(os.path.dirname(folders[-1]))
+    named = (os.path.join(each, name) for each in folders for name in ("uv.toml", "pyproject.toml"))
+    return [path for path in ("/etc/uv/uv.toml", *named) if os.path.lexists(path)]
 
 
 def split_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -55,3 +68,19 @@ def split_arguments(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
             expected = "arguments of uv without a password in a URL: gunicorn_pip_environment can have one"
             raise InvalidValue("gunicorn_pip_extra_args", urls.without_passwords(argument), expected)
     return shown, environment
+
+
+def refreshes(found: Requirements, is_offline: bool) -> list[str]:
+    """Options that make uv look at local directories and at what may move, since its cache goes by their version."""
+    moving = [item for item in found.items if item.applies and (item.kind == "directory" or not item.is_fixed)]
+    if moving and is_offline:
+        return ["--no-cache"]  # uv takes the others for a contradiction
+    if any(not item.name for item in moving):
+        return ["--refresh"]
+    return [f"--refresh-package={name}" for name in sorted({item.name for item in moving})]
+
+
+def is_offline(arguments: list[str], environment: Mapping[str, str]) -> bool:
+    """Whether uv is told not to use the network."""
+    said = {**os.environ, **environment}.get("UV_OFFLINE", "")
+    return "--offline" in arguments or said.lower() in ("1", "true", "t", "yes", "y", "on")

@@ -40,6 +40,7 @@ def parameters() -> Callable[..., dict]:
             "venv_rebuild": False,
             "version": "newest",
             "requirements": [],
+            "revision": "",
             "upgrade": False,
             "installer": "pip",
             "workers": "auto",

@@ -16,7 +16,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import man
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, stamp
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.stamp import Stamp
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def shared(
     monkeypatch.setattr(programs, "PROGRAMS", str(tmp_path))
     venv = tmp_path / "venv"
     venv.mkdir()
-    requirements.write_stamp(str(venv), ["Flask"], {"other": "0" * 64})
+    stamp.write(str(venv), Stamp("0" * 64, "0" * 64, "0" * 64, services={"other": "0" * 64}))
     given = parameters(venv=str(venv), requirements=["Django"])
     return SimpleNamespace(venv=venv, folder=tmp_path, given=given)
 

@@ -118,8 +118,8 @@ WIRING = [
     ),
     ({"port": 0}, "gunicorn_port: 0", "a number from 1 to 65535"),
     (
-        {"app": "shop/wsgi.py"},
-        "gunicorn_app: 'shop/wsgi.py'",
+        {"app": "shop wsgi"},
+        "gunicorn_app: 'shop wsgi'",
         "MODULE:NAME, such as 'project.wsgi:application', or MODULE:FACTORY(), with literals as arguments",
     ),
     (
@@ -186,7 +186,7 @@ WIRING = [
     ({"access_log_file": "access.log"}, "gunicorn_access_log_file: 'access.log'", PATH),
 ]
 # Their types are their checks, or the host is asked.
-UNCHECKED = {"manage_user", "venv_rebuild", "upgrade", "python", "requirements", "installer"}
+UNCHECKED = {"revision", "manage_user", "venv_rebuild", "upgrade", "python", "requirements", "installer"}
 
 
 @pytest.mark.parametrize(("given", "named", "expected"), WIRING, ids=[next(iter(row[0])) for row in WIRING])
@@ -233,16 +233,16 @@ def test_bad_input_gets_the_same_error_as_in_the_role(row: dict, check: Callable
     assert str(caught.value).startswith(f"{named}: {shown!r} can't be used: expected ")
 
 
-def test_what_gunicorn_venv_would_be_asked(tmp_path: Path, parameters: Callable) -> None:
-    """The requirements are read from the host, as that module does."""
-    (tmp_path / "requirements.txt").write_text("Django~=5.2\n", encoding="utf-8")
-    given = parameters(requirements=str(tmp_path / "requirements.txt"), version="27.0.1", venv="/opt/shop/venv/")
+def test_what_gunicorn_venv_would_be_asked(parameters: Callable) -> None:
+    """The requirements are not read yet: the interpreter that reads them is known later."""
+    given = parameters(requirements="/opt/shop/r.txt", version="27.0.1", venv="/opt/shop/venv/", revision="7")
     wanted = plan_parameters.wanted_venv(given)
-    assert wanted.requirements == ["Django~=5.2"]
+    assert (wanted.requirements, wanted.requirements_file) == ([], "/opt/shop/r.txt")
     assert (wanted.path, wanted.version, wanted.activate) == ("/opt/shop/venv", "27.0.1", False)
+    assert wanted.revision == "7"
 
 
-def test_requirements_that_can_not_be_read(tmp_path: Path, parameters: Callable) -> None:
-    """One error that names the variable and the file."""
-    with pytest.raises(InvalidValue, match="gunicorn_requirements"):
-        plan_parameters.wanted_venv(parameters(requirements=str(tmp_path / "gone.txt")))
+def test_requirements_of_the_wrong_kind(parameters: Callable) -> None:
+    """One error that names the variable and the value."""
+    with pytest.raises(InvalidValue, match="gunicorn_requirements: 5 can't be used"):
+        plan_parameters.wanted_venv(parameters(requirements=5))

@@ -6,11 +6,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import Iterator
 
 import pytest
 from venvs import Host, build_wheel, site_packages, want
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unconfigured() -> Iterator[None]:
+    """No configuration of pip on this machine counts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_CONFIG_FILE", os.devnull)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +79,19 @@ def outlived(venv: Path) -> Path:
     (venv / "bin/python").unlink()
     (venv / "bin/python").symlink_to("/usr/bin/python3.99")
     return venv
+
+
+@pytest.fixture
+def family(index: Path, tmp_path: Path) -> Path:
+    """An index with packages that need each other: cms 5 needs frame 5, and so on, but cms 1 takes any."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for wheel in index.iterdir():
+        (folder / wheel.name).symlink_to(wheel)
+    for number in range(1, 6):
+        build_wheel(folder, "frame", f"{number}.0")
+        build_wheel(folder, "cms", f"{number}.0", *([f"frame<{number}.5,>={number}"] if number > 1 else ["frame"]))
+    build_wheel(folder, "part", "1.0", "frame")
+    build_wheel(folder, "part", "2.0", "frame")
+    build_wheel(folder, "whole", "1.0", "part<2")
+    return folder

@@ -26,7 +26,8 @@ from interruptions import (
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup as venv_backup
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import stamp
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.stamp import Stamp
 
 
 def put_back(path: Path) -> Callable[[], object]:
@@ -139,12 +140,11 @@ class TestBackup:
     def test_a_file_is_replaced(self, tmp_path: Path) -> None:
         """A backup shares the file that was there, so what writes into a venv replaces its files."""
         path = make_directory(tmp_path / "venv", "old")
-        stamp = venv_requirements.STAMP
-        (path / stamp).write_text("old")
+        (path / stamp.NAME).write_text("old")
         backup = Path(venv_backup.back_up(str(path)))
-        venv_requirements.write_stamp(str(path), ["notes"], {})
-        assert venv_requirements.has_stamp(str(path), ["notes"])
-        assert (backup / stamp).read_text() == "old"
+        stamp.write(str(path), Stamp(inputs="0" * 64, lines="0" * 64, installed="0" * 64))
+        assert stamp.read(str(path)).inputs == "0" * 64
+        assert (backup / stamp.NAME).read_text() == "old"
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)

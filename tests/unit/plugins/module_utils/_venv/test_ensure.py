@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import sys
@@ -11,14 +13,13 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from venvs import OLDEST, Host, gunicorn_answers, package, snapshot, want
+from venvs import OLDEST, Host, gunicorn_answers, make_project, package, snapshot, value_in, want
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories as atomic_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup, ensure
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements as venv_requirements
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup, ensure, stamp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
@@ -130,7 +131,7 @@ class TestBuiltBeside:
         assert (first["changed"], first["directory"], first["backup"]) == (True, str(built), "")
         assert os.readlink(path) == str(built)
         assert (built / "bin/gunicorn").read_text().startswith(f"#!{built}/bin/python")
-        assert sorted(file.name for file in built.glob(".gunicorn*")) == [venv_requirements.STAMP, ".gunicorn-venv"]
+        assert sorted(file.name for file in built.glob(".gunicorn*")) == [stamp.NAME, ".gunicorn-venv"]
         second = host.ensure(want(path, requirements=["notes<2"]))
         assert {**second, "changed": True, "diff": first["diff"]} == first
         assert (second["changed"], host.pip_runs) == (False, [])
@@ -152,6 +153,19 @@ class TestBuiltBeside:
         assert "notes==2.0\n" in second["diff"]["after"]
         assert first["fingerprint"] != second["fingerprint"]
         assert gunicorn_answers(venv) == f"gunicorn (version {newest})\n"
+
+    def test_what_is_used_stays(self, venv: Path, host: Host) -> None:
+        """The live service may run from the one that was activated before the last one; it goes once it is not used."""
+        first = host.ensure(want(venv, requirements=["notes<2"]))["directory"]
+        host.in_use = [first]
+        second = host.ensure(want(venv, requirements=["notes>=2"]))["directory"]
+        third = host.ensure(want(venv, requirements=["notes<2"]))["directory"]
+        fourth = host.ensure(want(venv, requirements=["notes>=2"]))["directory"]
+        assert atomic_directories.leftovers(str(venv)) == sorted([first, third])
+        assert not Path(second).exists()
+        host.in_use = []
+        host.ensure(want(venv, requirements=["notes<2"]))
+        assert atomic_directories.leftovers(str(venv)) == [fourth]
 
     def test_only_built(self, venv: Path, host: Host) -> None:
         """The path leads to the old one until the caller moves the link; then there is nothing to do."""
@@ -194,6 +208,144 @@ class TestBuiltBeside:
         assert host.pip_runs == []
 
 
+class TestNewCode:
+    """The version of what is installed tells nothing about its code."""
+
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> Path:
+        """A project, and a file that requires it."""
+        (tmp_path / "requirements.txt").write_text("./shop\nnotes<2\n")
+        return make_project(tmp_path / "shop")
+
+    @pytest.fixture
+    def wanted(self, tmp_path: Path, project: Path) -> VenvSpec:
+        """A venv with this project."""
+        return want(tmp_path / "opt/venv", requirements_file=f"{project.parent}/requirements.txt")
+
+    def test_of_a_directory(self, host: Host, wanted: VenvSpec, project: Path) -> None:
+        """It is installed anew, and the fingerprint says so."""
+        first = host.ensure(wanted)
+        assert value_in(Path(wanted.path)) == "1"
+        assert not host.ensure(wanted)["changed"]
+        (project / "shop.py").write_text("value = 2\n")
+        assert host.ensure(wanted, check_mode=True)["changed"]
+        second = host.ensure(wanted)
+        assert (second["changed"], value_in(Path(wanted.path))) == (True, "2")
+        assert first["fingerprint"] != second["fingerprint"]
+        assert f"shop==1.0 (file://{project})\n" in second["diff"]["after"]
+        assert (host.ensure(wanted)["changed"], len(host.commands)) == (False, 1)
+
+    def test_that_is_none(self, host: Host, wanted: VenvSpec, project: Path) -> None:
+        """A file that gets into no package: the new venv has nothing new, and the next run knows that."""
+        first = host.ensure(wanted)
+        (project / "notes.txt").write_text("to do\n")
+        again = host.ensure(wanted)
+        assert (again["changed"], again["directory"]) == (False, first["directory"])
+        assert len(host.pip_runs) > 0
+        host.ensure(wanted)
+        assert host.pip_runs == []
+        assert {path.name for path in Path(wanted.path).parent.iterdir()} == {"venv", Path(first["directory"]).name}
+
+    def test_comments_and_included_files(self, host: Host, wanted: VenvSpec, tmp_path: Path) -> None:
+        """A comment is no change; a line in an included file is one."""
+        (tmp_path / "requirements.txt").write_text("-r more.txt\n")
+        (tmp_path / "more.txt").write_text("notes<2\n")
+        host.ensure(wanted)
+        (tmp_path / "more.txt").write_text("# Keep it.\nnotes<2\n")
+        assert (host.ensure(wanted)["changed"], host.pip_runs) == (False, [])
+        (tmp_path / "more.txt").write_text("notes>=2\n")
+        assert "notes==2.0\n" in host.ensure(wanted)["diff"]["after"]
+
+    def test_by_hand(self, host: Host, wanted: VenvSpec) -> None:
+        """What somebody installed beside stays; what a requirement does not allow is put right."""
+        host.ensure(wanted)
+        pip = [f"{wanted.path}/bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"]
+        host.run([*pip, "notes==2.0"], "")
+        assert "notes==1.0\n" in host.ensure(wanted)["diff"]["after"]
+
+
+class TestLocked:
+    """What requirements with hashes name is what is installed."""
+
+    @pytest.fixture
+    def wanted(self, tmp_path: Path, index: Path) -> VenvSpec:
+        """A venv from a lock that names one package."""
+        self.lock(tmp_path, index, "notes-1.0")
+        return want(tmp_path / "opt/venv", requirements_file=f"{tmp_path}/lock.txt")
+
+    def lock(self, folder: Path, index: Path, *names: str) -> None:
+        """Lock these wheels, in a file that another one includes."""
+        lines = []
+        for name in names:
+            (wheel,) = index.glob(f"{name}-*.whl")
+            digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+            lines.append(f"{name.replace('-', '==')} --hash=sha256:{digest}\n")
+        (folder / "lock.txt").write_text("-r base.txt\n")
+        (folder / "base.txt").write_text("".join(lines))
+
+    def test_gunicorn_is_added(self, host: Host, wanted: VenvSpec, newest: str) -> None:
+        """A lock that does not name it keeps its own versions, also with an upgrade."""
+        constraints = []
+        passed = host.run
+
+        def run(command: list, data: str, environ_update: dict | None = None, cwd: str = "/") -> tuple[int, str, str]:
+            words = json.loads(data) if data.startswith("[") else []
+            named = [word.partition("=")[2] for word in words if word.startswith("--constraint=")]
+            constraints.extend(Path(path).read_text() for path in named)
+            return passed(command, data, environ_update, cwd)
+
+        host.run = run  # type: ignore[method-assign]
+        made = host.ensure(wanted)
+        assert (made["gunicorn_version"], "notes==1.0\n" in made["diff"]["after"]) == (newest, True)
+        assert ["notes==1.0\n" in text for text in constraints] == [True], "whatever Gunicorn would like"
+        assert not host.ensure(wanted)["changed"]
+        assert not host.ensure(wanted._replace(upgrade=True))["changed"]
+
+    def test_where_the_lock_says(self, host: Host, wanted: VenvSpec, tmp_path: Path, index: Path, newest: str) -> None:
+        """What is added comes from the index that the lock names, and from no other."""
+        path = tmp_path / "base.txt"
+        path.write_text(f"--no-index\n--find-links {index}\n{path.read_text()}")
+        host.environment.update(PIP_NO_INDEX="0", PIP_FIND_LINKS="", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+        assert host.ensure(wanted)["gunicorn_version"] == newest
+
+    def test_one_that_may_not_be_added(self, host: Host, wanted: VenvSpec) -> None:
+        """The error names the variable, and no file that only pip has seen."""
+        with pytest.raises(VenvError, match=r"These do not: gunicorn.* \(from -r gunicorn_version \(line 1\)\)"):
+            host.ensure(wanted._replace(pip_extra_args=["--require-hashes"]))
+
+    def test_gunicorn_is_locked(self, host: Host, wanted: VenvSpec, tmp_path: Path, index: Path) -> None:
+        """Its version is the lock's, also with an upgrade; gunicorn_version may not say otherwise."""
+        self.lock(tmp_path, index, "notes-1.0", f"gunicorn-{OLDEST}", "packaging")
+        path = tmp_path / "base.txt"
+        version = next(index.glob("packaging-*.whl")).name.split("-")[1]
+        path.write_text(path.read_text().replace("packaging ", f"packaging=={version} "))
+        for upgrade in (False, True):
+            assert host.ensure(wanted._replace(upgrade=upgrade))["gunicorn_version"] == OLDEST
+        assert not host.ensure(wanted)["changed"]
+        before = snapshot(tmp_path)
+        with pytest.raises(InvalidValue, match=f"gunicorn_version: '27.0.1' .* which is gunicorn=={OLDEST}"):
+            host.ensure(wanted._replace(version="27.0.1"))
+        assert snapshot(tmp_path) == before
+
+    def test_a_wrong_hash(self, host: Host, wanted: VenvSpec, tmp_path: Path) -> None:
+        """Nothing is installed."""
+        path = tmp_path / "base.txt"
+        path.write_text(f"notes==1.0 --hash=sha256:{'0' * 64}\n")
+        with pytest.raises(VenvError, match="DO NOT MATCH"):
+            host.ensure(wanted)
+        assert not Path(wanted.path).exists()
+
+    @pytest.mark.parametrize("requirement", ["notes==2.0", "notes==1.0"])
+    def test_by_hand(self, host: Host, wanted: VenvSpec, requirement: str) -> None:
+        """Whatever somebody installs in the venv is put right, whether its version tells or not."""
+        first = host.ensure(wanted)
+        pip = [f"{wanted.path}/bin/python", "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"]
+        assert host.run([*pip, requirement], "")[0] == 0
+        second = host.ensure(wanted)
+        assert (second["changed"], second["diff"]["after"]) == (True, first["diff"]["after"])
+        assert not host.ensure(wanted)["changed"]
+
+
 class TestRebuild:
     def test_an_interpreter_that_is_gone(self, outlived: Path, host: Host, newest: str) -> None:
         """A new one is built, and the next run has nothing to do."""
@@ -231,7 +383,9 @@ class TestRebuild:
     def test_another_python(self, venv: Path, host: Host, tmp_path: Path) -> None:
         """Without `rebuild`, the venv keeps its own interpreter."""
         other = tmp_path / "python"
-        other.write_text(f'#!/bin/sh\n[ "$2" = -m ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n')
+        other.write_text(
+            f'#!/bin/sh\n[ "$2 ${{#3}}" != "-c {len(venv_state._WHICH_INTERPRETER)}" ] || exec echo /opt/other/python\nexec {sys.executable} "$@"\n'
+        )
         other.chmod(0o755)
         wanted = want(venv, python=str(other), requirements=["notes"])
         assert host.ensure(wanted)["changed"]
@@ -279,6 +433,16 @@ class TestInPlace:
         assert atomic_directories.leftovers(str(venv)) == []
         host.ensure(want(venv, version=">23", activate=False))
         assert host.ensure(want(venv, version=">23"))["backup"] == ""
+        assert atomic_directories.leftovers(str(venv)) == []
+
+    def test_a_backup_that_is_used_stays(self, venv: Path, host: Host) -> None:
+        """Until nothing needs it any more."""
+        first = host.ensure(want(venv, version=OLDEST, activate=False))["backup"]
+        host.in_use = [first]
+        assert host.ensure(want(venv, version=OLDEST))["backup"] == ""
+        assert atomic_directories.leftovers(str(venv)) == [first]
+        host.in_use = []
+        host.ensure(want(venv, version=OLDEST))
         assert atomic_directories.leftovers(str(venv)) == []
 
     @pytest.mark.parametrize(
@@ -335,11 +499,11 @@ class TestKilled:
         (tmp_path / "killer").mkdir()
         (tmp_path / "killer/sitecustomize.py").write_text(KILLER)
 
-        def run(command: list, data: str, environ_update: dict | None = None) -> tuple[int, str, str]:
+        def run(command: list, data: str, environ_update: dict | None = None, cwd: str = "/") -> tuple[int, str, str]:
             # An isolated pip would not import the killer.
             is_pip = data.startswith("[")
             command = [word for word in command if word != "-I" or not is_pip]
-            result = host.run(command, data, environ_update)
+            result = host.run(command, data, environ_update, cwd)
             if result[0] == -signal.SIGKILL:
                 os._exit(9)
             return result
@@ -352,7 +516,7 @@ class TestKilled:
                 )
                 del host.environment["PIP_NO_COMPILE"]  # pip writes bytecode, as on a real host
                 try:
-                    ensure.ensure(wanted, Runner(run), check_mode=False)
+                    ensure.ensure(wanted, Runner(run), False, list)
                     os._exit(0)
                 finally:
                     os._exit(1)

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from venvs import OLDEST, Host, build_wheel, gunicorn_answers, package, want
+from venvs import OLDEST, Host, build_wheel, gunicorn_answers, package, state_of, want
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import install, requirements
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.install import Run
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.requirements import Line, Requirement
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvSpec
 
 
@@ -49,6 +51,30 @@ class TestPip:
         for _run in range(2):
             with pytest.raises(VenvError, match="No matching distribution found for nosuch"):
                 host.ensure(want(venv, requirements=["notes", "nosuch"]))
+
+
+class TestKeptVersions:
+    def kept(self, before: dict | None = None, upgrade: bool = False, unmet: tuple = ()) -> set[str]:
+        """The names of what a new venv takes over."""
+        state = state_of(versions={"gunicorn": "27.0.1", "notes": "1.0", "shop": "1.0"}, **(before or {}))
+        item = Requirement("", "", "", "", "", True, False, False, False, False, "", "", True)
+        found = requirements.NONE._replace(items=[item._replace(name=name) for name in unmet])
+        return set(install.kept_versions(want(Path("/venv"), upgrade=upgrade), state, found))
+
+    def test_what_satisfies(self) -> None:
+        """Without an upgrade, all but what the requirements don't allow."""
+        assert self.kept() == {"gunicorn", "notes", "shop"}
+        assert self.kept(unmet=("notes",)) == {"gunicorn", "shop"}
+        assert self.kept(upgrade=True) == set()
+
+    def test_gunicorn(self) -> None:
+        """One that only lacks a library of its worker class is not upgraded beside that."""
+        assert self.kept({"has_extras": False}) == {"gunicorn", "notes", "shop"}
+        assert self.kept({"gunicorn_is_wanted": False}) == {"notes", "shop"}
+
+    def test_what_is_from_no_index(self) -> None:
+        """Its version may be another one by now."""
+        assert self.kept({"origins": {"shop": "file:///opt/shop#0"}}) == {"gunicorn", "notes"}
 
 
 class TestRepair:
@@ -120,16 +146,35 @@ class TestNewVenv:
         assert "include-system-site-packages = true" in configuration.read_text()
 
 
-@pytest.mark.parametrize(
-    ("lines", "resolutions"),
-    [
-        (["Flask"], [["gunicorn>=23.0.0", "Flask"]]),
-        (["Flask==3.1.0 \\", "--hash=sha256:ab"], [["Flask==3.1.0 \\", "--hash=sha256:ab"], ["gunicorn>=23.0.0"]]),
-    ],
-)
-def test_lines_with_hashes_are_installed_on_their_own(lines: list, resolutions: list) -> None:
-    """In one file with hashes, pip wants a hash of Gunicorn, too."""
-    assert install.resolutions(want(Path("/v"), requirements=lines)) == resolutions
+class TestRuns:
+    LINES = {"": [Line(1, "notes==1.0", "", False)]}
+
+    def test_one_for_all(self) -> None:
+        """One resolution finds what fits together."""
+        found = requirements.NONE._replace(lines=self.LINES)
+        wanted = want(Path("/v"), requirements=["notes==1.0"], upgrade=True)
+        assert install.runs(wanted, found, {"a": "1"}) == [
+            Run(["gunicorn>=23.0.0"], True, ["--upgrade"], {}, {"a": "1"})
+        ]
+        assert install.runs(want(Path("/v")), requirements.NONE, {}) == [Run(["gunicorn>=23.0.0"], False, [], {}, {})]
+
+    def test_hashes(self) -> None:
+        """pip wants a hash of each then; uv is told to. What the lock does not name is added afterwards."""
+        found = requirements.NONE._replace(lines=self.LINES, requires_hashes=True)
+        wanted = want(Path("/v"), requirements=["notes==1.0"])
+        first, second = install.runs(wanted, found, {"a": "1"})
+        assert first == Run([], True, [], {}, {})
+        assert second == Run(["gunicorn>=23.0.0"], False, [], {}, {"a": "1"})
+        first, second = install.runs(wanted._replace(installer="uv"), found, {})
+        assert (first.options, second.lines) == (["--require-hashes"], ["gunicorn>=23.0.0", "pip"])
+
+    def test_a_lock_that_names_gunicorn(self) -> None:
+        """There is nothing to add, for another worker class neither."""
+        item = Requirement("", "", "gunicorn", "26.0.0", "", True, True, True, False, False, "", "", True)
+        found = requirements.NONE._replace(lines=self.LINES, items=[item], requires_hashes=True)
+        wanted = want(Path("/v"), requirements=["notes==1.0"], worker_class="gevent")
+        assert install.runs(wanted, found, {}) == [Run([], True, [], {}, {})]
+        assert len(install.runs(wanted, found._replace(items=[item._replace(applies=False)]), {})) == 2
 
 
 class TestPasswords:
@@ -140,7 +185,7 @@ class TestPasswords:
         seen: list[tuple] = []
         passed = host.run
 
-        def run(command: list, data: str, environ_update: dict | None = None) -> tuple[int, str, str]:
+        def run(command: list, data: str, environ_update: dict | None = None, cwd: str = "/") -> tuple[int, str, str]:
             if data.startswith("["):
                 netrc = Path((environ_update or {})["NETRC"]).read_text()
                 file = Path(json.loads(data)[-1].partition("=")[2]).read_text()
@@ -164,14 +209,6 @@ class TestPasswords:
         assert environment["PIP_EXTRA_INDEX_URL"] == "https://three.example/"
         assert "notes @ https://one.example/notes.whl\n" in file
         assert netrc.split()[-6:] == ["machine", "three.example", "login", "u", "password", "harmless3"]
-
-    def test_another_password_is_no_other_requirement(self, tmp_path: Path) -> None:
-        """The stamp, which everybody can read, holds none, and the plan knows none."""
-        stamps = []
-        for word in ("one", "two", "********"):
-            requirements.write_stamp(str(tmp_path), [f"notes @ https://u:{word}@h/"], {})
-            stamps.append((tmp_path / requirements.STAMP).read_text())
-        assert len(set(stamps)) == 1
 
 
 class TestUv:

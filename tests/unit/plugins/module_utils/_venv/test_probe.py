@@ -6,15 +6,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from packaging.specifiers import SpecifierSet
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import probe
 
@@ -31,8 +29,8 @@ def site(request: pytest.FixtureRequest, sites: dict[str, Path], newest: str) ->
 def ask(site: Path) -> Ask:
     """Ask a Gunicorn as the module does: its interpreter runs the file's source, with the request on stdin."""
 
-    def asked(settings: dict | None = None, worker_class: str = "sync", requirements: tuple = ()) -> dict:
-        request = {"requirements": requirements, "settings": settings or {}, "worker_class": worker_class}
+    def asked(settings: dict | None = None, worker_class: str = "sync", gunicorn: str = ">=23") -> dict:
+        request = {"gunicorn": gunicorn, "extras": [], "settings": settings or {}, "worker_class": worker_class}
         command = [sys.executable, "-S", "-c", inspect.getsource(probe)]
         environment = {"PYTHONPATH": str(site), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
@@ -55,28 +53,37 @@ def install(folder: Path, name: str, metadata: str, *files: str) -> None:
         (folder / file).touch()
 
 
+def versions() -> dict[str, str]:
+    """Name and version of what is installed."""
+    return {name: version for name, (version, _origin, _looks) in probe.installed().items()}
+
+
 class TestAnswer:
     def test_what_is_installed(self, ask: Ask, site: Path) -> None:
         """The answer has the fields that the caller needs."""
-        found = ask(requirements=("gunicorn>=23", "packaging", "nosuch", "gunicorn<1"))
+        found = ask()
         (version,) = {path.name.split("-")[1][: -len(".dist")] for path in site.glob("gunicorn-*.dist-info")}
         assert found["gunicorn_version"] == found["versions"]["gunicorn"] == version
         assert found["python_version"] == ".".join(map(str, sys.version_info[:3]))
         assert found["gunicorn_is_whole"]
         assert found["problems"] == []
-        assert "nosuch" in found["unmet"]
+        assert (found["gunicorn_is_wanted"], found["has_extras"], found["origins"]) == (True, True, {})
+        assert not ask(gunicorn=">=23,<23.0.0")["gunicorn_is_wanted"]
 
     def test_an_empty_venv(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Settings can't be checked before there is a Gunicorn."""
         monkeypatch.setattr(sys, "path", [str(tmp_path)])
-        found = probe.answer({"requirements": ["gunicorn>=23"], "settings": {"x": 1}, "worker_class": "nosuch"})
+        found = probe.answer({"gunicorn": ">=23", "extras": ["gevent"], "settings": {"x": 1}, "worker_class": "nosuch"})
         del found["python_version"], found["interpreter"]
         assert found == {
             "gunicorn_version": None,
             "gunicorn_is_whole": False,
+            "gunicorn_is_wanted": False,
+            "has_extras": False,
             "versions": {},
+            "origins": {},
+            "installed": probe.hash_of([]),
             "has_pip": False,
-            "unmet": ["gunicorn>=23"],
             "problems": [],
         }
 
@@ -94,7 +101,7 @@ class TestInstalled:
         install(tmp_path, "Zope.Interface-7.0", "Name: Zope.Interface\nVersion: 7.0\n")
         install(tmp_path, "typing_extensions-4.1", "Name: typing_extensions\nVersion: 4.1\n")
         monkeypatch.setattr(sys, "path", [str(tmp_path)])
-        assert probe.installed_versions() == {"zope-interface": "7.0", "typing-extensions": "4.1"}
+        assert versions() == {"zope-interface": "7.0", "typing-extensions": "4.1"}
 
     def test_what_a_killed_pip_left_does_not_count(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """pip moves what it replaces to ~unicorn, and ignores that later on; a folder may also be empty."""
@@ -102,9 +109,9 @@ class TestInstalled:
             install(tmp_path, f"~unicorn-{version}", f"Name: gunicorn\nVersion: {version}\n")
         (tmp_path / "broken-1.0.dist-info").mkdir()
         monkeypatch.setattr(sys, "path", [str(tmp_path)])
-        assert probe.installed_versions() == {}
+        assert versions() == {}
         install(tmp_path, "gunicorn-24.0.0", "Name: gunicorn\nVersion: 24.0.0\n")
-        assert probe.installed_versions() == {"gunicorn": "24.0.0"}
+        assert versions() == {"gunicorn": "24.0.0"}
 
     def test_whole(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Every file that was recorded is there; bytecode comes and goes."""
@@ -125,55 +132,114 @@ class TestInstalled:
         assert not probe.is_whole("gunicorn")
 
 
-class TestIsMet:
-    VERSIONS = {"gunicorn": "27.0.1", "django": "6.0rc1", "zope-interface": "7.0"}
+class TestOrigin:
+    RECORD = "shop/app.py,sha256=1,1\nshop/__pycache__/app.cpython-311.pyc,,\n../../../bin/shop,sha256={0},1\n"
+
+    def ask(self, monkeypatch: pytest.MonkeyPatch, folder: Path, url: object, record: str = RECORD) -> str:
+        """The origin of a package that was installed with this URL and these files."""
+        install(folder, "shop-1.0", "Name: shop\nVersion: 1.0\n")
+        (folder / "shop-1.0.dist-info/RECORD").write_text(record)
+        if url is not None:
+            (folder / "shop-1.0.dist-info/direct_url.json").write_text(json.dumps(url))
+        monkeypatch.setattr(sys, "path", [str(folder)])
+        return probe.installed()["shop"][1]
 
     @pytest.mark.parametrize(
-        ("line", "met"),
+        ("url", "shown"),
         [
-            ("gunicorn", True),
-            ("Gunicorn>=23.0.0", True),
-            ("gunicorn>=23.0.0,==27.0.1", True),
-            ("gunicorn>=23.0.0,<27", False),
-            ("gunicorn==27.*", True),
-            ("gunicorn~=26.1", False),
-            ("zope.interface", True),
-            ("Django>=6.0rc1", True),  # a pre-release that is there counts
-            ("psycopg[binary]", False),
-            ("gunicorn[gevent]", True),
-            ("nosuch; python_version < '3'", True),
-            ("nosuch; python_version >= '3'", False),
-            ("nosuch; extra == 'dev'", True),
-            ("nosuch @ https://example.com/nosuch.whl", False),
-            ("gunicorn @ https://example.com/gunicorn.whl", True),
-            # for the stamp to judge
-            ("-r base.txt", True),
-            ("--hash=sha256:0", True),
-            ("./local", True),
-            ("gunicorn == 27.0.1 \\", True),
+            ({"url": "file:///opt/shop", "dir_info": {}}, "file:///opt/shop#"),
+            ({"url": "https://h/shop", "vcs_info": {"commit_id": "abc"}}, "https://h/shop@abc#"),
+            ({"other": 1}, "#"),
+            ([], "#"),
+            (None, ""),
         ],
     )
-    def test_by_name_and_version(self, line: str, met: bool) -> None:
-        """A requirement for another platform is met, and so is what can't be judged."""
-        assert probe.is_met(line, self.VERSIONS) is met
+    def test_a_url(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, url: object, shown: str) -> None:
+        """As PEP 610 notes it; what is from an index has none."""
+        found = self.ask(monkeypatch, tmp_path, url)
+        assert found[: len(shown)] == shown
+        assert bool(found) is bool(shown)
 
-    def test_without_pip(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Plain numbers are compared all the same; anything more counts as unmet, so that pip is called and decides."""
-        monkeypatch.setitem(sys.modules, "pip._vendor.packaging.requirements", None)
-        assert probe.is_met("Zope.Interface", self.VERSIONS)
-        assert probe.is_met("gunicorn >= 23.0.0, <28", self.VERSIONS)
-        assert not probe.is_met("gunicorn~=27.0", self.VERSIONS)
-        assert not probe.is_met("Django>=5.2", self.VERSIONS)
+    def test_its_code(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """The same in another venv is the same; other code is not."""
+        url = {"url": "file:///opt/shop"}
+        records = [self.RECORD, self.RECORD.replace("{0}", "2"), self.RECORD.replace("sha256=1", "sha256=3")]
+        found = []
+        for number, record in enumerate(records):
+            (tmp_path / str(number)).mkdir()
+            found.append(self.ask(monkeypatch, tmp_path / str(number), url, record))
+        assert found[0] == found[1] != found[2]
 
-    @given(
-        sign=st.sampled_from(["==", "<", "<=", ">", ">="]),
-        wanted=st.lists(st.integers(0, 2), min_size=1, max_size=4),
-        found=st.lists(st.integers(0, 2), min_size=1, max_size=4),
+    def test_its_code_without_hashes(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Some tools build a record without them; the files tell then."""
+        (tmp_path / "shop").mkdir()
+        found = []
+        for text in ("1", "2", "2"):
+            (tmp_path / "shop/app.py").write_text(text)
+            shutil.rmtree(tmp_path / "shop-1.0.dist-info", ignore_errors=True)
+            record = "shop/app.py,,\nshop/gone.py,,\nshop-1.0.dist-info/RECORD,,\n"
+            found.append(self.ask(monkeypatch, tmp_path, {"url": "file:///opt/shop"}, record))
+        assert found[0] != found[1] == found[2]
+
+    def test_a_package_that_was_exchanged(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """Its record is written anew, with the same version, too."""
+        self.ask(monkeypatch, tmp_path, None)
+        request = {"gunicorn": "", "extras": [], "settings": {}, "worker_class": "sync"}
+        before = probe.answer(request)["installed"]
+        assert probe.answer(request)["installed"] == before
+        record = tmp_path / "shop-1.0.dist-info/RECORD"
+        record.write_text(record.read_text() + "x")
+        assert probe.answer(request)["installed"] != before
+
+
+class TestGunicorn:
+    @pytest.mark.parametrize(
+        ("version", "specifier", "within"),
+        [
+            ("27.0.1", ">=23.0.0", True),
+            ("27.0.1", ">=23.0.0,==27.0.1", True),
+            ("27.0.1", ">=23.0.0,<27", False),
+            ("27.0.1", "==27.*", True),
+            ("27.0.1", "~=26.1", False),
+            ("28.0rc1", ">=23.0.0", True),  # a pre-release that is there counts
+        ],
     )
-    def test_plain_versions_are_compared_as_pip_does(self, sign: str, wanted: list[int], found: list[int]) -> None:
-        """As PEP 440 says of releases, zeros at the end do not matter."""
-        specifier, version = sign + ".".join(map(str, wanted)), ".".join(map(str, found))
-        assert probe.is_met(f"shop{specifier}", {"shop": version}) is SpecifierSet(specifier).contains(version)
+    def test_its_version(self, monkeypatch: pytest.MonkeyPatch, version: str, specifier: str, within: bool) -> None:
+        """The package that compares is Gunicorn's or pip's; without both, pip is called and decides."""
+        assert probe.is_within(version, specifier) is within
+        monkeypatch.setitem(sys.modules, "packaging.specifiers", None)
+        assert probe.is_within(version, specifier) is within
+        monkeypatch.setitem(sys.modules, "pip._vendor.packaging.specifiers", None)
+        assert not probe.is_within(version, specifier)
+
+    @pytest.mark.parametrize(
+        ("extras", "versions", "met"),
+        [
+            (["gevent"], {"gevent": "25.1", "packaging": "26.0"}, True),
+            (["gevent", "http2"], {"gevent": "25.1", "packaging": "26.0"}, True),
+            (["gevent"], {"gevent": "25.1"}, False),
+            (["gevent"], {"gevent": "22.0", "packaging": "26.0"}, False),
+            (["tornado"], {}, False),
+            (["other"], {}, True),
+            ([], {}, True),
+        ],
+    )
+    def test_extras(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, extras: list[str], versions: dict, met: bool
+    ) -> None:
+        """They ask for what the installed distribution says of them: up to Gunicorn 23 in other quotes and spaces."""
+        asks = (
+            'gevent>=24.10.1; extra == "gevent"',
+            "packaging ; extra == 'gevent'",
+            'tornado[x]; extra == "tornado"',
+            "nosuch; python_version < '3' and extra == 'gevent'",
+            "importlib_metadata",
+        )
+        text = "".join(f"Requires-Dist: {each}\n" for each in asks)
+        install(tmp_path, "gunicorn-27.0.1", f"Name: gunicorn\nVersion: 27.0.1\n{text}")
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+        required = probe.required_by_extras("gunicorn", extras)
+        assert all(probe.is_met(each, versions) for each in required) is met
 
 
 class TestSettings:

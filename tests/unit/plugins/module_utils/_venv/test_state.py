@@ -8,28 +8,49 @@ import sys
 from pathlib import Path
 
 import pytest
-from venvs import Host, snapshot, want
+from venvs import Host, snapshot, state_of, want
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state as venv_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import VenvState
 
 
 class TestState:
-    def test_the_fingerprint_is_over_all_versions(self) -> None:
-        """It changes with Python and with any package, and not with the order in which they were found."""
+    def test_the_fingerprint_is_over_all_that_is_installed(self) -> None:
+        """It changes with Python, any version and any code, and not with the order in which they were found."""
         versions = {"gunicorn": "27.0.1", "django": "5.2"}
-        state = VenvState("/v-1", "3.11.2", "/usr/bin/python3.11", "27.0.1", True, versions, True, [], [], True)
+        state = state_of(versions=versions)
         assert state.listing == "django==5.2\ngunicorn==27.0.1\n"
-        same = state._replace(versions={"django": "5.2", "gunicorn": "27.0.1"}, unmet=["x"])
+        same = state._replace(versions={"django": "5.2", "gunicorn": "27.0.1"}, installed="1" * 64)
         assert same.fingerprint == state.fingerprint
         others = [
             state._replace(directory="/v-2"),
             state._replace(python_version="3.11.3"),
             state._replace(versions={**versions, "django": "5.3"}),
+            state._replace(origins={"django": "file:///opt/django#0"}),
+            state._replace(origins={"django": "file:///opt/django#1"}),
         ]
-        assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 4
+        assert len({state.fingerprint, *(other.fingerprint for other in others)}) == 6
+
+    def test_the_listing_says_where_code_is_from(self) -> None:
+        """A diff then shows another commit under the same version, without a password."""
+        origins = {"shop": "git+https://u:harmless@example.com/shop@abc#0", "notes": "#0"}
+        listing = state_of(versions={"shop": "1.0", "notes": "2.0"}, origins=origins).listing
+        assert listing == "notes==2.0\nshop==1.0 (git+https://u:********@example.com/shop@abc)\n"
+
+    def test_the_same(self) -> None:
+        """Wherever the venv is, and whenever it was installed; but not with other code."""
+        state = state_of(origins={"shop": "file:///opt/shop#0"})
+        assert state.has_the_same_as(state._replace(directory="/v-2", installed="1" * 64))
+        assert not state.has_the_same_as(state._replace(origins={"shop": "file:///opt/shop#1"}))
+        assert not state.has_the_same_as(state._replace(gunicorn_is_whole=False))
+
+    @pytest.mark.parametrize("field", ["gunicorn_is_whole", "gunicorn_is_wanted", "has_extras"])
+    def test_it_has_gunicorn(self, field: str) -> None:
+        """All of it, in a version that is wanted, with what its worker class needs."""
+        assert state_of().has_gunicorn
+        assert not state_of(**{field: False}).has_gunicorn
 
 
 class TestNoVenv:
@@ -108,10 +129,8 @@ class TestSettings:
             ),
             ({"settings": {"preload_app": 5}}, "gunicorn_settings['preload_app']: 5 can't be used: "),
             ({"worker_class": "gthred"}, "gunicorn_worker_class: 'gthred' can't be used: expected one of *gthread"),
-            (
-                {"worker_class": "gevent"},
-                "gunicorn_worker_class: 'gevent' can't be used: *library is in the venv (*gevent",
-            ),
+            # Gunicorn 26 has dropped it.
+            ({"worker_class": "eventlet"}, "gunicorn_worker_class: 'eventlet' can't be used: expected one of *gevent"),
         ],
     )
     @pytest.mark.parametrize("check_mode", [False, True])
@@ -125,6 +144,13 @@ class TestSettings:
         assert str(caught.value).startswith(first)
         assert all(other in str(caught.value) for other in others)
         assert str(caught.value).endswith(f", says Gunicorn {newest}")
+
+    def test_a_library_that_is_not_there(self, made: tuple, host: Host, newest: str) -> None:
+        """What Gunicorn says of it is in the error."""
+        state = venv_state.ask_probe(want(made[0], worker_class="tornado"), str(made[0]), Runner(host.run))
+        with pytest.raises(InvalidValue, match=r"library is in the venv \(.*tornado.*\), says Gunicorn " + newest):
+            venv_state.check_settings(want(made[0]), state)
+        assert (state.has_extras, state.gunicorn_is_wanted) == (False, True)
 
     def test_good_settings(self, made: tuple, host: Host) -> None:
         """They change nothing in the venv."""

@@ -19,9 +19,12 @@ from venvs import Host, snapshot, want
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, state, trust, unprivileged
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.errors import VenvError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.sources import Source
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.stamp import Stamp
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and drop its rights")
 SERVICE, DEPLOY = 54321, 54322  # nobody has these
@@ -51,9 +54,12 @@ def fake(open_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "interpreter": "/opt/other/python",
         "gunicorn_version": "27.0.1",
         "gunicorn_is_whole": True,
+        "gunicorn_is_wanted": True,
+        "has_extras": True,
+        "origins": {"../x": "nobody asked"},
+        "installed": "0",
         "versions": {"gunicorn": "27.0.1", "notes\n--index-url": "1", "flask": "1\n--index-url=http://192.0.2.1/"},
         "has_pip": True,
-        "unmet": ["nobody asked"],
         "problems": [],
     }
     (open_path / "answer").write_text(json.dumps(answer))
@@ -147,14 +153,9 @@ class TestRefusal:
         [
             ("gunicorn_python", lambda path: {"python": f"{path}/it"}),
             ("gunicorn_requirements", lambda path: {"requirements_file": f"{path}/it"}),
-            ("gunicorn_requirements", lambda path: {"requirements": ["notes", f"-r {path}/it"]}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f"notes @ file://{path}/it"]}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f"-e {path}"]}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f"notes @ file://localhost{path}/it"]}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f"notes @ file:{path}/it"]}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f'--find-links "{path}"']}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f".{path}/it"]}),
-            ("gunicorn_requirements", lambda path: {"requirements": [f"{path}/it".lstrip("/")]}),
+            ("gunicorn_pip_extra_args", lambda path: {"pip_extra_args": [f'--find-links "{path}"']}),
+            ("gunicorn_pip_extra_args", lambda path: {"pip_extra_args": [f"--find-links=file:{path}/it"]}),
+            ("gunicorn_pip_extra_args", lambda path: {"pip_extra_args": [f"-c{path}/it"]}),
             ("gunicorn_pip_extra_args", lambda path: {"pip_extra_args": ["--no-index", f"--find-links={path}"]}),
             (
                 r"gunicorn_pip_environment\['PIP_FIND_LINKS'\]",
@@ -178,6 +179,74 @@ class TestRefusal:
         give(folder / "it", SERVICE)
         with pytest.raises(InvalidValue, match=f"{variable}: .*{folder}/it belongs to"):
             trust.check(decision.trusted(wanted), "shop", "")
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "-r {0}/it",
+            "notes @ file://{0}/it",
+            "notes @ file://localhost{0}/it",
+            "-e {0}",
+            "{0}",
+            '--find-links "{0}"',
+            "--find-links=file://{0}",
+        ],
+    )
+    def test_what_requirements_name(self, fake: Path, open_path: Path, host: Host, line: str) -> None:
+        """Whatever pip would install from, in a list or in a file, also if it was installed before."""
+        folder = open_path / "other"
+        folder.mkdir()
+        (folder / "it").write_text("notes\n")
+        (folder / "pyproject.toml").touch()
+        wanted = want(fake, python=sys.executable, user="shop", requirements=[line.replace("{0}", str(folder))])
+        assert decision.read_requirements(wanted, None, Runner(host.run)) is not None
+        give(folder / "it", SERVICE)
+        with pytest.raises(InvalidValue, match=f"gunicorn_requirements: .*{folder}/it belongs to"):
+            decision.read_requirements(wanted, None, Runner(host.run))
+
+    @pytest.mark.parametrize("place", ["pkg/sub/it.py", "src/pkg/it.py", "src/pkg"])
+    def test_code_below_what_is_installed(self, fake: Path, open_path: Path, place: str) -> None:
+        """A build may run it; a folder of uploads in a package is no code."""
+        folder = open_path / "other"
+        assert fake.is_dir()
+        for package in ("pkg", "pkg/sub", "src/pkg"):
+            (folder / package).mkdir(parents=True)
+            (folder / package / "__init__.py").touch()
+        (folder / place).touch()
+        (folder / "pkg/media").mkdir()
+        give(folder / "pkg/media", SERVICE)
+        trust.check([trust.Trusted("x", "y", "code", trust.with_entries(str(folder)))], "shop", "")
+        give(folder / place, SERVICE)
+        with pytest.raises(InvalidValue, match=f"{folder}/{place} belongs to"):
+            trust.check([trust.Trusted("x", "y", "code", trust.with_entries(str(folder)))], "shop", "")
+
+    def test_what_was_installed_before(self, fake: Path, open_path: Path) -> None:
+        """Nobody has to read the requirements for that."""
+        folder = open_path / "other"
+        folder.mkdir()
+        assert fake.is_dir()
+        for name in ("r.txt", "it"):
+            (folder / name).touch()
+        noted = Stamp(files={f"{folder}/r.txt": ""}, sources={str(folder): Source("", "")})
+        trust.check(decision.noted_paths(noted), "shop", "")
+        for name in ("r.txt", "it"):
+            give(folder / name, SERVICE)
+            with pytest.raises(InvalidValue, match=f"gunicorn_requirements: .*{folder}/{name} belongs to"):
+                trust.check(decision.noted_paths(noted), "shop", "")
+            give(folder / name, 0)
+
+    def test_nothing_has_to_be_installed(self, fake: Path, open_path: Path, host: Host) -> None:
+        """A file that is not read again is refused as well."""
+        assert fake.is_dir()
+        (open_path / "r.txt").write_text("-r more.txt\n")
+        (open_path / "more.txt").write_text("notes\n")
+        path = open_path / "project/new"
+        wanted = want(path, user="shop", requirements_file=f"{open_path}/r.txt")
+        host.ensure(wanted)
+        assert not host.ensure(wanted, check_mode=True)["changed"]
+        give(open_path / "more.txt", SERVICE)
+        with pytest.raises(InvalidValue, match=f"gunicorn_requirements: '{open_path}/more.txt' .* belongs to"):
+            host.ensure(wanted, check_mode=True)
 
     def test_a_place_for_temporary_files(self, fake: Path) -> None:
         """Nothing is installed from there, and everybody may write there."""
@@ -237,11 +306,11 @@ class TestRights:
         games = pwd.getpwnam("games")
         give(fake.parent, games.pw_uid, games.pw_gid)
         monkeypatch.setenv("SECRET", "harmless")
-        found = state.ask_probe(want(fake, requirements=["flask"]), str(fake), host)  # type: ignore[arg-type]
+        found = state.ask_probe(want(fake), str(fake), host)  # type: ignore[arg-type]
         assert note(fake) == [f"{games.pw_uid} {games.pw_gid} / "]
         assert host.commands == []
         assert found.interpreter == f"{fake}/bin/python"
-        assert (found.versions, found.unmet) == ({"gunicorn": "27.0.1"}, [])
+        assert (found.versions, found.origins) == ({"gunicorn": "27.0.1"}, {})
 
     @pytest.mark.parametrize("answer", ["", "[]", "{}", '{"python_version": 3}', "[" * 100000])
     def test_an_answer_that_is_none(self, fake: Path, host: Host, answer: str) -> None:
