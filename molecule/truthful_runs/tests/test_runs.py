@@ -274,26 +274,79 @@ def test_service_listens_on_ipv6_if_the_host_has_it(host):
     assert listening() == {"tcp://127.0.0.1:8000", "tcp://::1:8000"}
 
 
-def test_venv_from_a_requirements_file_without_an_index(host):
-    """Another virtual environment, from a directory of wheels; and the role does not manage the user."""
-    assert host.run("/opt/notes/venv/bin/pip download --quiet --dest /srv/wheels gunicorn flask").rc == 0
-    assert host.run("printf 'flask  # the framework\\n' > /srv/requirements.txt").rc == 0
+SHOP = """
+[build-system]
+requires = ["setuptools>=61"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "shop"
+version = "1.0"
+[tool.setuptools]
+py-modules = ["shop"]
+"""
+
+
+def write_shop(host, title):
+    """An application that is a package: its version stays the same whatever its code is."""
+    code = f"""
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [b'{{"title": "{title}"}}']
+"""
+    requirements = "--no-index\n--find-links ../wheels\n.\n"
+    for path, text in (("pyproject.toml", SHOP), ("shop.py", code), ("requirements.txt", requirements)):
+        assert host.run(f"mkdir --parents /srv/shop && printf %s %s > /srv/shop/{path}", "%s", text).rc == 0
+
+
+def test_new_code_of_a_package_is_served(host):
+    """Under the same version, from a folder, without an index; and the role does not manage the user."""
+    assert host.run("/opt/notes/venv/bin/pip download --quiet --dest /srv/wheels gunicorn setuptools").rc == 0
     variables = {
+        "gunicorn_app": "shop:app",
         "gunicorn_venv": "/srv/notes/venv",
-        "gunicorn_requirements": "/srv/requirements.txt",
-        "gunicorn_pip_extra_args": ["--no-index", "--find-links=/srv/wheels"],
+        "gunicorn_requirements": "/srv/shop/requirements.txt",
         "gunicorn_pip_environment": {"PIP_NO_CACHE_DIR": "1"},
         "gunicorn_python": "/usr/bin/python3",
         "gunicorn_manage_user": False,
     }
-    run = Run(variables=variables)
-    assert run.code == 0, run.output
+    for title in ("one", "two"):
+        write_shop(host, title)
+        run = Run(variables=variables)
+        assert run.code == 0, run.output
+        assert get_json(host, URL)["title"] == title
+        assert Run(variables=variables).changed() == []
     (command,) = {process.args.split()[1] for process in host.process.filter(ppid=main_pid(host))}
     assert command == "/srv/notes/venv/bin/gunicorn"
-    assert Run(variables=variables).changed() == []
     upgrade = Run(variables={**variables, "gunicorn_upgrade": True})
     assert (upgrade.code, upgrade.changed()) == (0, [])
     assert Run().code == 0
+
+
+def test_venv_that_something_runs_from_stays(host):
+    """Others are built and activated beside it, and the role does not come; then a step of somebody's is at work."""
+    live = host.check_output("readlink --canonicalize /opt/notes/venv")
+    try:
+        for version in (99, 98):
+            variables = {"requirements": ["Flask", f"itsdangerous<{version}"]}
+            run = PlaybookRun(SCENARIO / "install_alone.yml", variables=variables)
+            assert run.code == 0, run.output
+        assert json.loads(host.file("/run/gunicorn/notes/running.json").content_string)["prefix"] == live
+        for worker in workers(host):
+            host.check_output(f"kill {worker}")
+            wait_for(lambda: len(workers(host)) == 5)
+        assert [answers(host, URL) for _request in range(20)] == [True] * 20
+        step = f"{live}/bin/python -c 'import time; time.sleep(600)'"
+        host.check_output(f"systemd-run --unit=notes-step --collect {step}")
+        host.check_output(f"touch --date='2 hours ago' {live}")  # else it might belong to another run
+        assert Run().code == 0
+        assert host.file(f"{live}/bin/python").exists
+    finally:
+        host.run("systemctl stop notes-step.service")
+    host.check_output(f"touch --date='2 hours ago' {live}")
+    assert Run("--extra-vars", "gunicorn_workers=2").code == 0
+    assert not host.file(live).exists
+    assert Run().code == 0
+    assert Run().changed() == []
 
 
 def test_another_project_with_the_same_venv(host):
