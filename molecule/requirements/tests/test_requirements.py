@@ -27,7 +27,7 @@ def installers_of(case):
 
 
 def rows(refused):
-    """Each step of each case, on each host and with each installer, that is to be refused, or not to be."""
+    """Each step of each case, on each host and with each installer: those that must be refused, or the others."""
     return [
         pytest.param(host, case, installer, number, id=f"{suite}-{case['case']}-{installer}-{number + 1}")
         for host, suite in HOSTS.items()

@@ -91,7 +91,7 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
 
 def _kept(named: list[tuple[str, ...]], others: list[tuple[str, str]], manager: Manager) -> dict[str, str]:
     """The named paths that stay, and why, a sentence each. Of paths that belong together, all stay."""
-    # Whoever called this module may name what is to be removed, such as an ansible-playbook on this host.
+    # The callers of this module may name what it removes, such as an ansible-playbook on this host.
     callers = {os.getpid(), *processes.ancestors_of(os.getpid())}
     others_processes = uses.read_processes(manager.own_units, {*callers, *manager.own_processes()})
     kept = {}

@@ -45,7 +45,7 @@ class Outlook(NamedTuple):
 
     before: VenvState | None  # None without a venv that works
     task: Task
-    requirements: Requirements | None  # None if they were not read: nothing is to be done, or there is no pip
+    requirements: Requirements | None  # None if they were not read: there is nothing to do, or no pip
 
 
 def foresee(wanted: VenvSpec, runner: Runner) -> dict:
@@ -123,7 +123,7 @@ def has_all(wanted: VenvSpec, before: VenvState, noted: Stamp, found: Requiremen
 def read_requirements(wanted: VenvSpec, before: VenvState | None, runner: Runner) -> Requirements | None:
     """The requirements, which root may install from; None if there is no pip to read them with.
 
-    `before` is what the venv has whose interpreter is to be used. InvalidValue if they can't be used.
+    `before` is what the venv has whose interpreter reads them. InvalidValue if they can't be used.
     """
     # Not at the top: a run that changes nothing does not need it.
     from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import requirements
