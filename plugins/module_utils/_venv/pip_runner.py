@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+from typing import Callable
 
 # With this argument, pip ends as soon as it rejects a version, and does not look for older ones.
 FIRST_CHOICE = "first-choice"
@@ -69,8 +70,8 @@ def end_at_first_rejection() -> None:
         setattr(PipReporter, name, _without_self(getattr(watch, name)))
 
 
-def _without_self(method: object) -> object:
-    return lambda _self, *arguments, **named: method(*arguments, **named)  # type: ignore[operator]
+def _without_self(method: Callable) -> Callable:
+    return lambda _self, *arguments, **named: method(*arguments, **named)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import sys
+from typing import Any
 
 
 def answer(request: dict) -> dict:
@@ -56,9 +57,9 @@ def installed() -> dict:
     return found
 
 
-def origin(distribution: object) -> str:
+def origin(distribution: Any) -> str:
     """Where a distribution is from if that is no index, as PEP 610 has it noted, with a hash of its files."""
-    text = distribution.read_text("direct_url.json")  # type: ignore[attr-defined]
+    text = distribution.read_text("direct_url.json")
     if not text:
         return ""
     try:
@@ -67,24 +68,24 @@ def origin(distribution: object) -> str:
         url = f"{noted['url']}@{commit}" if commit else noted["url"]
     except (AttributeError, KeyError, TypeError, ValueError):
         url = ""
-    record = distribution.read_text("RECORD") or ""  # type: ignore[attr-defined]
+    record = distribution.read_text("RECORD") or ""
     # Scripts, outside of the directory of packages, name the virtual environment.
     lines = [line for line in record.splitlines() if not line.startswith("../") and ".pyc," not in line]
     lines = [line if line.split(",")[-2:-1] != [""] else with_hash(distribution, line) for line in lines]
     return f"{url}#{hash_of(sorted(lines))}"
 
 
-def with_hash(distribution: object, line: str) -> str:
+def with_hash(distribution: Any, line: str) -> str:
     """A line of a record with the hash that it lacks, as in what some tools build; none for the record itself."""
     path = line.rpartition(",")[0].rpartition(",")[0].strip('"')
     try:
-        with open(distribution.locate_file(path), "rb") as file:  # type: ignore[attr-defined]
+        with open(distribution.locate_file(path), "rb") as file:
             return line if path.endswith("/RECORD") else f"{line}{hashlib.sha256(file.read()).hexdigest()}"
     except OSError:
         return line
 
 
-def looks(distribution: object) -> list:
+def looks(distribution: Any) -> list:
     """When a distribution was installed, which tells if another of the same version took its place."""
     folder = str(getattr(distribution, "_path", ""))
     try:
@@ -99,7 +100,7 @@ def hash_of(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
-def is_leftover(distribution: object) -> bool:
+def is_leftover(distribution: Any) -> bool:
     """Whether a killed pip was about to replace it, and had moved it to a name that begins with ~."""
     return os.path.basename(str(getattr(distribution, "_path", ""))).startswith("~")
 
@@ -126,7 +127,7 @@ def is_within(version: str, specifier: str) -> bool:
     return specifiers is not None and specifiers.SpecifierSet(specifier).contains(version, prereleases=True)
 
 
-def packaging(module: str) -> object:
+def packaging(module: str) -> Any:
     """A module of the package packaging, which pip brings in any case; None without both."""
     import importlib
 
@@ -149,12 +150,12 @@ def required_by_extras(name: str, extras: list) -> list:
     return [each for each in found if any(_is_for(each, extra) for extra in extras)]
 
 
-def _is_for(requirement: object, extra: str) -> bool:
+def _is_for(requirement: Any, extra: str) -> bool:
     marker = requirement.marker
     return marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""})
 
 
-def is_met(requirement: object, versions: dict) -> bool:
+def is_met(requirement: Any, versions: dict) -> bool:
     """Whether what is installed satisfies a requirement."""
     version = versions.get(normalized(requirement.name))
     return version is not None and requirement.specifier.contains(version, prereleases=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import glob
+import importlib
 import json
 import os
 import re
@@ -20,6 +21,7 @@ import sys
 import sysconfig
 import tempfile
 import urllib.parse
+from typing import Any
 
 # Debian has the wheels of ensurepip here.
 _DEBIAN = "/usr/share/python-wheels"
@@ -82,7 +84,8 @@ def _read(name: str, constraint: bool, request: dict) -> tuple:
 def find_pip() -> bool:
     """Make pip importable: the virtual environment's own if it works, or that of ensurepip."""
     try:
-        from pip._internal.req import constructors, req_file  # noqa: F401
+        for module in ("constructors", "req_file"):
+            importlib.import_module(f"pip._internal.req.{module}")
     except Exception:  # a pip that is older than its Python fails in many ways
         for name in [name for name in sys.modules if name.partition(".")[0] == "pip"]:
             del sys.modules[name]
@@ -150,7 +153,7 @@ def _line(name: str, number: int, text: str, expanded: str, constraint: bool, re
     return found
 
 
-def options_for_uv(options: object) -> list:
+def options_for_uv(options: Any) -> list:
     """The options of a line that uv does not take from a file, but as its arguments."""
     hosts = [f"--allow-insecure-host={host}" for host in getattr(options, "trusted_hosts", None) or []]
     return [*(["--prerelease=allow"] if getattr(options, "pre", False) else []), *hosts]
@@ -158,13 +161,9 @@ def options_for_uv(options: object) -> list:
 
 def _links(name: str, value: str, folder: str) -> str:
     """The path of a folder or page of links on the host, or ""."""
-    from pip._internal.utils import urls
-
-    if value.lower().startswith("file:"):
-        return urls.url_to_path(value)
-    if "://" in value:
-        return ""
-    _check_whole(name, value)
+    place = _of_host(name, value)
+    if place != value:
+        return place
     # As pip looks for it: beside the file first
     found = (path for path in (os.path.join(folder, value), os.path.abspath(value)) if os.path.exists(path))
     return next(found, "")
@@ -172,14 +171,20 @@ def _links(name: str, value: str, folder: str) -> str:
 
 def _included(name: str, included: str, folder: str) -> str:
     """The path of an included file of the host, or "" for one elsewhere, which pip reads itself."""
+    place = _of_host(name, included)
+    return os.path.abspath(os.path.join(folder, place)) if place else ""
+
+
+def _of_host(name: str, value: str) -> str:
+    """The path that a value is, or the URL of a file has; "" for another URL. Refused if it can't be relative."""
     from pip._internal.utils import urls
 
-    if included.lower().startswith("file:"):
-        return urls.url_to_path(included)
-    if "://" in included:
+    if value.lower().startswith("file:"):
+        return urls.url_to_path(value)
+    if "://" in value:
         return ""
-    _check_whole(name, included)
-    return os.path.abspath(os.path.join(folder, included))
+    _check_whole(name, value)
+    return value
 
 
 def _check_whole(name: str, path: str) -> None:
@@ -200,7 +205,7 @@ def _with_path(line: str, value: str, path: str) -> str:
     return " ".join(map(shlex.quote, changed))
 
 
-def requirement(line: object, request: dict) -> dict:
+def requirement(line: Any, request: dict) -> dict:
     """What a requirement says, and whether what is installed meets it.
 
     One that names no package, such as a directory, counts as met.
@@ -209,7 +214,7 @@ def requirement(line: object, request: dict) -> dict:
     from pip._vendor.packaging.specifiers import SpecifierSet
     from pip._vendor.packaging.utils import canonicalize_name
 
-    written, file, is_constraint = line.requirement, line.filename, line.constraint  # type: ignore[attr-defined]
+    written, file, is_constraint = line.requirement, line.filename, line.constraint
     try:
         parsed = constructors.install_req_from_parsed_requirement(req_file.handle_requirement_line(line))
     except Exception:  # pip's own are of many types
@@ -245,25 +250,25 @@ def requirement(line: object, request: dict) -> dict:
     }
 
 
-def _pinned(specifier: object) -> str:
+def _pinned(specifier: Any) -> str:
     """The only version that a specifier allows, or ""."""
-    single = list(specifier)[0] if len(specifier) == 1 else None  # type: ignore[call-overload,arg-type]
+    single = list(specifier)[0] if len(specifier) == 1 else None
     if single is None or single.operator not in ("==", "===") or single.version.endswith(".*"):
         return ""
     return single.version
 
 
-def _origin(link: object) -> tuple:
+def _origin(link: Any) -> tuple:
     """Where a requirement is from, if it says so: the kind, its path on the host, and whether it can't move."""
     if link is None:
         return "", "", True
-    if link.is_vcs:  # type: ignore[attr-defined]
-        written = urllib.parse.urlsplit(link.url).path.rpartition("@")[2]  # type: ignore[attr-defined]
+    if link.is_vcs:
+        written = urllib.parse.urlsplit(link.url).path.rpartition("@")[2]
         return "repository", "", bool(_COMMIT.fullmatch(written))
-    if link.is_file:  # type: ignore[attr-defined]
-        path = link.file_path  # type: ignore[attr-defined]
+    if link.is_file:
+        path = link.file_path
         return "directory" if os.path.isdir(path) else "file", path, True
-    return "url", "", bool(link.hash)  # type: ignore[attr-defined]
+    return "url", "", bool(link.hash)
 
 
 if __name__ == "__main__":

@@ -164,37 +164,29 @@ def _ask(request: dict, python: str, runner: Runner, account: Account | None) ->
 
 
 def _in_types(found: list, hashes: Mapping[str, str]) -> Requirements:
-    lines: dict[str, list[Line]] = {}
-    items: list[Requirement] = []
-    paths: list[tuple[str, str]] = []
-    requires_hashes = False
-    for name, _is_constraint, entries in found:
-        lines[name] = [
-            Line(entry["number"], entry["text"], entry["include"], entry["is_constraint"], _is_option(entry))
-            for entry in entries
-        ]
-        for entry in entries:
-            paths += [(entry["text"], path) for path in entry["paths"]]
-            requires_hashes = requires_hashes or entry["requires_hashes"]
-            if entry["requirement"]:
-                items.append(Requirement(line=entry["text"], **entry["requirement"]))
-    # Also a hash in a constraints file makes pip ask for one everywhere else. uv would ignore it there.
-    requires_hashes = requires_hashes or any(item.is_hashed for item in items)
-    names_places = any(entry["names_places"] for _name, _is_constraint, entries in found for entry in entries)
-    options = [
-        option for _name, _is_constraint, entries in found for each in entries for option in each["options_for_uv"]
-    ]
-    return Requirements(lines, items, hashes, paths, requires_hashes, names_places, options)
+    entries = [entry for _name, _is_constraint, entries in found for entry in entries]
+    items = [Requirement(line=entry["text"], **entry["requirement"]) for entry in entries if entry["requirement"]]
+    return Requirements(
+        lines={name: [_line(entry) for entry in entries] for name, _is_constraint, entries in found},
+        items=items,
+        hashes=hashes,
+        paths=[(entry["text"], path) for entry in entries for path in entry["paths"]],
+        # Also a hash in a constraints file makes pip ask for one everywhere else. uv would ignore it there.
+        requires_hashes=any(entry["requires_hashes"] for entry in entries) or any(item.is_hashed for item in items),
+        names_places=any(entry["names_places"] for entry in entries),
+        options_for_uv=[option for entry in entries for option in entry["options_for_uv"]],
+    )
+
+
+def _line(entry: dict) -> Line:
+    is_option = entry["is_option"] and (entry["names_places"] or not entry["requires_hashes"])
+    return Line(entry["number"], entry["text"], entry["include"], entry["is_constraint"], is_option)
 
 
 def secrets_of(environment: Mapping[str, str]) -> list[str]:
     """What of the environment must not be shown."""
     passwords = [password for value in environment.values() for password in urls.passwords_in(value)]
     return passwords + [value for name, value in environment.items() if _SECRET_NAME.search(name)]
-
-
-def _is_option(entry: dict) -> bool:
-    return entry["is_option"] and (entry["names_places"] or not entry["requires_hashes"])
 
 
 def _refuse(problem: list[str], secrets: list[str]) -> None:

@@ -64,7 +64,7 @@ def make_process(
 def test_what_processes_use(tmp_path: Path) -> None:
     """Programs, arguments, directories and files in memory: of a service together, and of each other process."""
     mapped = "7f00-7f01 r-xp 0000 08:01 99    /opt/lib/a b.so\n7f01-7f02 rw-p 0000 00:00 0\n"
-    given = ("python|venv/bin/x|--data=/var/shop|", "/srv/work", mapped, "HOME=/root|PATH=/opt/bin:/bin|")
+    given = ("python|venv/bin/x|--data=/var/shop|", "/srv/jobs", mapped, "HOME=/root|PATH=/opt/bin:/bin|")
     arguments, cwd, mapped, environment = given
     for pid, unit in ((1, "init.scope"), (2, "system.slice/blog.service"), (3, "system.slice/shop.service")):
         make_process(tmp_path, pid, arguments, unit, cwd, mapped, environment)
@@ -74,10 +74,10 @@ def test_what_processes_use(tmp_path: Path) -> None:
     assert sorted(found) == ["blog.service", "process 1"]
     blog, first = found["blog.service"], found["process 1"]
     assert set(first.named.split("\n")) == {
-        *("", "python", "venv/bin/x", "/srv/work/venv/bin/x", "--data=/var/shop", "/srv/work/--data=/var/shop"),
+        *("", "python", "venv/bin/x", "/srv/jobs/venv/bin/x", "--data=/var/shop", "/srv/jobs/--data=/var/shop"),
         "/opt/bin:/bin",
     }
-    assert set(first.used.split("\n")) == {"/usr/bin/python3.11", "/srv/work", "/opt/lib/a b.so"}
+    assert set(first.used.split("\n")) == {"/usr/bin/python3.11", "/srv/jobs", "/opt/lib/a b.so"}
     assert set(blog.named.split("\n")) == {*first.named.split("\n"), "other"}
     assert set(blog.used.split("\n")) == {*first.used.split("\n"), "/"}
 
