@@ -75,6 +75,21 @@ def standin(name: str) -> str:
     return f"{name}-standin"
 
 
+def step(name: str) -> str:
+    """The name of what runs a step of a release of a service; no service can have it."""
+    return f"{name}-step"
+
+
+def others(name: str) -> tuple[str, ...]:
+    """The names of what may run for a service beside it."""
+    return standin(name), step(name)
+
+
+def folder_of_step(name: str) -> str:
+    """Where the secrets of a step are while it runs, and its output, for root alone."""
+    return f"{_places(step(name))['state']}.private"
+
+
 def _places(name: str) -> dict[str, str]:
     return {"runtime_directory": f"/run/gunicorn/{name}", "state": f"/run/gunicorn-{name}"}
 

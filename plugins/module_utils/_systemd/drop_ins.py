@@ -64,6 +64,14 @@ def _folders(unit: str) -> tuple[list[str], str]:
     return [f"{each}.{suffix}.d" for each in (name, *prefixes)], f"{suffix}.d"
 
 
+def copy(unit: str, other: str) -> None:
+    """Add what drop-ins add to a unit to another one in /run, which some of them are for already."""
+    its_own = find(other)
+    for path in find(unit):
+        if path not in its_own:
+            runtime_units.write(f"{other}.d/{os.path.basename(path)}", text_of(path))
+
+
 def assignments(paths: list[str]) -> Iterator[Assignment]:
     """Yield what the drop-ins say, in this order; one that can't be read says nothing."""
     for path in paths:

@@ -56,6 +56,11 @@ def command_argument(value: str) -> str:
     return _quoted(str(value)).replace("$", "$$")
 
 
+def word(value: str) -> str:
+    """Return one word of a list, such as a path of ReadWritePaths=, quoted and without specifiers."""
+    return _quoted(value)
+
+
 def text(value: str) -> str:
     """Return free text, as for Description=: one line without specifiers and without a trailing backslash."""
     line = " ".join(_CONTROL.sub(" ", values_text.checked(str(value))).split())

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed, deploy_error
 
 TRACEBACK = """\
 Traceback (most recent call last):

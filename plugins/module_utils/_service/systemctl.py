@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import sandbox
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox_trial, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
 
@@ -17,7 +16,7 @@ class NotStarted(Failed):
     """systemd could not start a service, whose process ended with this status."""
 
     def __init__(self, said: str, status: int) -> None:
-        name, meaning = sandbox.STEPS.get(status, ("", ""))
+        name, meaning = sandbox_trial.STEPS.get(status, ("", ""))
         self.status = status
         self.step = f"{status}/{name}: {meaning}" if name else ""
         super().__init__(f"{said}. It failed at {self.step}" if self.step else said)

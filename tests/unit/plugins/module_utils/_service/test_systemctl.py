@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import NotStarted
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import NotStarted
 
 
 def test_what_fails_is_told_in_its_first_line(systemd) -> None:

@@ -8,8 +8,8 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox_trial
 
 UNIT = """[Unit]
 PrivateUsers=in another section
@@ -47,7 +47,7 @@ class Host:
 
     def unfit(self, optional: list[str] | None = None) -> list[str]:
         """What must go."""
-        return sandbox.unfit(UNIT, OPTIONAL if optional is None else optional, Runner(self.run))
+        return sandbox_trial.unfit(UNIT, OPTIONAL if optional is None else optional, Runner(self.run))
 
 
 @pytest.mark.parametrize(
@@ -97,5 +97,5 @@ def test_a_trial_has_the_sandbox_alone() -> None:
 
 def test_few_steps_are_of_the_sandbox() -> None:
     """An application that ends, or an interpreter that is missing, says nothing of it."""
-    assert sandbox.is_of_sandbox(226)
-    assert not any(map(sandbox.is_of_sandbox, (0, 1, 3, 200, 203)))
+    assert sandbox_trial.is_of_sandbox(226)
+    assert not any(map(sandbox_trial.is_of_sandbox, (0, 1, 3, 200, 203)))

@@ -38,23 +38,23 @@ def deploy_error(
     The secrets are masked in all of it.
     """
     secrets = tuple(secrets)
-    reason = _fit(_summary(failure, said), secrets)
-    quoted = "\n".join(f"{title}:\n{_fit(_excerpt(text), secrets)}" for title, text in said.items() if text.strip())
+    reason = fit(own_error(said) or str(failure), secrets)
+    quoted = "\n".join(f"{title}:\n{fit(excerpt(text), secrets)}" for title, text in said.items() if text.strip())
     return DeployError(f"{what}: {reason}. {now}.\n{quoted}")
 
 
-def _fit(text: str, secrets: tuple[str, ...]) -> str:
+def fit(text: str, secrets: Iterable[str]) -> str:
     """The text as it can be shown."""
     return "\n".join(map(values_text.shown, values_text.masked(text, secrets).split("\n")))
 
 
-def _summary(failure: Exception, said: dict[str, str]) -> str:
-    """The application's own error if there is one, or else what the step said."""
+def own_error(said: dict[str, str]) -> str:
+    """The application's own error, if it has said one."""
     errors = [found[1].strip() for text in said.values() for found in _tracebacks(text)[-1:]]
-    return errors[0] if errors else str(failure)
+    return errors[0] if errors else ""
 
 
-def _excerpt(text: str) -> str:
+def excerpt(text: str) -> str:
     """The last traceback of a text, after the one that it follows from, or its last lines."""
     found = _tracebacks(text)
     if not found:
