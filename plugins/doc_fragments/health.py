@@ -13,7 +13,10 @@ class ModuleDocFragment:
     REQUEST = r"""
 options:
   health:
-    description: The health request.
+    description:
+      - The health request.
+      - If the answer leads to C(https), the request is sent again to the same address, with C(X-Forwarded-Proto) as
+        the web server in front sends it for a visitor. No other redirect is followed.
     type: dict
     suboptions:
       path:
@@ -25,7 +28,9 @@ options:
         type: str
         default: localhost
       statuses:
-        description: The accepted statuses of the answer. If empty, every status below 500 is accepted.
+        description: >-
+          The accepted statuses of the answer. If empty, every status below 500 is accepted but 400, which Django
+          answers to a host that is not in C(ALLOWED_HOSTS), and a redirect to the same address.
         type: list
         elements: int
         default: []
@@ -33,6 +38,13 @@ options:
         description: The protocol of the request. With V(tcp), an open connection is enough.
         type: str
         choices: [http, https, tcp]
+        default: http
+      forwarded_proto:
+        description: >-
+          The scheme that the web server in front would tell. With V(https), the request has
+          C(X-Forwarded-Proto) with the value V(https).
+        type: str
+        choices: [http, https]
         default: http
 """
 

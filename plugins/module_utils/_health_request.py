@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.health_answer import HealthAnswer
 
 # The option of the modules that send the request
 ARGUMENT = {
@@ -23,6 +24,7 @@ ARGUMENT = {
         "host": {"type": "str", "default": "localhost"},
         "statuses": {"type": "list", "elements": "int", "default": []},
         "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
+        "forwarded_proto": {"type": "str", "choices": ["http", "https"], "default": "http"},
         "timeout": {"type": "int", "default": 30},
     },
 }
@@ -31,38 +33,46 @@ _LONGEST_ANSWER = 1 << 20
 
 
 class HealthRequest(NamedTuple):
-    """What is asked, how, and which statuses are accepted; without statuses, each below 500."""
+    """What is asked, how, and which statuses are accepted; see HealthAnswer for what is without statuses."""
 
     path: str
     host: str
-    scheme: str
+    scheme: str  # that is spoken
     statuses: tuple[int, ...]
+    forwarded_proto: str = "http"  # the scheme that a web server in front would tell
 
 
 def request_from(given: dict) -> HealthRequest:
     """The request that the option asks for."""
-    return HealthRequest(given["path"], given["host"], given["scheme"], tuple(given["statuses"]))
+    statuses = tuple(given["statuses"])
+    return HealthRequest(given["path"], given["host"], given["scheme"], statuses, given.get("forwarded_proto", "http"))
 
 
 def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
-    """Ask once on this address; return what is wrong, or an empty string.
+    """Ask on this address; return what is wrong, or an empty string.
 
-    The whole takes up to `timeout` seconds, however slowly the other end sends.
+    If the answer leads to https, the request is sent again as if it came by https, to the same address: an answer never
+    says where to connect. The whole takes up to `timeout` seconds, however slowly the other end sends.
     """
     # Only here: most runs send no request, and these take a hundredth of a second.
     import http.client
 
+    deadline = time.monotonic() + timeout
     try:
-        status = _ask(bind, request, time.monotonic() + timeout)
+        answer = _ask(bind, request, deadline)
+        if answer and answer.wants_https(request.statuses):
+            answer = _ask(bind, request._replace(forwarded_proto="https"), deadline)
+            if answer and answer.leads_to_itself() and not request.statuses:
+                # Gunicorn may believe the header of others alone, such as a balancer (forwarded_allow_ips).
+                return ""
     except (OSError, http.client.HTTPException) as error:
         # http.client quotes what the other end has sent.
         return f"no answer on {bind.gunicorn_bind}: {text.shown(str(error) or type(error).__name__)}"
-    if status is None or (status in request.statuses if request.statuses else 100 <= status < 500):
-        return ""
-    return f"{bind.gunicorn_bind} answers {request.path} with status {status}"
+    wrong = answer.problem(request.statuses) if answer else ""
+    return wrong and ": ".join(filter(None, (f"{bind.gunicorn_bind} {wrong}", answer and answer.advice())))
 
 
-def _ask(bind: Address, request: HealthRequest, deadline: float) -> int | None:
+def _ask(bind: Address, request: HealthRequest, deadline: float) -> HealthAnswer | None:
     import http.client
 
     connection = socket.socket(bind.family, socket.SOCK_STREAM)
@@ -74,17 +84,21 @@ def _ask(bind: Address, request: HealthRequest, deadline: float) -> int | None:
         if request.scheme == "https":
             # The handshake as a whole has the time-out of its socket.
             connection = _with_tls(connection)
+        headers = {"User-Agent": "gunicorn-health", "Connection": "close"}
+        if request.forwarded_proto == "https":
+            headers["X-Forwarded-Proto"] = "https"
         with connection:
             # http.client writes and parses; it has no way to connect to a unix socket, and no deadline.
             client = http.client.HTTPConnection(request.host)
             client.sock = _Timed(connection, deadline)  # type: ignore[assignment]
-            client.request("GET", request.path, headers={"User-Agent": "gunicorn-health", "Connection": "close"})
+            client.request("GET", request.path, headers=headers)
             answer = client.getresponse()
             body = answer.read(_LONGEST_ANSWER)
             if answer.length and len(body) < _LONGEST_ANSWER:
                 # Asked for a part, http.client does not say that the rest is missing.
                 raise http.client.IncompleteRead(body, answer.length)
-            return answer.status
+            scheme = "https" if "https" in (request.scheme, request.forwarded_proto) else "http"
+            return HealthAnswer(scheme, request.host, request.path, answer.status, answer.getheader("Location") or "")
 
 
 def _limit(connection: socket.socket, deadline: float) -> None:

@@ -130,6 +130,7 @@ ARGUMENTS = {
             "host": {"type": "str", "default": "localhost"},
             "statuses": {"type": "list", "elements": "int", "default": []},
             "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
+            "forwarded_proto": {"type": "str", "choices": ["http", "https"], "default": "http"},
         },
     },
 }

@@ -40,6 +40,11 @@ def unlike(path: str) -> str:
     return f"{path} is not as configured"
 
 
+# Reasons to act that root's mark of a refused change is: code in place may be the refused one
+REFUSED = "a change was refused, and its code may still be in place: that must be tried"
+REFUSED_BEFORE = "the mark of a change that was refused is left"
+
+
 def has_new_venv(wanted: ServiceSpec, venv_directory: str) -> bool:
     """Whether the virtual environment is another one, or was changed in place."""
     return bool(wanted.venv_backup) or venv_directory != wanted.venv_directory

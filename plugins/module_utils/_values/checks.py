@@ -50,8 +50,8 @@ def check_service_name(variable: str, value: object) -> str:
     """A unit's name without its suffix."""
     expected = "a unit's name without its suffix: letters, digits, '_', '-' and '.', a letter or digit first"
     name = _matching(_SERVICE, variable, value, expected)
-    # A service called X-standin would be taken for the stand-in of the service X.
-    if name.endswith((*_UNIT_SUFFIXES, "-standin")):
+    # A service called X-standin would be taken for the stand-in of the service X, and X-step for its steps.
+    if name.endswith((*_UNIT_SUFFIXES, "-standin", "-step")):
         raise InvalidValue(variable, value, expected)
     return name
 

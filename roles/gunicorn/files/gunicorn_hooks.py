@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import fcntl
 import functools
 import glob
 import hashlib
@@ -23,19 +24,22 @@ import threading
 import time
 from typing import Any, Iterator, NoReturn
 
-# A host has no collection to import from: the template puts the text of this module in place of the line.
+# A host has no collection to import from: the template puts the texts of these modules in place of the lines.
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.health_answer import HealthAnswer
 
 # Defaults: the template assigns the values of a deployment.
 _APP = ""
 _HEALTH_PATH = "/"
 _HEALTH_HOST = "localhost"
-_HEALTH_STATUSES: list[int] = []  # if empty, each status below 500 is accepted
+_HEALTH_SCHEME = "http"  # by which visitors come
+_HEALTH_STATUSES: list[int] = []  # if empty, HealthAnswer knows which ones are accepted
 _LEFT_OUT = ""  # the directory of which _import_nothing_from was told
 _USERS_HOOKS: dict[str, Any] = {}  # those in gunicorn_settings that have the name of one below
 
 _LONGEST_REASON = 1000  # characters of what an exception says
 _RUN = os.environ.get("RUNTIME_DIRECTORY")  # set by systemd or our launcher; without it nobody asks what runs
+_MARK = "-".join(os.path.split(_RUN or ""))  # how the paths of root's marks for the service begin
 # Read now, as the file may be replaced while this process runs.
 with open(__file__, "rb") as _file:
     _SHA256 = hashlib.sha256(_file.read()).hexdigest()
@@ -79,9 +83,30 @@ def _is_asgi(application: Any) -> bool:
 
 
 def _ask(application: Any) -> None:
-    """Send the application one request in this process; raises RuntimeError if its answer is not accepted."""
+    """Send the application one request in this process; raises RuntimeError if its answer is not accepted.
+
+    If it leads to https, the application is asked again as by somebody who has followed.
+    """
     if _is_asgi(application):
         return  # no request is sent, it is enough that the application loads
+    answer, causes = _answer(application, _HEALTH_SCHEME)
+    if answer.wants_https(_HEALTH_STATUSES):
+        answer, causes = _answer(application, "https")
+    problem = answer.problem(_HEALTH_STATUSES)
+    if not problem:
+        return
+    error = causes.errors[-1] if causes.errors else None
+    if type(error).__name__ == "DisallowedHost":
+        reason = f"ALLOWED_HOSTS lacks {_HEALTH_HOST!r}: set gunicorn_health_host to a name that is in it"
+    elif error:
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        reason = answer.advice() or causes.message or "see what it logged before this"
+    raise RuntimeError(f"{_APP} {problem}: {reason[:_LONGEST_REASON]}") from error
+
+
+def _answer(application: Any, scheme: str) -> tuple[HealthAnswer, _Causes]:
+    """Return what the application answers to the request, and why it does."""
     path, _mark, query = _HEALTH_PATH.partition("?")
     environ = {
         "REQUEST_METHOD": "GET",
@@ -91,21 +116,24 @@ def _ask(application: Any) -> None:
         "HTTP_HOST": _HEALTH_HOST,
         "HTTP_USER_AGENT": "gunicorn-health",
         "SERVER_NAME": _HEALTH_HOST,
-        "SERVER_PORT": "80",
+        "SERVER_PORT": {"http": "80", "https": "443"}[scheme],
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": scheme,
         "wsgi.input": io.BytesIO(),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
     }
-    answers: list[str] = []
+    if scheme == "https":
+        # As the web server in front says it, in which case Gunicorn sets the scheme
+        environ["HTTP_X_FORWARDED_PROTO"] = "https"
+    answers: list[tuple[str, list]] = []
 
     def start_response(status: str, headers: list, exc_info: Any = None) -> Any:
-        answers.append(status)
+        answers.append((status, headers))
         return lambda data: None
 
     with _causes_noted() as causes:
@@ -115,12 +143,9 @@ def _ask(application: Any) -> None:
                 pass
         finally:
             getattr(body, "close", lambda: None)()
-    status = int(answers[-1].split()[0]) if answers else 0
-    accepted = status in _HEALTH_STATUSES if _HEALTH_STATUSES else 100 <= status < 500
-    if not accepted:
-        error = causes.errors[-1] if causes.errors else None
-        reason = f"{type(error).__name__}: {error}" if error else causes.message or "see what it logged before this"
-        raise RuntimeError(f"{_APP} answers {_HEALTH_PATH} with status {status}: {reason[:_LONGEST_REASON]}") from error
+    status, headers = answers[-1] if answers else ("0", [])
+    location = [value for name, value in headers if name.lower() == "location"]
+    return HealthAnswer(scheme, _HEALTH_HOST, _HEALTH_PATH, int(status.split()[0]), *location[:1]), causes
 
 
 class _Causes:
@@ -252,17 +277,81 @@ def _leave(worker: Any, problem: str) -> NoReturn:
     sys.exit(1)
 
 
+class _Limit(int):
+    """After how many requests a worker ends: not while code was refused that a new worker would load."""
+
+    next: int
+
+    def __new__(cls, value: int) -> _Limit:
+        """Make one, with the number of requests at which it is looked at next."""
+        limit = super().__new__(cls, value)
+        limit.next = int(value)
+        return limit
+
+    def __le__(self, requests: int) -> bool:
+        """Return whether it is reached: all classes of workers ask `requests >= limit`, which Python turns round."""
+        if requests >= self.next and os.path.exists(f"{_MARK}.refused"):
+            # Later workers then don't end all at once.
+            self.next = requests + int(self)
+        return requests >= self.next
+
+    def __add__(self, jitter: int) -> _Limit:
+        """Return a limit again, also where Uvicorn adds its own jitter."""
+        return _Limit(int(self) + jitter)
+
+
+_turn: io.IOBase | None = None  # the lock, in the worker that loads first
+
+
+def _is_untried() -> bool:
+    """Return whether this start is a trial, or the first one of what it starts, as root's mark says."""
+    return bool(_RUN) and (str(_RUN).endswith("-standin") or os.path.exists(f"{_MARK}.untried"))
+
+
+def _wait_for_turn(worker: Any) -> None:
+    """Let the first worker load the application alone, and the others after it is ready.
+
+    An application may set up its data while it loads, and workers that do so at the same time disturb each other. The
+    lock ends with its process: after one that was killed, another worker is the first one.
+    """
+    global _turn
+    lock = open(f"{_RUN}/first", "w")  # noqa: SIM115
+    while not glob.glob(f"{_RUN}/worker-*"):
+        with contextlib.suppress(OSError):  # another one has it
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _turn = lock
+        # After a failure, Gunicorn ends all workers.
+        if _turn and not os.path.exists(f"{_RUN}/failed"):
+            return
+        if not worker.alive or os.getppid() != worker.ppid:
+            sys.exit(0)
+        worker.notify()
+        time.sleep(0.05)
+
+
+def _keep_others_from_it() -> None:
+    """Have the other workers wait for their end, if the first one has failed."""
+    if _turn:
+        open(f"{_RUN}/failed", "w").close()
+
+
 def post_fork(server: Any, worker: Any) -> None:
     """Keep the service up if its code has stopped loading since the service was started."""
     worker.older = list(server.WORKERS)
+    worker.max_requests = _Limit(worker.max_requests)
+    if hasattr(worker, "config"):  # Uvicorn's class has copied it
+        worker.config.limit_max_requests = worker.max_requests
     load = worker.load_wsgi
 
     def load_or_leave() -> None:
+        if _is_untried() and not _replaces_another():
+            _wait_for_turn(worker)
         try:
             load()
         except (Exception, SystemExit) as error:
             if _replaces_another():
                 _leave(worker, f"{_APP} does not load")
+            _keep_others_from_it()
             if isinstance(error, SystemExit):
                 # Gunicorn would take it for an ordinary end of a worker, and start the next one for ever.
                 raise RuntimeError(f"{_APP} ends the process while it loads") from error
@@ -284,6 +373,7 @@ def post_worker_init(worker: Any) -> None:
         _ask(worker.wsgi if speaks_wsgi else worker.asgi)
     except Exception:
         if not _replaces_another():
+            _keep_others_from_it()
             raise
         if any(os.path.exists(f"{_RUN}/worker-{pid}") for pid in worker.older):
             _leave(worker, f"the request for {_HEALTH_PATH} failed")

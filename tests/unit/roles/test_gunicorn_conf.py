@@ -21,7 +21,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
 
 ROLE = Path(__file__).parents[3] / "roles/gunicorn"
 HOOKS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__gunicorn_hooks"]
-IMPORT = "from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat"
+UTILS = "ansible_collections.pyweb.gunicorn.plugins.module_utils"
+# What is embedded in place of an import
+EMBEDDED = {
+    f"from {UTILS}._service.counters_format import CountersFormat": "_service/counters_format.py",
+    f"from {UTILS}._values.health_answer import HealthAnswer": "_values/health_answer.py",
+}
 ODD = 'it\'s {{ a }} {% b %} {# c #} "d" \\ \n\u2028é'
 SETTINGS = {
     "chdir": None,  # set by the fixture
@@ -89,12 +94,15 @@ def loaded(configuration: Path, load_configuration: Callable[[Path], types.Modul
 
 
 def test_the_hooks_are_embedded_as_they_are(configuration: Path) -> None:
-    """Nothing of their text is rendered, and in place of their one import from the collection is what it imports."""
+    """Nothing of their text is rendered, and in place of their imports from the collection is what these import."""
     hooks = (ROLE / "files/gunicorn_hooks.py").read_text(encoding="utf-8").rstrip()
-    layout = (ROLE / "../../plugins/module_utils/_service/counters_format.py").read_text(encoding="utf-8").rstrip()
-    assert hooks.count("ansible_collections") == hooks.count(IMPORT) == 1
+    assert hooks.count("ansible_collections") == len(EMBEDDED)
+    for line, name in EMBEDDED.items():
+        assert hooks.count(line) == 1
+        embedded = (ROLE / "../../plugins/module_utils" / name).read_text(encoding="utf-8").rstrip()
+        hooks = hooks.replace(line, embedded)
     header, text = configuration.read_text(encoding="utf-8").split('"""', 1)
-    assert f'"""{text}'.startswith(hooks.replace(IMPORT, layout) + "\n\n\n# The values of this deployment\n")
+    assert "".join(text.split()).startswith("".join(hooks.split())[len('"""') :] + "#Thevaluesofthisdeployment")
     assert [line[:2] for line in header.splitlines()] == ["# "] * 3
     assert header.startswith("# Managed by Ansible (role pyweb.gunicorn.gunicorn): ")
     assert "# The command line in shop.service sets workers" in header
@@ -111,7 +119,7 @@ def test_values_are_the_given_ones(loaded: types.ModuleType, directory: Path) ->
     assert {name: getattr(loaded, name) for name in given} == {**given, "chdir": str(directory)}
     assert (loaded.worker_class, loaded.threads, loaded.control_socket_disable) == ("gthread", 3, True)
     assert (loaded._APP, loaded._HEALTH_PATH, loaded._HEALTH_HOST) == ("shop", "/up?{{ a }}", "www.example.com")
-    assert loaded._HEALTH_STATUSES == [200, 301]
+    assert (loaded._HEALTH_STATUSES, loaded._HEALTH_SCHEME) == ([200, 301], "http")
     assert loaded._USERS_HOOKS == {"when_ready": "notes.when_ready", "child_exit": "notes.child_exit"}
 
 
@@ -162,7 +170,29 @@ def test_defaults(directory: Path, load_configuration: Callable[[Path], types.Mo
     """Without settings there are none but the role's own."""
     loaded = load_configuration(render(directory / "plain.conf.py", gunicorn_app="shop"))
     assert (loaded._APP, loaded._HEALTH_STATUSES, loaded._USERS_HOOKS) == ("shop", [], {})
+    assert (loaded._HEALTH_HOST, loaded._HEALTH_SCHEME) == ("localhost", "http")
     assert (loaded.chdir, loaded._LEFT_OUT) == ("/var/opt/shop", os.path.realpath("/var/opt/shop"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "host", "scheme"),
+    [
+        ({"proxy_server_names": ["*.example.com", "www.example.com"]}, "www.example.com", "http"),
+        ({"proxy_server_names": ["example.com"], "proxy_tls_certificate": "/etc/ssl/a.pem"}, "example.com", "https"),
+        ({"proxy_tls_certificate": ""}, "localhost", "http"),
+        ({"gunicorn_settings": {"certfile": "/etc/ssl/a.pem"}}, "localhost", "https"),
+    ],
+)
+def test_the_request_comes_as_a_visitors(
+    tmp_path: Path,
+    load_configuration: Callable[[Path], types.ModuleType],
+    variables: dict[str, object],
+    host: str,
+    scheme: str,
+) -> None:
+    """By the name and the scheme of the site that the play has."""
+    loaded = load_configuration(render(tmp_path / "gunicorn.conf.py", gunicorn_app="shop", **variables))
+    assert (host, scheme) == (loaded._HEALTH_HOST, loaded._HEALTH_SCHEME)
 
 
 @pytest.mark.parametrize("named", [False, True])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import json
 import logging
 import os
+import select
+import signal
 import sys
 import threading
 import types
@@ -18,6 +21,7 @@ import pytest
 import yaml
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import marks
 
 ROLE = Path(__file__).parents[3] / "roles/gunicorn"
 HOOKS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__gunicorn_hooks"]
@@ -34,6 +38,18 @@ class Log:
     def exception(self, text: str, *arguments: object) -> None:
         """Keep a line."""
         self.lines.append(text % arguments)
+
+
+def redirecting(location: str, https_status: str = "200 OK") -> Callable:
+    """An application that sends who comes by http elsewhere, as Django's SECURE_SSL_REDIRECT does."""
+
+    def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+        secure = environ["wsgi.url_scheme"] == "https"
+        assert secure == (environ.get("HTTP_X_FORWARDED_PROTO") == "https") == (environ["SERVER_PORT"] == "443")
+        start_response(https_status if secure else "301 Moved", [("Location", location)])
+        return ()
+
+    return application
 
 
 def answering(*statuses: str, body: Iterable[bytes] = ()) -> Callable:
@@ -55,7 +71,8 @@ def failing(*_arguments: object) -> None:
 def worker_with(application: Callable | None = None, **attributes: object) -> SimpleNamespace:
     """A worker of a service that has two."""
     settings = SimpleNamespace(workers=2, worker_class_str="sync")
-    return SimpleNamespace(wsgi=application, older=[], pid=DEAD, log=Log(), cfg=settings, **attributes)
+    more = {"max_requests": 20, "alive": True, "ppid": os.getppid(), "notify": lambda: None, **attributes}
+    return SimpleNamespace(wsgi=application, older=[], pid=DEAD, log=Log(), cfg=settings, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -93,14 +110,22 @@ def gunicorn(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     [([], "200 OK"), ([], "404 Not Found"), ([], "499 Odd"), ([301, 503], "301 Moved"), ([301, 503], "503 Busy")],
 )
 def test_accepted_answers(hooks: ModuleType, accepted: list[int], status: str) -> None:
-    """Those that are listed, or without a list all below 500."""
+    """Those that are listed, or without a list all below 500 but 400."""
     hooks._HEALTH_STATUSES = accepted
     hooks._ask(answering(status))
 
 
 @pytest.mark.parametrize(
     ("accepted", "statuses"),
-    [([], ["500 Error"]), ([], ["99 Odd"]), ([], []), ([301], ["200 OK"]), ([301], []), ([], ["200 OK", "500 Error"])],
+    [
+        ([], ["500 Error"]),
+        ([], ["99 Odd"]),
+        ([], []),
+        ([301], ["200 OK"]),
+        ([301], []),
+        ([], ["200 OK", "500 Error"]),
+        ([200], ["404 Not Found"]),
+    ],
 )
 def test_bad_answers(hooks: ModuleType, accepted: list[int], statuses: list[str]) -> None:
     """Any other status is an error that names it, as is none; of several the last one counts."""
@@ -108,6 +133,65 @@ def test_bad_answers(hooks: ModuleType, accepted: list[int], statuses: list[str]
     number = statuses[-1].split()[0] if statuses else "0"
     with pytest.raises(RuntimeError, match=f"^shop.wsgi answers /up with status {number}: see what it logged"):
         hooks._ask(answering(*statuses))
+
+
+@pytest.mark.parametrize("accepted", [[], [200]])
+def test_a_refused_host_name(hooks: ModuleType, accepted: list[int]) -> None:
+    """What an application says to a name that is not its own is no answer to a visitor: the error says what to set."""
+    hooks._APP, hooks._HEALTH_HOST, hooks._HEALTH_STATUSES = "shop.wsgi", "shop", accepted
+    text = (
+        "^shop.wsgi answers / with status 400: if it refuses the host name 'shop', set gunicorn_health_host to one that"
+    )
+    with pytest.raises(RuntimeError, match=text):
+        hooks._ask(answering("400 Bad Request"))
+    hooks._HEALTH_STATUSES = [400]
+    hooks._ask(answering("400 Bad Request"))
+
+
+def test_a_host_name_that_django_refuses(hooks: ModuleType) -> None:
+    """Django logs the exception."""
+
+    class DisallowedHost(Exception):
+        pass
+
+    def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+        try:
+            raise DisallowedHost("Invalid HTTP_HOST header: 'localhost'.")
+        except DisallowedHost as error:
+            logging.getLogger("django.security.DisallowedHost").error("%s", error, exc_info=error)
+        start_response("400 Bad Request", [])
+        return ()
+
+    text = (
+        "answers / with status 400: ALLOWED_HOSTS lacks 'localhost': set gunicorn_health_host to a name that is in it$"
+    )
+    with pytest.raises(RuntimeError, match=text):
+        hooks._ask(application)
+
+
+@pytest.mark.parametrize("host", ["localhost", "www.example.com"])
+def test_a_redirect_to_https_is_followed(hooks: ModuleType, host: str) -> None:
+    """What visitors get there decides, and only that: the request goes to the application under the same name again."""
+    hooks._ask(redirecting(f"https://{host}/"))
+    hooks._ask(redirecting("https://elsewhere/", "301 Moved"))
+    with pytest.raises(RuntimeError, match="answers / with status 500: "):
+        hooks._ask(redirecting(f"https://{host}/", "500 Error"))
+    with pytest.raises(RuntimeError, match="answers / with status 301: it sends a visitor to the same address again"):
+        hooks._ask(redirecting("https://localhost/", "301 Moved"))
+
+
+def test_a_redirect_that_is_accepted_is_not_followed(hooks: ModuleType) -> None:
+    """Who lists the status wants just that."""
+    hooks._HEALTH_STATUSES = [301]
+    hooks._ask(redirecting("https://localhost/", "500 Error"))
+
+
+def test_visitors_that_come_by_https(hooks: ModuleType) -> None:
+    """The first request comes as theirs."""
+    hooks._HEALTH_SCHEME = "https"
+    hooks._ask(redirecting("https://localhost/"))
+    with pytest.raises(RuntimeError, match="with status 500"):
+        hooks._ask(redirecting("https://localhost/", "500 Error"))
 
 
 def test_the_request_is_the_configured_one(hooks: ModuleType) -> None:
@@ -369,6 +453,153 @@ def test_a_later_worker_that_does_not_load(hooks: ModuleType, tmp_path: Path, er
         worker.load_wsgi()
     assert left.value.code == 1
     assert worker.log.lines == ["A new worker leaves the work to the others: shop.wsgi does not load"]
+
+
+class TestMaxRequests:
+    """A worker ends after so many requests, but not while root says that a new one would load what was refused."""
+
+    @pytest.fixture
+    def refused(self, runtime_directory: Path) -> Path:
+        """Root's mark, which is not there."""
+        return runtime_directory.with_name(f"{runtime_directory.parent.name}-{runtime_directory.name}.refused")
+
+    @pytest.fixture
+    def limit(self, hooks: ModuleType, refused: Path) -> int:
+        """What a worker compares with."""
+        hooks._MARK = str(refused)[: -len(".refused")]
+        worker = worker_with(load_wsgi=None)
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+        return worker.max_requests
+
+    def test_where_the_mark_is(self, load_configuration: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Root and the hooks name the same file."""
+        monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/gunicorn/shop")
+        hooks = load_configuration(ROLE / "files/gunicorn_hooks.py")
+        assert [f"{hooks._MARK}.refused", f"{hooks._MARK}.untried"] == [marks.refused("shop"), marks.untried("shop")]
+
+    def test_without_a_mark_it_is_a_number(self, limit: int) -> None:
+        """Gunicorn compares it in each class of workers in this way, and prints it."""
+        assert [count >= limit for count in (0, 19, 20, 21)] == [False, False, True, True]
+        assert f"{limit} %d" % limit == "20 20"
+
+    def test_with_a_mark_it_is_not_reached(self, limit: int, refused: Path) -> None:
+        """Once the mark is gone, workers end in turn, and not all at the next request."""
+        refused.touch()
+        assert not any(count >= limit for count in range(33))
+        refused.unlink()
+        assert [count for count in range(33, 45) if count >= limit] == [40, 41, 42, 43, 44]
+
+    def test_uvicorn_has_copied_it(self, hooks: ModuleType, limit: int, refused: Path) -> None:
+        """And adds its own jitter."""
+        config = SimpleNamespace(limit_max_requests=20)
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker_with(load_wsgi=None, config=config))
+        limit = config.limit_max_requests + 2
+        assert [count >= limit for count in (21, 22)] == [False, True]
+        refused.touch()
+        assert not limit <= 22
+
+
+class TestTurns:
+    """Where nothing has loaded the application before, one worker does, and the others follow."""
+
+    @pytest.fixture(params=["trial", "first start"])
+    def untried(self, request: pytest.FixtureRequest, hooks: ModuleType, tmp_path: Path) -> Path:
+        """The runtime directory of a start that is the first one."""
+        directory = tmp_path / ("shop-standin" if request.param == "trial" else "shop")
+        directory.mkdir()
+        hooks._RUN, hooks._MARK = str(directory), str(tmp_path / "mark")
+        if request.param == "first start":
+            (tmp_path / "mark.untried").touch()
+        return directory
+
+    @staticmethod
+    def fork(hooks: ModuleType, application: Callable, load: Callable[[], None], **attributes: object) -> int:
+        """Start a worker; returns its process id. It exits as Gunicorn's do."""
+        pid = os.fork()
+        if pid:
+            return pid
+        worker = worker_with(application, load_wsgi=load, **{"ppid": os.getppid(), **attributes})
+        try:
+            hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+            worker.load_wsgi()
+            hooks.post_worker_init(worker)
+        except SystemExit as left:
+            os._exit(left.code)
+        except BaseException:
+            os._exit(3)
+        os._exit(0)
+
+    @staticmethod
+    def codes(pids: list[int]) -> list[int]:
+        """What they exited with."""
+        return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+    def test_one_loads_before_the_others(self, hooks: ModuleType, untried: Path) -> None:
+        """They set up their data only if it is not there, which at the same time each would find."""
+        tables = untried.parent / "tables"
+
+        def load() -> None:
+            if not tables.exists():
+                select.select([], [], [], 0.2)
+                tables.touch(exist_ok=False)
+
+        pids = [self.fork(hooks, answering("200 OK"), load) for _number in range(4)]
+        assert self.codes(pids) == [0, 0, 0, 0]
+
+    @pytest.mark.parametrize("fails", ["load", "answer"])
+    def test_if_it_fails_the_others_do_not_try(self, hooks: ModuleType, untried: Path, fails: str) -> None:
+        """Gunicorn ends them, and the application is loaded once."""
+        loaded = untried.parent / "loaded"
+
+        def load() -> None:
+            with loaded.open("a") as file:
+                file.write("x")
+            select.select([], [], [], 0.1)
+            if fails == "load":
+                raise LookupError
+
+        first = self.fork(hooks, failing, load)
+        while not loaded.exists():
+            select.select([], [], [], 0.01)
+        # Its master is another one, as if it had ended; a living one sends TERM.
+        others = [self.fork(hooks, failing, load, alive=False), self.fork(hooks, failing, load, ppid=DEAD)]
+        assert self.codes([first, *others]) == [3, 0, 0]
+        assert loaded.read_text() == "x"
+        assert (untried / "failed").exists()
+
+    def test_if_it_is_killed_another_one_loads(self, hooks: ModuleType, untried: Path) -> None:
+        """The kernel takes its lock away."""
+        loaded = untried.parent / "loaded"
+
+        def hang() -> None:
+            loaded.touch()
+            select.select([], [], [], 60)
+
+        first = self.fork(hooks, answering("200 OK"), hang)
+        while not loaded.exists():
+            select.select([], [], [], 0.01)
+        second = self.fork(hooks, answering("200 OK"), lambda: None)
+        select.select([], [], [], 0.1)
+        os.kill(first, signal.SIGKILL)
+        assert self.codes([first, second]) == [-signal.SIGKILL, 0]
+
+    def test_a_worker_that_waits_says_that_it_lives(self, hooks: ModuleType, untried: Path) -> None:
+        """Gunicorn kills those that do not."""
+        lock = (untried / "first").open("w")
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        notified = untried.parent / "notified"
+        pid = self.fork(hooks, answering("200 OK"), lambda: None, notify=notified.touch)
+        while not notified.exists():
+            select.select([], [], [], 0.01)
+        lock.close()
+        assert self.codes([pid]) == [0]
+
+    def test_a_start_of_what_was_tried_waits_for_nobody(self, hooks: ModuleType, tmp_path: Path) -> None:
+        """A restart takes no longer than before."""
+        worker = worker_with(answering("200 OK"), load_wsgi=lambda: None)
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+        worker.load_wsgi()
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_that_leaves_waits(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,11 @@ def test_a_balancer_asks_what_the_service_is_asked() -> None:
     assert balancer(**service)["health"] == {"path": "/up", "host": "shop", "statuses": [204], "scheme": "http"}
 
 
+def test_a_balancer_asks_for_the_site_of_the_proxy() -> None:
+    """As the role gunicorn does by default, whose defaults this role does not have."""
+    assert balancer(proxy_server_names=["*.example.com", "example.com"])["health"]["host"] == "example.com"
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("path", "/other"), ("host", "www"), ("statuses", [200, 204]), ("scheme", "https")]
 )

@@ -21,12 +21,13 @@ REQUEST = HealthRequest("/up?full=1", "shop.example.com", "http", ())
 
 
 class Server:
-    """Gives the same answer to each request, and keeps what was asked."""
+    """Gives the same answer to each request, or another one to those by https, and keeps what was asked."""
 
-    def __init__(self, listener: socket.socket, answer: bytes) -> None:
+    def __init__(self, listener: socket.socket, answer: bytes, by_https: bytes = b"") -> None:
         self.asked: list[bytes] = []
         self._listener = listener
         self._answer = answer
+        self._by_https = by_https or answer
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -37,7 +38,8 @@ class Server:
                 return
             with connection:
                 self.asked.append(connection.recv(65536))
-                connection.sendall(self._answer)
+                secure = b"\r\nX-Forwarded-Proto: https\r\n" in self.asked[-1]
+                connection.sendall(self._by_https if secure else self._answer)
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def serve(tmp_path: Path) -> Iterator[Callable]:
     """Start a server on a family of addresses; returns it and its address."""
     listeners = []
 
-    def start(family: int, answer: bytes) -> tuple[Server, Address]:
+    def start(family: int, answer: bytes, by_https: bytes = b"") -> tuple[Server, Address]:
         listener = socket.socket(family, socket.SOCK_STREAM)
         listeners.append(listener)
         if family == socket.AF_UNIX:
@@ -56,15 +58,16 @@ def serve(tmp_path: Path) -> Iterator[Callable]:
             host, port = listener.getsockname()[:2]
             bind = Address(host, port)
         listener.listen()
-        return Server(listener, answer), bind
+        return Server(listener, answer, by_https), bind
 
     yield start
     for listener in listeners:
         listener.close()
 
 
-def status(code: int) -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\nok" % code
+def status(code: int, location: str = "") -> bytes:
+    more = f"Location: {location}\r\n".encode() if location else b""
+    return b"HTTP/1.1 %d X\r\n%sContent-Length: 2\r\n\r\nok" % (code, more)
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNIX])
@@ -80,10 +83,55 @@ def test_each_kind_of_address_is_asked(serve: Callable, family: int) -> None:
     [(200, (), True), (404, (), True), (499, (), True), (500, (), False), (200, (204,), False), (503, (503,), True)],
 )
 def test_the_status_decides(serve: Callable, code: int, statuses: tuple, accepted: bool) -> None:
-    """Below 500 without a list, else what the list says."""
+    """Below 500 without a list, but 400, else what the list says."""
     _server, bind = serve(socket.AF_INET, status(code))
     problem = _health_request.problem(bind, REQUEST._replace(statuses=statuses), 5)
     assert problem == ("" if accepted else f"{bind.gunicorn_bind} answers /up?full=1 with status {code}")
+
+
+@pytest.mark.parametrize("statuses", [(), (200,)])
+def test_a_refused_host_name(serve: Callable, statuses: tuple) -> None:
+    """The answer says what to set, unless 400 is wanted."""
+    _server, bind = serve(socket.AF_INET, status(400))
+    problem = _health_request.problem(bind, REQUEST._replace(statuses=statuses), 5)
+    text = "status 400: if it refuses the host name 'shop.example.com', set gunicorn_health_host to one that it accepts"
+    assert problem == f"{bind.gunicorn_bind} answers /up?full=1 with {text}"
+    assert _health_request.problem(bind, REQUEST._replace(statuses=(400,)), 5) == ""
+
+
+HERE = "https://shop.example.com/up?full=1"
+
+
+@pytest.mark.parametrize(
+    ("by_https", "statuses", "problem"),
+    [
+        (status(200), (), ""),
+        (status(200), (200,), ""),
+        (status(500), (), "with status 500"),
+        (status(500), (301,), ""),
+        (status(302, "/login"), (), ""),
+        # A balancer may be the only one whose header Gunicorn believes.
+        (status(301, HERE), (), ""),
+        (status(301, HERE), (200,), "with status 301: it sends a visitor to the same address again"),
+    ],
+)
+def test_a_redirect_to_https_is_followed(serve: Callable, by_https: bytes, statuses: tuple, problem: str) -> None:
+    """The same is asked again, as the web server in front passes it on, and the answer to that counts."""
+    server, bind = serve(socket.AF_INET, status(301, HERE), by_https)
+    said = _health_request.problem(bind, REQUEST._replace(statuses=statuses), 5)
+    assert (problem in said) if problem else said == ""
+    assert {asked.split(b"\r\n")[0] for asked in server.asked} == {b"GET /up?full=1 HTTP/1.1"}
+    assert len(server.asked) == (1 if statuses == (301,) else 2)
+
+
+def test_visitors_that_come_by_https(serve: Callable) -> None:
+    """The first request comes as theirs, and is the only one: a redirect to itself would send them in circles."""
+    server, bind = serve(socket.AF_INET, status(500), status(200))
+    by_https = REQUEST._replace(forwarded_proto="https")
+    assert _health_request.problem(bind, by_https, 5) == ""
+    server, bind = serve(socket.AF_INET, status(301, HERE))
+    assert "it sends a visitor to the same address again" in _health_request.problem(bind, by_https, 5)
+    assert len(server.asked) == 1
 
 
 def test_wildcards_are_reached_on_the_loopback_address(serve: Callable) -> None:

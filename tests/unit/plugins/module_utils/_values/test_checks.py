@@ -54,7 +54,7 @@ BAD = {
         *["$USER", "notes\n", "notes\nExecStartPre=+/usr/bin/touch /tmp/pwned"],
     ],
     checks.check_service_name: [
-        *["shop.service", "notes.service", "shop.socket", "shop.slice", "shop-standin"],
+        *["shop.service", "notes.service", "shop.socket", "shop.slice", "shop-standin", "shop-step"],
         # Instances of a template
         *["shop@1", "notes@1", "@"],
         *["a/b", "../shop", "../a", ".hidden", ".a", "-a", "-notes", "_x", "a:b", "a" * 65],
