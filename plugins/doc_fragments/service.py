@@ -90,6 +90,42 @@ options:
     description: The version of Gunicorn that the running master must have.
     type: str
     default: ""
+  release:
+    description: The release that must be live. Without it, the code is in place, and not the role's.
+    type: dict
+    suboptions:
+      id:
+        description: Its ID, which is its directory's name in O(release.directory).
+        type: str
+        required: true
+      directory:
+        description: The directory of all releases.
+        type: path
+        required: true
+      kept:
+        description: How many releases stay, the live one included. The others are removed with what only they need.
+        type: int
+        default: 3
+      static:
+        description: Where a release has its static files, relative to it. Empty for none.
+        type: str
+        default: ""
+      public_static:
+        description:
+          - A link that leads to the static files of all releases that stay. Those of the live one come first.
+          - What was there before comes last.
+        type: str
+        default: ""
+      back:
+        description: Whether the release is gone back to.
+        type: bool
+        default: false
+  code_directory:
+    description:
+      - Where the code is, if it is not a release. If a change is refused, the error says what that means for the code
+        there, and C(/run/gunicorn-NAME.refused) keeps C(max_requests) from ending workers until a change succeeds.
+    type: str
+    default: ""
 notes:
   - A service has one deployment at a time; a second one waits. The next deployment cleans up after one that was killed.
 """

@@ -95,7 +95,9 @@ options:
     type: str
     default: localhost
   health_statuses:
-    description: The accepted statuses of the answer. If empty, every status below 500 is accepted.
+    description: >-
+      The accepted statuses of the answer. If empty, every status below 500 is accepted but 400, and a redirect to the
+      same address.
     type: list
     elements: int
     default: []
@@ -130,6 +132,48 @@ options:
     type: list
     elements: str
     default: []
+  release:
+    description: The release that must be live, as the role makes it of its variables. Without it, the code is in place.
+    type: dict
+    suboptions:
+      id:
+        description: Its ID. Empty if that is not known yet, since the host lacks git.
+        type: str
+        required: true
+      directory:
+        description: The directory of all releases.
+        type: path
+        required: true
+      kept:
+        description: How many releases stay.
+        type: int
+        default: 3
+      static:
+        description: Where a release has its static files, relative to it.
+        type: str
+        default: ""
+      public_static:
+        description: Where the web server finds the static files of all releases.
+        type: str
+        default: ""
+      back:
+        description: Whether the release is gone back to.
+        type: bool
+        default: false
+  release_steps:
+    description: The steps of the release. Code in place has none.
+    type: list
+    elements: raw
+    default: []
+  release_packages:
+    description: The Debian packages that bringing the release needs and the host lacks.
+    type: list
+    elements: str
+    default: []
+  venv_standing:
+    description: The directory that counts as the virtual environment, in place of the one that O(venv) leads to.
+    type: str
+    default: ""
   log_file:
     required: true
 author:
@@ -236,6 +280,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import deployment
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
@@ -279,6 +324,10 @@ ARGUMENTS = {
     "code_directory": {"type": "str", "required": True},
     "config_directory": {"type": "str", "required": True},
     "data_directory": {"type": "str", "required": True},
+    "release": live.ARGUMENT,
+    "release_steps": {"type": "list", "elements": "raw", "default": []},
+    "release_packages": {"type": "list", "elements": "str", "default": []},
+    "venv_standing": {"type": "str", "default": ""},
     "log_file": {"type": "str", "required": True},
     "access_log_file": {"type": "str", "default": ""},
 }

@@ -28,6 +28,16 @@ options:
       - The project's name. A directory is removed as a whole only if it has this name, or that of the service.
   manage_user:
     description: Whether the role manages the user. If not, the user can't be removed.
+  releases_directory:
+    description:
+      - The directory of the releases. They are removed with C(code), and so are the link C(current) beside them and
+        what the role has put into O(static_directory).
+    type: str
+    default: ""
+  static_directory:
+    description: Where the web server finds the static files of the releases.
+    type: str
+    default: ""
   log_file:
     default: "-"
   remove:
@@ -98,6 +108,8 @@ ARGUMENTS = {
     "manage_user": {"type": "bool", "default": True},
     "venv": {"type": "str", "required": True},
     "code_directory": {"type": "str", "required": True},
+    "releases_directory": {"type": "str", "default": ""},
+    "static_directory": {"type": "str", "default": ""},
     "config_directory": {"type": "str", "required": True},
     "data_directory": {"type": "str", "required": True},
     "log_file": {"type": "str", "default": "-"},

@@ -117,6 +117,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import roll_back_command
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -139,7 +140,7 @@ def main() -> None:
         if module.check_mode:
             decision = service_systemd.decide(wanted, service_systemd.observe(wanted, runner))
         else:
-            decision = change_systemd.deploy(wanted, runner, module.warn)
+            decision = change_systemd.deploy(wanted, runner, module.warn, roll_back_command.install)
     except (DeployError, NotOurs, InvalidValue) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)

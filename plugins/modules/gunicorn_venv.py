@@ -98,6 +98,12 @@ options:
       - If not set, a virtual environment whose interpreter is gone is an error.
     type: bool
     default: false
+  standing:
+    description:
+      - A directory that counts as the virtual environment in place of the one that O(path) leads to, if it is there. If
+        it has what is wanted, nothing is built. The role gives the one that a release was live with.
+    type: str
+    default: ""
   activate:
     description:
       - Whether to make O(path) a link to the new virtual environment, and to remove older ones of the same name, except
@@ -240,6 +246,7 @@ ARGUMENTS = {
     "revision": {"type": "str", "default": ""},
     "upgrade": {"type": "bool", "default": False},
     "rebuild": {"type": "bool", "default": False},
+    "standing": {"type": "str", "default": ""},
     "activate": {"type": "bool", "default": True},
     "settings": {"type": "dict", "default": {}},
     "worker_class": {"type": "str", "default": "sync"},

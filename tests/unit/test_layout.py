@@ -18,8 +18,9 @@ PREFIX = "ansible_collections.pyweb.gunicorn.plugins.module_utils"
 FLOORS = (
     {"_atomic", "_run", "_values"},
     {"_health_request", "_host"},
-    {"_sizing", "_supervisor", "_systemd", "_venv"},
+    {"_release", "_sizing", "_supervisor", "_systemd", "_venv"},
     {"_service"},
+    {"_steps"},
     {"_balancer", "_change", "_inspection", "_plan", "_proxy", "_removal"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

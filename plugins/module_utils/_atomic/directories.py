@@ -72,7 +72,7 @@ def begin_in_place(path: str) -> str:
 
 def finish(directory: str) -> None:
     """Mark a directory as whole, once it is on the disk."""
-    _sync(directory)
+    sync(directory)
     for name in (MAKING, CHANGING):
         if has_mark(directory, name):
             os.unlink(os.path.join(directory, name))
@@ -170,7 +170,8 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def _sync(directory: str) -> None:
+def sync(directory: str) -> None:
+    """Have all that was written to the file system of a directory on the disk."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         ctypes.CDLL(None).syncfs(descriptor)

@@ -12,7 +12,7 @@ import os
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import shared_addresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.shared_addresses import NotShared, SharedAddresses
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units

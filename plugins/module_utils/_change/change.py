@@ -10,6 +10,7 @@ class says how the service is tried, started, replaced, read and put back.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import Callable
@@ -17,13 +18,14 @@ from typing import Callable
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed, deploy_error
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live, notes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, marks, uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed, deploy_error
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 
@@ -47,6 +49,7 @@ class Change:
     ) -> None:
         """`venv_directory` is the live one; `interrupted` says that the journal has the way back of a killed run."""
         self.wanted = wanted
+        self.settled: Callable[[str, str], None] = _nothing
         self.journal = journal
         self.interrupted = interrupted
         self.runner = runner
@@ -86,8 +89,10 @@ class Change:
         """Start a service that does not run; if it does not work, everything is as before."""
         self._stage()
         try:
+            self._offer_static_files()
             self._promote_files()
-            self._start()
+            with marks.made(marks.untried(self.wanted.name)):
+                self._start()
             self._verify()
         except self.FAILURES as failure:
             said = self._what_was_said()
@@ -102,6 +107,7 @@ class Change:
         """Try what is new beside the live service; if it does not work, the live service has not noticed."""
         self._stage()
         try:
+            self._offer_static_files()
             self._run_trial()
         except self.FAILURES as failure:
             said = self._what_the_trial_said()
@@ -113,6 +119,7 @@ class Change:
             else:
                 self._drop()
                 now = "The live service was not touched"
+            now += self._spare_the_workers(failure)
             raise self._error("was tried and does not work", failure, now, said) from None
 
     def _take_over(self) -> None:
@@ -123,10 +130,26 @@ class Change:
         except self.FAILURES as failure:
             said = self._what_was_said()
             now = self._return_to_previous()
+            if now == LIVE_AGAIN and self.wanted.code_in_place:
+                # Its workers have just loaded what is in place.
+                marks.remove(marks.refused(self.wanted.name))
+                now += f". Its code is what {self.wanted.code_in_place} has now"
             # Only now: till then, processes ran from it.
             self._discard_new_venv()
             raise self._error("does not work with what is new", failure, now, said) from None
         self._finish()
+
+    def _spare_the_workers(self, failure: Exception) -> str:
+        """Keep workers that have loaded good code, if what was refused may be the code; return sentences about it."""
+        # systemd has failed before it started anything.
+        if not self.wanted.code_in_place or getattr(failure, "step", ""):
+            return ""
+        with contextlib.suppress(OSError):  # what has failed must be said, and not this
+            marks.make(marks.refused(self.wanted.name))
+        return (
+            f". If the code is why: it is in {self.wanted.code_in_place}, and a restart, a reboot or the end of a "
+            "worker starts it there. Until a run succeeds, max_requests ends no worker"
+        )
 
     def _return_to_previous(self) -> str:
         """Put back what was live before a switch; return a sentence that says what is live now."""
@@ -200,16 +223,21 @@ class Change:
         self._discard_new_venv()
 
     def _unstage(self) -> None:
-        """Forget the candidates, and what was changed in a venv in place."""
+        """Forget the candidates, what was changed in a venv in place, and the static files of a new release."""
         files.unstage(self.wanted.files)
+        if self.wanted.release:
+            with contextlib.suppress(OSError):  # what has failed before must be said, and not this
+                live.take_back(self.wanted.release)
         if self.wanted.venv_backup:
             # Processes name the path itself, and go on to find there what they have loaded: the backup is of its files.
             backup.restore(self.wanted.venv, self.wanted.venv_backup)
 
     def _discard_new_venv(self) -> None:
         """Remove the venv that the path does not lead to, unless something still needs it, such as a stand-in."""
-        if self.wanted.venv_directory != os.path.realpath(self.wanted.venv):
-            _discard_unused([self.wanted.venv_directory])
+        wanted = self.wanted
+        kept = live.venvs(notes.read(wanted.release.directory)) if wanted.release else []
+        if wanted.venv_directory not in (os.path.realpath(wanted.venv), *kept):
+            _discard_unused([wanted.venv_directory])
 
     def _promote_files(self) -> None:
         """Make the candidates and the new venv the live ones, and note how to go back; raises Failed."""
@@ -232,18 +260,57 @@ class Change:
 
     def _forget_way_back(self) -> None:
         """End the change: remove what only the old service and the way back needed."""
+        kept = self._settle_release()
+        # A run that was killed at a first start has left the second one.
+        for mark in (marks.refused(self.wanted.name), marks.untried(self.wanted.name)):
+            marks.remove(mark)
         files.unstage(self.wanted.files)
         atomic_journal.commit(self.journal)
+        # The secrets of a step that was killed; none runs now.
+        directories.remove(launcher.folder_of_step(self.wanted.name))
         # A venv that was just built may belong to another run, which waits for its turn.
         _discard_unused(
             [
                 leftover
                 for leftover in directories.leftovers(self.wanted.venv)
-                if leftover in self.used
-                or ".gunicorn-swap-" in leftover
-                or time.time() - os.lstat(leftover).st_mtime > _ABANDONED
+                if leftover not in kept
+                and (
+                    leftover in self.used
+                    or ".gunicorn-swap-" in leftover
+                    or time.time() - os.lstat(leftover).st_mtime > _ABANDONED
+                )
             ]
         )
+
+    # Releases
+
+    def _offer_static_files(self) -> None:
+        """Have the web server find the static files of a new release, which its first page may name; raises Failed."""
+        if self.wanted.release:
+            try:
+                live.offer(self.wanted.release)
+            except OSError as error:
+                path = error.filename or self.wanted.release.public_static
+                raise Failed(f"{path} can't be written: {error.strerror}") from None
+
+    def _settle_release(self) -> list[str]:
+        """Make the release the live one; return the venvs that kept releases need."""
+        wanted = self.wanted
+        if wanted.release is None:
+            return []
+        venv = {
+            "directory": wanted.venv_directory,
+            "fingerprint": wanted.asked["venv_fingerprint"],
+            "gunicorn_version": wanted.gunicorn_version,
+        }
+        self.settled(wanted.name, wanted.release.directory)
+        try:
+            self.used.update(live.settle(wanted.release, wanted.asked, venv, uses.Uses().unused))
+            return live.venvs(notes.read(wanted.release.directory))
+        except OSError as error:  # such as of a full disk
+            text = f"{wanted.name} runs the release {wanted.release.id}, but not all is as it must be beside it"
+            reason = f"{error.filename or 'a file'} can't be written: {error.strerror}"
+            raise DeployError(f"{text}: {reason}. The next run completes this.") from None
 
     # Verifying
 
@@ -274,6 +341,10 @@ class Change:
         health = self.wanted.health
         asked = (_health_request.problem(bind, health, deadline - time.monotonic()) for bind in self.wanted.binds)
         return [problem for problem in asked if problem]
+
+
+def _nothing(_service: str, _directory: str) -> None:
+    """What is done with a release that went live, if nobody says otherwise."""
 
 
 def _discard_unused(paths: list[str]) -> None:

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import LONGEST
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 
 # Whatever the service's user made of the log, reading it ends.

@@ -14,10 +14,10 @@ import re
 import stat
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses

@@ -16,7 +16,7 @@ import shutil
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.adoption import SharedAddresses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets import Sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import Systemctl
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, runtime_units, socket_units
@@ -41,7 +41,7 @@ class Standin:
         if self._before.standin.exists:
             self.stop()
         runtime_units.write(self.unit, self._wanted.standin_unit)
-        self._copy_drop_ins()
+        drop_ins.copy(f"{self._wanted.name}.service", self.unit)
         socket = self._write_socket(shared)
         if socket != self._own_socket:
             self._name_sockets(socket)
@@ -64,13 +64,6 @@ class Standin:
             runtime_units.write(self._own_socket, text)
             return self._own_socket
         return self._sockets.unit
-
-    def _copy_drop_ins(self) -> None:
-        """Add what drop-ins add to the service: the trial needs that, too. Some are for both already."""
-        its_own = drop_ins.find(self.unit)
-        for path in drop_ins.find(f"{self._wanted.name}.service"):
-            if path not in its_own:
-                runtime_units.write(f"{self.unit}.d/{os.path.basename(path)}", drop_ins.text_of(path))
 
     def _name_sockets(self, socket: str) -> None:
         """Name the sockets that the live service has."""

@@ -17,11 +17,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import IO
+from typing import IO, Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -29,6 +28,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import com
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import LONGEST, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.launcher import CONSOLE, PYTHON
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec, SupervisorState
@@ -42,14 +42,16 @@ START_TIMEOUT = 120.0
 _SUPERVISOR_TIMEOUT = 20.0
 
 
-def deploy(wanted: SupervisorSpec, runner: Runner) -> Decision:
-    """Do what there is to do; raises DeployError."""
+def deploy(wanted: SupervisorSpec, runner: Runner, settled: Callable[[str, str], None] | None = None) -> Decision:
+    """Do what there is to do; raises DeployError. `settled` is as for a service under systemd."""
     with locked(wanted.name, wanted.venv):
         supervisor = client.this_supervisor()
         observed = service_supervisor.observe(wanted, supervisor)
         decision = service_supervisor.decide(wanted, observed)
         if decision.reasons:
-            SupervisorChange(wanted, observed, supervisor, runner).carry_out(decision)
+            change = SupervisorChange(wanted, observed, supervisor, runner)
+            change.settled = settled or change.settled
+            change.carry_out(decision)
         return decision
 
 

@@ -18,29 +18,37 @@ from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import adoption, sandbox
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import adoption
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.adoption import Adoption
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import DOES_NOT_START, LIVE_AGAIN, Change
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets import Sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.standin import Standin
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemctl import NotStarted, Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import NotStarted, Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_trial
 
 # The lines of the journal that are read at most; it cuts each at 48 kB.
 _JOURNAL_LINES = 400
 
 
-def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> Decision:
-    """Do what there is to do, and tell what a person should know of it; raises DeployError."""
+def deploy(
+    wanted: SystemdSpec,
+    runner: Runner,
+    tell: Callable[[str], None],
+    settled: Callable[[str, str], None] | None = None,
+) -> Decision:
+    """Do what there is to do, and tell what a person should know of it; raises DeployError.
+
+    `settled` is called with the service's name and the directory of the releases once a release works.
+    """
     with locked(wanted.name, wanted.venv):
         state = systemd.observe(wanted, runner)
         if adoption.was_interrupted(state):
@@ -48,7 +56,9 @@ def deploy(wanted: SystemdSpec, runner: Runner, tell: Callable[[str], None]) -> 
             state = systemd.observe(wanted, runner)
         decision = systemd.decide(wanted, state)
         if decision.reasons:
-            SystemdChange(wanted, state, runner, tell).carry_out(decision)
+            change = SystemdChange(wanted, state, runner, tell)
+            change.settled = settled or change.settled
+            change.carry_out(decision)
         return decision
 
 
@@ -119,11 +129,11 @@ class SystemdChange(Change):
     def _leave_out_what_is_unfit(self, failure: NotStarted) -> None:
         """Do without directives that this host can't apply; raises the failure if they are not its reason."""
         unfit = []
-        if sandbox.is_of_sandbox(failure.status):
-            unfit = sandbox.unfit(self.wanted.unit.content or "", self.wanted.optional, self.runner)
+        if sandbox_trial.is_of_sandbox(failure.status):
+            unfit = sandbox_trial.unfit(self.wanted.unit.content or "", self.wanted.optional, self.runner)
         if not unfit:
             raise failure
-        self.wanted = self.wanted.without(unfit, systemd_sandbox.conditions())
+        self.wanted = self.wanted.without(unfit, sandbox.conditions())
         self.tell(
             f"This host can't apply {', '.join(unfit)}: {self.service} does without. With the whole sandbox, it failed "
             f"at {failure.step}. That is tried again once the host has another systemd or other privileges."

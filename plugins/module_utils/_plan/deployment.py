@@ -12,7 +12,13 @@ import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts, directives, parameters, reach
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
+    accounts,
+    directives,
+    parameters,
+    reach,
+    releases,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
@@ -41,6 +47,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         logs = [given["log_file"], given["access_log_file"]]
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
     plan = plan_plan.make_plan(wanted, runner, manager)
+    plan["directories"] += releases.directories_to_make(wanted)
+    plan["packages"] += given["release_packages"]
     warnings += accounts.warnings(wanted)
     folders = [given["code_directory"], *wanted.environment.get("PYTHONPATH", "").split(":")]
     plan["changeable_code"] = plan_directories.changeable_code(filter(os.path.isabs, dict.fromkeys(folders)), wanted)
@@ -51,12 +59,13 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         sandbox = reach.effective(given["service_directives"], _check_drop_ins(wanted, given))
     reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
     if manager == service_manager.SYSTEMD:
-        observed = systemd_state.as_dict(plan_plan.observe(wanted, given["secrets"], given["credentials"], runner))
+        state = plan_plan.observe(wanted, given["secrets"], given["credentials"], runner)
+        observed = systemd_state.as_dict(state._replace(release_problems=tuple(releases.problems(wanted))))
     if "auto" in (given["workers"], given["threads"]):
         sizing, told = answer.size(wanted.sizing)
         warnings += told
-    venv = venv_state(given, manager, venv_runner)
-    lacking = plan_plan.lacking(plan, venv)
+    venv = venv_state(given, manager, venv_runner) if releases.is_there(wanted) else releases.UNKNOWN_VENV
+    lacking = [*releases.lacking(wanted), *plan_plan.lacking(plan, venv)]
     if lacking or (observed and None in observed["files"].values()):
         plan_plan.check_writable(wanted, plan, venv["changed"])
     return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings

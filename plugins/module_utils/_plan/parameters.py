@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Callable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, settings, sizing, version
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.live import Release
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import (
     addresses,
@@ -40,6 +42,7 @@ _CHECKS: dict[str, Callable] = {
     "code_directory": checks.check_path,
     "service_directives": directives.check_directives,
 }
+_RELATIVE = re.compile(r"(?!.*\.\.)[A-Za-z0-9_@+=,.][A-Za-z0-9_@+=,.-]*(/[A-Za-z0-9_@+=,.-]+)*")
 # Each item of these is checked.
 _LISTS = ("health_statuses", "pip_extra_args", "pip_environment")
 
@@ -61,6 +64,7 @@ class DeploymentParameters(NamedTuple):
     data_directory: str
     log_files: dict[str, str]
     sizing: dict  # the options of gunicorn_sizing_info
+    release: Release | None = None
 
 
 def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
@@ -93,7 +97,27 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
         data_directory=checks.check_path("gunicorn_data_directory", given["data_directory"]),
         log_files=_check_log_files(given["log_file"], given["access_log_file"]),
         sizing=sizing_options,
+        release=read_release(given["release"], given["release_steps"]),
     )
+
+
+def read_release(given: dict | None, steps: list) -> Release | None:
+    """The release that must be live, or None for code in place, which has no steps; raises InvalidValue."""
+    if not given:
+        if steps:
+            expected = "none without gunicorn_release: they are the steps of a release"
+            raise InvalidValue("gunicorn_release_steps", steps, expected)
+        return None
+    checks.check_path("gunicorn_releases_directory", given["directory"])
+    if given["public_static"]:
+        checks.check_path("gunicorn_static_directory", given["public_static"])
+    if given["static"] and not _RELATIVE.fullmatch(given["static"]):
+        expected = "a directory in the release, as a relative path of letters, digits and _@+=,.- without '..'"
+        raise InvalidValue("gunicorn_release_static", given["static"], expected)
+    if not 1 <= given["kept"] <= checks.COUNT_MAX:
+        expected = f"a whole number from 1 to {checks.COUNT_MAX}: the live release is one of them"
+        raise InvalidValue("gunicorn_releases_kept", given["kept"], expected)
+    return Release(**{name: given[name] for name in Release._fields})
 
 
 def wanted_venv(given: dict) -> VenvSpec:
@@ -118,6 +142,7 @@ def wanted_venv(given: dict) -> VenvSpec:
         environment=dict.fromkeys(given["pip_environment"], ""),
         service=given["service_name"],
         revision=given["revision"],
+        standing=given["venv_standing"],
     )
 
 

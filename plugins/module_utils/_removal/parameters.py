@@ -25,6 +25,8 @@ class RemovalRequest(NamedTuple):
     group: str
     venv: str
     code_directory: str
+    releases_directory: str
+    static_directory: str
     config_directory: str
     data_directory: str
     log_files: tuple[str, ...]
@@ -41,6 +43,8 @@ def check_parameters(given: dict) -> RemovalRequest:
         group=checks.check_name("gunicorn_group", given["group"]),
         venv=checks.check_path("gunicorn_venv", given["venv"]),
         code_directory=checks.check_path("gunicorn_code_directory", given["code_directory"]),
+        releases_directory=_path("gunicorn_releases_directory", given["releases_directory"]),
+        static_directory=_path("gunicorn_static_directory", given["static_directory"]),
         config_directory=checks.check_path("gunicorn_config_directory", given["config_directory"]),
         data_directory=checks.check_path("gunicorn_data_directory", given["data_directory"]),
         log_files=tuple(checks.check_path(name, path) for name, path in logs.items() if path != "-"),
@@ -49,3 +53,8 @@ def check_parameters(given: dict) -> RemovalRequest:
     if "user" in wanted.named and not given["manage_user"]:
         raise InvalidValue(VARIABLE, "user", "other names: with gunicorn_manage_user: false the user is not the role's")
     return wanted
+
+
+def _path(variable: str, value: str) -> str:
+    """A path that may be missing."""
+    return checks.check_path(variable, value) if value else ""

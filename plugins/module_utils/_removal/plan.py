@@ -17,11 +17,13 @@ import os
 import pwd
 import re
 import stat
+import zipfile
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, listening, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, Manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.parameters import VARIABLE, RemovalRequest
@@ -130,6 +132,8 @@ def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[tuple[str, 
         "logs": ("gunicorn_log_file", [*_log_paths(wanted), *([log_directory] if log_directory else [])]),
     }
     result: list[tuple[str, ...]] = _venv_paths(wanted.venv) if "venv" in wanted.named else []
+    if "code" in wanted.named:
+        result += [(path,) for path in live.paths(wanted.releases_directory, wanted.static_directory, wanted.service)]
     for name in wanted.named:
         variable, paths = found.get(name, ("", []))
         for path in paths:
@@ -218,6 +222,8 @@ def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, .
         found += [*credentials, *removal_manager.left_beside(credentials), secrets]
         if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
             found.append(directory)
+    command = names.roll_back_command(wanted.service)
+    found += [command, *removal_manager.left_beside([command])] if zipfile.is_zipfile(command) else []
     rotations = [] if removal_manager.is_foreign(made.logrotate) else [made.logrotate]
     return [*found, *removal_manager.left_beside(found), *rotations]
 

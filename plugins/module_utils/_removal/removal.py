@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, journal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock as atomic_lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import repository
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager as removal_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import plan as removal_plan
@@ -70,5 +73,6 @@ def _carry_out(plan: RemovalPlan, manager: Manager, runner: Runner) -> None:
 
 def _remove_locks(wanted: RemovalRequest) -> None:
     """The last step: from here on, another run can have the locks."""
-    for name in (names.lock_name(wanted.service), directories.lock_name(wanted.venv)):
+    fetched = os.path.join(wanted.releases_directory, repository.NAME)
+    for name in (names.lock_name(wanted.service), directories.lock_name(wanted.venv), repository.lock_name(fetched)):
         files.remove(atomic_lock.path_of(name))

@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes as host_processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, RemovalError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, marks, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import ProgramProcess
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configuration import SupervisorError
@@ -31,7 +31,7 @@ class SupervisorManager:
         programs.check_service_name(service)
         self._service = service
         # As its processes are named, too; the unit of supervisor has those of all programs.
-        self.own_units = (f"{service}.service", f"{service}-standin.service")
+        self.own_units = tuple(f"{name}.service" for name in (service, *launcher.others(service)))
         self._supervisor = client.this_supervisor()
         self._program = os.path.join(programs.PROGRAMS, f"{service}.conf")
         self._launcher = os.path.join(config_directory, launcher.LAUNCHER)
@@ -97,7 +97,7 @@ class SupervisorManager:
 
     def _processes(self) -> list[int]:
         """The processes of the service and of a trial. They can outlive supervisor and a run of the role."""
-        names = (self._service, launcher.standin(self._service))
+        names = (self._service, *launcher.others(self._service))
         noted = {(files.read(launcher.group_note(name)) or "").strip() for name in names}
         directories = {launcher.runtime_directory(name) for name in names}
         found = []
@@ -121,11 +121,13 @@ class SupervisorManager:
             raise RemovalError(f"processes of {self._service} do not end")
 
     def _definitions(self) -> list[str]:
-        name, trial = self._service, launcher.standin(self._service)
+        name = self._service
         return [
-            *launcher.runtime_paths(name),
-            *launcher.runtime_paths(trial),
+            *(path for each in (name, *launcher.others(name)) for path in launcher.runtime_paths(each)),
+            launcher.folder_of_step(name),
             launcher.trial_socket(name),
+            marks.refused(name),
+            marks.untried(name),
             *manager.left_beside(self.replaced),
             launcher.journal_of(name),
             # The program's own file last of all: supervisor would start the program as long as it is there.

@@ -13,7 +13,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, marks, names, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
@@ -27,7 +27,7 @@ class SystemdManager:
         self._service = service
         self._runner = runner
         own = (f"{service}.{suffix}" for suffix in ("service", "socket"))
-        self.own_units = (f"{service}.service", f"{service}-standin.service")
+        self.own_units = tuple(f"{name}.service" for name in (service, *launcher.others(service)))
         self.replaced = tuple(os.path.join(units.UNIT_DIRECTORY, name) for name in own)
 
     def own_processes(self) -> set[int]:
@@ -84,11 +84,14 @@ class SystemdManager:
         """Sockets first: they would start the services again."""
         name = self._service
         added = map(os.path.basename, runtime_units.added_sockets(name))
-        return [*added, f"{name}.socket", f"{name}.service", f"{name}-standin.socket", f"{name}-standin.service"]
+        others = (f"{other}.service" for other in launcher.others(name))
+        return [*added, f"{name}.socket", f"{name}.service", f"{name}-standin.socket", *others]
 
     def _definitions(self) -> list[str]:
         name = self._service
-        directories = (f"{name}-standin.service.d", f"{name}.service.wants", f"{name}.service.d/gunicorn-adoption.conf")
+        others = launcher.others(name)
+        directories = [f"{name}.service.wants", f"{name}.service.d/gunicorn-adoption.conf"]
+        directories += [f"{other}.service.d" for other in others]
         return [
             *self.replaced,
             names.journal_of(name),
@@ -96,6 +99,8 @@ class SystemdManager:
             *map(runtime_units.path_of, (*self._unit_names(), *directories)),
             *glob.glob(socket_units.ended_flag(f"{glob.escape(name)}-added-*")),
             f"/run/gunicorn-{name}-standin.sock",
-            f"/run/gunicorn/{name}",
-            f"/run/gunicorn/{name}-standin",
+            marks.refused(name),
+            marks.untried(name),
+            launcher.folder_of_step(name),
+            *map(launcher.runtime_directory, (name, *others)),
         ]

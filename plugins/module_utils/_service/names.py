@@ -38,6 +38,11 @@ def journal_of(name: str) -> str:
     return os.path.join(systemd_units.UNIT_DIRECTORY, f".{name}.gunicorn-switch.json")
 
 
+def roll_back_command(name: str) -> str:
+    """The path of the command that goes back to a kept release of a service."""
+    return f"/usr/local/sbin/{name}-roll-back"
+
+
 def is_ours(text: str | None) -> bool:
     """Whether a file is one that the role wrote."""
     return (

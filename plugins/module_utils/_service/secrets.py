@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from typing import Iterable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
@@ -42,6 +43,34 @@ def secret_files(secrets: str, credentials: str, folder: str) -> tuple[list[Want
         credential = os.path.join(folder, "credentials", name)
         files.append(WantedFile(credential, contents.get(name), 0o600, secret=True))
     return files, value
+
+
+def live_files(folder: str) -> tuple[list[WantedFile], str]:
+    """The same as secret_files for what the host has now: it stays as it is."""
+    path = os.path.join(folder, _FILE)
+    text = atomic_files.read(path)
+    if text is None or running.SECRETS not in text:
+        return [], ""
+    files = [WantedFile(path, text, 0o600, secret=True)]
+    for name, content in _live_credentials(folder, text).items():
+        files.append(WantedFile(os.path.join(folder, "credentials", name), content, 0o600, secret=True))
+    found = re.search(rf"^{running.SECRETS}=([0-9a-f]*)$", text, re.MULTILINE)
+    return files, found[1] if found else ""
+
+
+def live_texts(folder: str) -> dict[str, str]:
+    """The arguments `secrets` and `credentials` of the services' modules, for what the host has now."""
+    text = atomic_files.read(os.path.join(folder, _FILE)) or ""
+    if running.SECRETS not in text:
+        text = ""
+    credentials = json.dumps(_live_credentials(folder, text), sort_keys=True)
+    return {"secrets": text, "credentials": base64.b64encode(credentials.encode()).decode()}
+
+
+def _live_credentials(folder: str, text: str) -> dict[str, str]:
+    """The credentials that were written with a file of secrets, by their names."""
+    found = {name: atomic_files.read(os.path.join(folder, "credentials", name)) for name in names.credentials_of(text)}
+    return {name: content for name, content in found.items() if content is not None}
 
 
 def secret_values(files: Iterable[WantedFile]) -> list[str]:

@@ -12,6 +12,8 @@ from typing import Any
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.live import Release
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses, checks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
@@ -38,7 +40,12 @@ ARGUMENTS = {
     "venv_fingerprint": {"type": "str", "default": ""},
     "gunicorn_version": {"type": "str", "default": ""},
     "health": _health_request.ARGUMENT,
+    "code_directory": {"type": "str", "default": ""},
+    "release": live.ARGUMENT,
 }
+
+# Of the arguments, what is secret, or is of one run only
+_NOT_NOTED = ("secrets", "credentials", "observed")
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,19 @@ class ServiceSpec:
     secrets_hash: str
     health: HealthRequest
     health_timeout: float
+    release: Release | None
+    code_directory: str
+    asked: dict  # the arguments of the module, without secrets
 
     @property
     def files(self) -> list[WantedFile]:
         """What is replaced together, last the files that name the others."""
         raise NotImplementedError
+
+    @property
+    def code_in_place(self) -> str:
+        """Where the code lies if it is no release: what is there is not always what was tried."""
+        return "" if self.release else self.code_directory
 
     @property
     def log_files(self) -> list[str]:
@@ -111,4 +126,7 @@ def common_values(
         "secrets_hash": secrets_hash,
         "health": _health_request.request_from(given["health"]),
         "health_timeout": checks.check_seconds("health.timeout", given["health"]["timeout"]),
+        "release": Release(**given["release"]) if given.get("release") else None,
+        "code_directory": given.get("code_directory", ""),
+        "asked": {name: value for name, value in given.items() if name not in _NOT_NOTED},
     }

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, secrets, spec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, marks, secrets, spec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
@@ -64,13 +65,18 @@ class SupervisorState(NamedTuple):
     venv_directory: str
     interrupted: bool
     lost_logs: dict[str, bool] = {}  # see running.lost_logs
+    release_problems: tuple[str, ...] = ()  # see live.problems
+    refused: bool = False  # see marks.refused
 
 
-def spec_from(given: dict) -> SupervisorSpec:
-    """What the module's arguments ask for; raises ValueError for what supervisor can't be told."""
+def spec_from(given: dict, secret: tuple[list[WantedFile], str] | None = None) -> SupervisorSpec:
+    """What the module's arguments ask for; raises ValueError for what supervisor can't be told.
+
+    `secret` are the files of the secrets and their hash, if those of the host stay as they are.
+    """
     name, folder = given["name"], given["config_directory"]
     group = accounts.group_id(given["group"])
-    secret_files, secrets_hash = secrets.secret_files(given["secrets"], given["credentials"], folder)
+    secret_files, secrets_hash = secret or secrets.secret_files(given["secrets"], given["credentials"], folder)
     live = _describe(given)
     description = json.dumps(live, indent=2, sort_keys=True) + "\n"
     options = (name, folder, given["enabled"], given["stop_timeout"])
@@ -108,6 +114,8 @@ def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
         venv_directory=os.path.realpath(wanted.venv),
         interrupted=os.path.lexists(launcher.journal_of(wanted.name)),
         lost_logs=service_running.lost_logs(process.pid, wanted.log_files) if running else {},
+        refused=os.path.lexists(marks.refused(wanted.name)),
+        release_problems=tuple(live.problems(wanted.release) if wanted.release else ()),
     )
 
 
@@ -117,6 +125,10 @@ def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
     reasons = [comparison.unlike(path) for path in state.differing if path != wanted.logrotate.path]
     if state.interrupted:
         reasons.append("the last change was interrupted")
+    if state.refused and wanted.code_in_place:
+        reasons.append(comparison.REFUSED)
+    elif state.refused:
+        idle.append(comparison.REFUSED_BEFORE)
     if comparison.has_new_venv(wanted, state.venv_directory):
         reasons.append("the virtual environment was changed")
     if not wanted.started:
@@ -129,5 +141,5 @@ def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
             reasons.append(f"nothing listens on {', '.join(state.closed)}")
         reasons += comparison.mismatches(wanted, state.running)
         reasons += comparison.logs_out_of_reach(state.lost_logs)
-        idle += comparison.logs_to_reopen(state.lost_logs)
+        idle += [*state.release_problems, *comparison.logs_to_reopen(state.lost_logs)]
     return Decision(reasons + idle, switch=wanted.started and bool(reasons))

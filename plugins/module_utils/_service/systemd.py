@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Iterable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, names, spec, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
@@ -84,7 +85,8 @@ def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_h
 def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
     """Read what the host has and runs."""
     paths = (file.path for file in wanted.all_files)
-    return systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, wanted.log_files, runner)
+    state = systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, wanted.log_files, runner)
+    return state._replace(release_problems=tuple(live.problems(wanted.release) if wanted.release else ()))
 
 
 def decide(wanted: SystemdSpec, state: SystemdState) -> Decision:
@@ -110,7 +112,9 @@ def _idle_reasons(wanted: SystemdSpec, state: SystemdState, differing: list[str]
     if state.standin.active or state.standin.starting:
         reasons.append("the stand-in of an interrupted deployment still runs")
     if wanted.started:
-        reasons += comparison.logs_to_reopen(state.lost_logs)
+        reasons += [*state.release_problems, *comparison.logs_to_reopen(state.lost_logs)]
+    if state.refused and not (wanted.started and wanted.code_in_place):
+        reasons.append(comparison.REFUSED_BEFORE)
     if not wanted.started and (state.interrupted or comparison.has_new_venv(wanted, state.venv_directory)):
         reasons.append("a deployment was not finished")
     return reasons
@@ -128,6 +132,8 @@ def _reasons_to_switch(wanted: SystemdSpec, state: SystemdState, differing: list
         reasons.append("the listening addresses are not the ones that are configured")
     if state.interrupted:
         reasons.append("the last change was interrupted")
+    if state.refused and wanted.code_in_place:
+        reasons.append(comparison.REFUSED)
     if comparison.has_new_venv(wanted, state.venv_directory):
         reasons.append("the virtual environment was changed")
     reasons += [comparison.unlike(path) for path in differing if path not in wanted.idle_paths]

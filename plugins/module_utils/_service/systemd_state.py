@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import marks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
@@ -42,6 +43,8 @@ class SystemdState(NamedTuple):
     group: int  # the id of the group that may read the configuration
     differing_secrets: tuple[str, ...] = ()  # paths, where others must not compare them
     lost_logs: dict[str, bool] = {}  # see running.lost_logs
+    release_problems: tuple[str, ...] = ()  # see live.problems
+    refused: bool = False  # see marks.refused
 
     def differing(self, wanted: list[WantedFile]) -> list[str]:
         """The paths of the files that are not as wanted."""
@@ -83,6 +86,7 @@ def read(
         interrupted=os.path.lexists(service_names.journal_of(name)),
         group=accounts.group_id(group),
         lost_logs=service_running.lost_logs(service.main_pid, logs) if service.main_pid else {},
+        refused=os.path.lexists(marks.refused(name)),
     )
 
 

@@ -65,7 +65,7 @@ def read_others(own: tuple[str, ...]) -> list[tuple[str, str]]:
     A unit counts with its drop-ins. Neither the stand-in nor the drop-ins of an own service count.
     """
     stems = {os.path.splitext(os.path.basename(path))[0] for path in own}
-    ours = {f"{name}.service" for stem in stems for name in (stem, launcher.standin(stem))}
+    ours = {f"{name}.service" for stem in stems for name in (stem, *launcher.others(stem))}
     texts: dict[str, list[str]] = {}
     for folder in (units.UNIT_DIRECTORY, runtime_units.DIRECTORY):
         for path in sorted(glob.glob(os.path.join(folder, "*.service"))):

@@ -10,7 +10,6 @@ A run that changes nothing needs no more of this room than that, and the modules
 from __future__ import annotations
 
 import enum
-import os
 import re
 import shutil
 from typing import TYPE_CHECKING, Mapping, NamedTuple
@@ -81,7 +80,7 @@ def look(wanted: VenvSpec, runner: Runner) -> Outlook:
     before = venv_state.read(wanted, runner)
     rebuild = venv_state.needs_rebuild(wanted, before, runner)
     interrupted = directories.is_interrupted(wanted.path)
-    noted = stamp.read(os.path.realpath(wanted.path))
+    noted = stamp.read(wanted.directory)
     found = None
     if before is not None and before.has_gunicorn and not rebuild and is_as_noted(wanted, before, noted):
         is_satisfied = True
@@ -176,7 +175,7 @@ def trusted(wanted: VenvSpec, installer: str = "") -> list[Trusted]:
     """What root runs, or reads, to find what there is to install; `installer` is the path of uv."""
     configurations = uv.configurations(wanted.asked.folder) if installer else []
     return [
-        Trusted("gunicorn_venv", wanted.path, "a virtual environment", trust.venv_paths(wanted.path)),
+        Trusted("gunicorn_venv", wanted.path, "a virtual environment", trust.venv_paths(wanted.place)),
         Trusted("gunicorn_python", wanted.python, "an interpreter", trust.interpreter_paths(wanted.python)),
         *(Trusted("gunicorn_installer", "uv", "a program", [path]) for path in [installer] if path),
         *(Trusted("gunicorn_requirements", path, "a file", [path]) for path in [wanted.requirements_file] if path),

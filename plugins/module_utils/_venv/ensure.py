@@ -47,6 +47,9 @@ def _carry_out(outlook: Outlook, wanted: VenvSpec, runner: Runner) -> tuple[Venv
     """Do the task; returns what the venv has then, and the path of its backup."""
     before, task, found = outlook
     if task is Task.NOTHING:
+        if found is not None and wanted.has_requirements:
+            # The next run compares with these, and need not read them.
+            install.note_again(wanted, before, found)
         return before, venv_backup.backup_of(wanted.path)
     if found is None:
         missing = f"{wanted.python} has no pip to read them with, which on Debian comes with python3-venv"

@@ -99,6 +99,11 @@ def runs(wanted: VenvSpec, found: Requirements, kept: dict[str, str]) -> list[Ru
     return [locked, *([Run(missing, False, upgrade, {}, kept)] if missing else [])]
 
 
+def note_again(wanted: VenvSpec, state: VenvState, found: Requirements) -> None:
+    """Note that a venv has what these requirements say, which was installed from others, such as an older release's."""
+    _note(wanted, state, found, {path: sources.read(path, editable) for path, editable in found.local.items()})
+
+
 def _note(wanted: VenvSpec, state: VenvState, found: Requirements, local: dict[str, Source]) -> None:
     """Write the stamp; what was noted for other services stays, also if the venv is a new one."""
     noted = stamp.read(os.path.realpath(wanted.path)).services

@@ -51,6 +51,17 @@ class VenvSpec(NamedTuple):
     environment: Mapping[str, str] = {}  # of what installs
     service: str = ""  # that the venv is for, if that is known
     revision: str = ""  # of the application
+    standing: str = ""  # a directory that counts as the venv if it is there, in place of the one the path leads to
+
+    @property
+    def place(self) -> str:
+        """Where the venv is that counts, if there is one."""
+        return self.standing if os.path.isdir(self.standing) else self.path
+
+    @property
+    def directory(self) -> str:
+        """The directory that counts as the venv, without links."""
+        return os.path.realpath(self.place)
 
     @property
     def asked(self) -> Asked:
@@ -112,10 +123,11 @@ class VenvState(NamedTuple):
 
 def read(wanted: VenvSpec, runner: Runner) -> VenvState | None:
     """What the venv has, or None if there is none that works; see is_venv for the errors."""
-    if not is_venv(wanted.path, wanted.rebuild):
+    path = wanted.place
+    if not is_venv(path, wanted.rebuild):
         return None
-    state = ask_probe(wanted, os.path.realpath(wanted.path), runner)
-    return state if is_venv(wanted.path, wanted.rebuild, state.python_version) else None
+    state = ask_probe(wanted, wanted.directory, runner)
+    return state if is_venv(path, wanted.rebuild, state.python_version) else None
 
 
 def ask_probe(wanted: VenvSpec, directory: str, runner: Runner) -> VenvState:
@@ -193,7 +205,7 @@ def needs_rebuild(wanted: VenvSpec, state: VenvState | None, runner: Runner) -> 
     if not wanted.rebuild:
         return False
     if state is None:
-        return _is_anything(wanted.path)
+        return _is_anything(wanted.directory)
     command = [shutil.which(wanted.python) or wanted.python, "-I", "-c", _WHICH_INTERPRETER]
     account = trust.rights_for(trust.interpreter_paths(wanted.python))
     failure = f"gunicorn_python: {wanted.python} does not run"

@@ -70,6 +70,8 @@ class Host:
             "manage_user": True,
             "venv": f"{self.root}/opt/shop/venv",
             "code_directory": f"{self.root}/opt/shop",
+            "releases_directory": f"{self.root}/opt/shop/releases",
+            "static_directory": f"{self.root}/var/cache/shop/static",
             "config_directory": str(self.config),
             "data_directory": f"{self.root}/var/shop",
             "log_file": f"{self.root}/log/shop/gunicorn.log",

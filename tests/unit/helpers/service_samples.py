@@ -49,6 +49,9 @@ COMMON = {
     "secrets_hash": "secrets",
     "health": HealthRequest("/", "localhost", "http", ()),
     "health_timeout": 30,
+    "release": None,
+    "code_directory": "/opt/shop",
+    "asked": {"venv_fingerprint": ""},
 }
 SYSTEMD_SPEC = SystemdSpec(
     **COMMON,

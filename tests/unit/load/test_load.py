@@ -138,6 +138,10 @@ def lost_by(handler: Handler, timeout: float = 10) -> load.Failure:
             "a b=unix:/run/a.sock,host=www.example.com,path=/a?b=c",
             load.Target("a b", socket.AF_UNIX, "/run/a.sock", host="www.example.com", path="/a?b=c"),
         ),
+        (
+            "a=127.0.0.1:80,scheme=https",
+            load.Target("a", socket.AF_INET, ("127.0.0.1", 80), scheme="https"),
+        ),
     ],
 )
 def test_target_is_read(text: str, target: load.Target) -> None:
@@ -449,6 +453,32 @@ def test_closed_loop_keeps_the_number_of_requests_under_way() -> None:
     assert seen == [1, 2, 3, 3]
     assert (first["requests"], second["requests"]) == (3, 1)
     assert first["failed"] + second["failed"] == 3
+
+
+@pytest.mark.parametrize("concurrency", [None, 3])
+def test_answers_are_counted_by_a_header(concurrency: int | None) -> None:
+    """So that a test can say which code answered; and the load ends after so many requests."""
+
+    async def ask() -> tuple[list[bytes], dict]:
+        async def name_a_version(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await server.request(reader)
+            version = b"new" if len(server.requests) > 4 else b"old"
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Version: " + version + b"\r\n\r\n")
+
+        async with serving(name_a_version) as (server, address):
+            targets = [load.Target("a", socket.AF_INET, address, scheme="https")]
+            if concurrency:
+                running = load.ClosedLoop(targets, concurrency, header="X-Version")
+            else:
+                running = load.Load(targets, 400, header="X-Version")
+            await running.run(requests=10)
+            return server.requests, running.results()
+
+    requests, results = asyncio.run(ask())
+    assert all(b"\r\nX-Forwarded-Proto: https\r\n" in request for request in requests)
+    (phase,) = results["phases"]
+    assert (phase["requests"], phase["failed"]) == (10, 0)
+    assert phase["values"] == {"old": 4, "new": 6}
 
 
 def test_closed_loop_ends_after_its_time() -> None:

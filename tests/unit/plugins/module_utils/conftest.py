@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What tests of several rooms share: real Gunicorns to ask, and kernels that can't exchange two names."""
+"""What tests of several rooms share: real Gunicorns to ask, kernels that can't exchange two names, and a systemd."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from noting_systemd import Systemd
 from venvs import OLDEST
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import links
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
 
 # Before it is imported, so that its assertions say which values they compared.
 pytest.register_assert_rewrite("interruptions")
@@ -83,3 +85,25 @@ def exchange(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     if request.param == "by renames":
         monkeypatch.setattr(links, "_RENAME_EXCHANGE", 1 << 20)
     return request.param
+
+
+@pytest.fixture
+def systemd() -> Systemd:
+    """A systemd that has no unit."""
+    return Systemd()
+
+
+@pytest.fixture
+def etc_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where an administrator's units are."""
+    monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path / "etc"))
+    (tmp_path / "etc").mkdir()
+    return tmp_path / "etc"
+
+
+@pytest.fixture
+def run_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where units are until the next boot."""
+    monkeypatch.setattr(runtime_units, "DIRECTORY", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"

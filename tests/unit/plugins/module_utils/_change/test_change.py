@@ -17,12 +17,16 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import chan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live, notes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.live import Release
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lock as service_lock
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import marks, uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import NotStarted
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 
 STEPS = (
     "stage",
@@ -37,6 +41,8 @@ STEPS = (
     "finish",
 )
 WAYS_BACK = ("go_back", "drop", "discard_new_venv")
+# The code is nowhere that this knows of.
+RELEASED = dataclasses.replace(SYSTEMD_SPEC, code_directory="")
 SWITCH = Decision(["the service does not run"], switch=True)
 
 
@@ -53,16 +59,25 @@ def unwritable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 class Noted(Change):
     """A change whose steps are only noted; the one named in `failing` fails."""
 
-    def __init__(self, runs: bool = True, exists: bool = True, interrupted: bool = False, failing: str = "") -> None:
-        super().__init__(SYSTEMD_SPEC, "", "", interrupted, Runner(lambda command: (1, "", "")))
+    def __init__(
+        self,
+        runs: bool = True,
+        exists: bool = True,
+        interrupted: bool = False,
+        failing: str = "",
+        wanted: SystemdSpec = RELEASED,
+    ) -> None:
+        super().__init__(wanted, "", "", interrupted, Runner(lambda command: (1, "", "")))
         self.runs, self.exists, self.failing = runs, exists, failing
         self.steps: list[str] = []
+        self.marks: list[list[str]] = []  # at each step
         self.comes_back = True
         for step in (*STEPS, *WAYS_BACK):
             setattr(self, f"_{step}", lambda step=step: self.take(step))
 
     def take(self, step: str) -> bool:
         """Note a step."""
+        self.marks.append(os.listdir(marks.DIRECTORY))
         self.steps.append(step)
         if step == self.failing:
             raise Failed("it failed")
@@ -154,6 +169,79 @@ class TestThatFails:
     def test_a_step_that_is_not_tried_is_left_to_the_next_run(self) -> None:
         """What works stays, and the next run finds what is left to do."""
         assert Noted(failing="finish").fail() == "shop: it failed. The next run completes what is left to do."
+
+
+class TestCodeInPlace:
+    """A change that is refused leaves its code where new workers and the next start load it."""
+
+    @pytest.fixture
+    def refused(self, marks_directory: Path) -> Path:
+        """The mark for the workers."""
+        return marks_directory / "gunicorn-shop.refused"
+
+    @pytest.mark.parametrize("interrupted", [False, True])
+    def test_a_refused_trial_is_marked_and_told(self, refused: Path, interrupted: bool) -> None:
+        """The error says where the code is and what starts it."""
+        said = Noted(failing="run_trial", wanted=SYSTEMD_SPEC, interrupted=interrupted).fail()
+        assert (
+            ". If the code is why: it is in /opt/shop, and a restart, a reboot or the end of a worker starts it there. "
+            "Until a run succeeds, max_requests ends no worker.\n"
+        ) in said
+        assert refused.exists()
+
+    def test_a_release_stays_what_it_is(self, refused: Path) -> None:
+        """Workers go on to start from the one that was tried."""
+        Noted(failing="run_trial").fail()
+        assert not refused.exists()
+
+    def test_a_sandbox_is_no_code(self, refused: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where systemd has failed before it started anything, the code was not tried."""
+        noted = Noted(failing="run_trial", wanted=SYSTEMD_SPEC)
+        failure = NotStarted("Job failed", 226)
+        monkeypatch.setattr(noted, "_run_trial", lambda: (_ for _ in ()).throw(failure))
+        assert "If the code is why" not in noted.fail()
+        assert not refused.exists()
+
+    def test_a_directory_that_can_not_be_written_hides_no_error(self, refused: Path) -> None:
+        """What has failed is told."""
+        refused.symlink_to("/nowhere/at/all")
+        assert "was tried and does not work: it failed" in Noted(failing="run_trial", wanted=SYSTEMD_SPEC).fail()
+
+    @pytest.mark.parametrize("step", ["replace", "verify"])
+    def test_what_is_back_runs_the_code_that_is_there(self, refused: Path, step: str) -> None:
+        """It has loaded that: nothing is left that could be lost, and no other code was refused."""
+        refused.touch()
+        said = Noted(failing=step, wanted=SYSTEMD_SPEC).fail()
+        assert f"{change.LIVE_AGAIN}. Its code is what /opt/shop has now.\n" in said
+        assert not refused.exists()
+
+    def test_a_change_that_works_removes_the_marks(
+        self, marks_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """New workers load what was tried, also where a run was killed at the first start."""
+        monkeypatch.setattr(files, "unstage", lambda _files: None)
+        for name in ("gunicorn-shop.refused", "gunicorn-shop.untried"):
+            (marks_directory / name).touch()
+        noted = Noted(wanted=dataclasses.replace(SYSTEMD_SPEC, venv=str(tmp_path / "venv")))
+        noted.journal = str(tmp_path / "journal")
+        noted._forget_way_back()
+        assert os.listdir(marks_directory) == []
+
+    @pytest.mark.parametrize("failing", ["", "start"])
+    def test_a_first_start_is_marked_while_it_lasts(self, marks_directory: Path, failing: str) -> None:
+        """Its workers load one after the other; nothing has tried it before."""
+        noted = Noted(runs=False, failing=failing)
+        noted.fail() if failing else noted.carry_out(SWITCH)
+        marked = dict(zip(noted.steps, noted.marks))
+        assert [step for step, found in marked.items() if found] == ["start"]
+        assert marked["start"] == ["gunicorn-shop.untried"]
+        assert os.listdir(marks_directory) == []
+
+    def test_a_switch_starts_nothing_untried(self) -> None:
+        """The trial has loaded it, and a restart must not take longer."""
+        noted = Noted()
+        noted.carry_out(SWITCH)
+        assert not any(noted.marks)
 
 
 class TestVirtualEnvironments:
@@ -248,3 +336,132 @@ def test_a_change_waits_for_whoever_installs_into_its_venv(
             deploy(dataclasses.replace(SYSTEMD_SPEC, venv=venv), Runner(lambda command: (1, "", "")), *tell)
     finally:
         os.close(held)
+
+
+class Deployment:
+    """A service with releases in a directory, and the change to one of them."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self.releases = str(folder / "releases")
+        self.static = folder / "static"
+        self.settled: list[tuple[str, str]] = []
+        monkeypatch.setattr(uses.Uses, "unused", lambda _self, paths: paths)
+
+    def venv(self, name: str) -> str:
+        return f"{self.folder}/venv-{name * 8}"
+
+    def change(self, name: str, **steps: Callable) -> Change:
+        """The change to a release, which is there; the steps of a manager do nothing, or what is given."""
+        code = self.folder / "releases" / name / "static"
+        code.mkdir(parents=True, exist_ok=True)
+        (code / f"{name}.css").write_text(name)
+        if not notes.find(self.releases, name):
+            notes.write(self.releases, notes.Note(name, "", brought=float(ord(name))))
+        venv = self.venv(name)
+        if not os.path.isdir(venv):
+            os.mkdir(venv)
+            directories.mark(venv, directories.BUILT)
+        wanted = dataclasses.replace(
+            RELEASED,
+            configuration=files.WantedFile(
+                str(self.folder / "gunicorn.conf.py"), name, 0o640, os.getegid(), os.geteuid()
+            ),
+            secret_files=(),
+            socket=files.WantedFile(str(self.folder / "shop.socket"), "", 0o644, os.getegid(), os.geteuid()),
+            unit=files.WantedFile(str(self.folder / "shop.service"), name, 0o644, os.getegid(), os.geteuid()),
+            venv=str(self.folder / "venv"),
+            venv_directory=venv,
+            release=Release(name, self.releases, kept=2, static="static", public_static=str(self.static)),
+            asked={"name": "shop", "venv_fingerprint": name},
+        )
+        made = Change(wanted, str(self.folder / "journal"), os.path.realpath(wanted.venv), False, Runner(print))
+        made.settled = lambda *told: self.settled.append(told)
+        nothing = lambda *_arguments: None  # noqa: E731
+        for step in ("run_trial", "end_trial", "stop_trial", "verify", "what_was_said", "what_the_trial_said"):
+            setattr(made, f"_{step}", steps.get(step, nothing if not step.startswith("what") else dict))
+        made._runs = lambda: os.path.lexists(self.folder / "venv")
+        made._exists = made._runs
+        made._replace, made._start = made._promote_files, nothing
+        made._go_back = lambda: made._put_back() or True
+        made._finish = made._forget_way_back
+        return made
+
+    def deploy(self, *names: str) -> None:
+        for name in names:
+            self.change(name).carry_out(SWITCH)
+
+    def fail(self, name: str, **steps: Callable) -> None:
+        with pytest.raises(DeployError):
+            self.change(name, **steps).carry_out(SWITCH)
+
+    def served(self) -> set[str]:
+        return {file.name for file in self.static.glob("*.css")}
+
+    def venvs(self) -> set[str]:
+        return {entry[-1] for entry in os.listdir(self.folder) if entry.startswith("venv-")}
+
+
+@pytest.fixture(name="deployment")
+def deployment_of_releases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    return Deployment(tmp_path, monkeypatch)
+
+
+def broken(*_arguments: object) -> None:
+    raise Failed("it failed")
+
+
+class TestReleases:
+    def test_a_release_that_works_is_the_live_one(self, deployment: Deployment) -> None:
+        deployment.deploy("a", "b")
+        assert notes.read_live(deployment.releases).id == "b"
+        assert notes.find(deployment.releases, "b").venv["directory"] == deployment.venv("b")
+        assert deployment.settled == [("shop", deployment.releases)] * 2
+
+    def test_a_page_of_the_trial_finds_its_files(self, deployment: Deployment) -> None:
+        """Before its first worker answers."""
+        deployment.deploy("a")
+        seen: list[set[str]] = []
+        deployment.change("b", run_trial=lambda: seen.append(deployment.served())).carry_out(SWITCH)
+        assert seen == [{"a.css", "b.css"}]
+
+    @pytest.mark.parametrize("step", ["run_trial", "verify"])
+    def test_a_release_that_fails_leaves_nothing_but_its_code(self, deployment: Deployment, step: str) -> None:
+        """The live one, its files and those of kept ones stay; its own virtual environment goes."""
+        deployment.deploy("a", "b")
+        deployment.fail("c", **{step: broken})
+        assert notes.read_live(deployment.releases).id == "b"
+        assert deployment.served() == {"a.css", "b.css"}
+        assert deployment.venvs() == {"a", "b"}
+        assert os.path.realpath(deployment.folder / "venv") == deployment.venv("b")
+
+    def test_a_kept_release_that_fails_keeps_its_venv(self, deployment: Deployment) -> None:
+        """It can be tried again without the package index."""
+        deployment.deploy("a", "b")
+        deployment.fail("a", run_trial=broken)
+        assert deployment.venvs() == {"a", "b"}
+
+    def test_the_first_release_that_fails_leaves_no_static_files(self, deployment: Deployment) -> None:
+        deployment.fail("a", verify=broken)
+        assert deployment.served() == set()
+        assert notes.read_live(deployment.releases).id == ""
+
+    def test_the_space_of_old_releases_is_given_back(self, deployment: Deployment) -> None:
+        """Code, virtual environment and static files of all but the kept ones, which are two here."""
+        deployment.deploy("a", "b", "c")
+        assert [note.id for note in notes.read(deployment.releases)] == ["c", "b"]
+        assert deployment.venvs() == {"b", "c"}
+        assert deployment.served() == {"b.css", "c.css"}
+
+    def test_a_disk_without_room_for_static_files_is_no_change(
+        self, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deployment.deploy("a")
+
+        def full(*_arguments: object) -> None:
+            raise OSError(28, "No space left on device", "/var/cache")
+
+        monkeypatch.setattr(live, "offer", full)
+        with pytest.raises(DeployError, match="/var/cache can't be written: No space"):
+            deployment.change("b").carry_out(SWITCH)
+        assert notes.read_live(deployment.releases).id == "a"

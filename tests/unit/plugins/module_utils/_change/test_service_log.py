@@ -12,9 +12,9 @@ from pathlib import Path
 
 from service_samples import SYSTEMD_SPEC
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import LONGEST
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import LONGEST
 
 
 def run(command: list[str]) -> tuple[int, str, str]:

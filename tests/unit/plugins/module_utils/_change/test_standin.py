@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from service_samples import GONE, SOCKET_TEXT, SYSTEMD_SPEC, SYSTEMD_STATE, UNIT
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets import Sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.standin import Standin
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 
 

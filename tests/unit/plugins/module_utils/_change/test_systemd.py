@@ -12,13 +12,12 @@ import pytest
 from service_samples import GONE, SYSTEMD_STATE
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import sandbox
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemd import SystemdChange
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox as systemd_sandbox
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_trial
 
 GIVEN = {
     "name": "shop",
@@ -76,7 +75,7 @@ def change(
     systemd, etc_units: Path, run_units: Path, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., SystemdChange]:
     """A change of a service whose unit is in place, in a container."""
-    monkeypatch.setattr(systemd_sandbox, "conditions", lambda: "systemd 257, podman")
+    monkeypatch.setattr(sandbox, "conditions", lambda: "systemd 257, podman")
     # As the user who runs the tests
     monkeypatch.setattr(change_systemd.files, "put", lambda file: Path(file.path).write_text(file.content or ""))
 
@@ -131,7 +130,7 @@ class TestLeavingOut:
         self, change: Callable, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Nothing is tried."""
-        monkeypatch.setattr(sandbox, "unfit", lambda *arguments: pytest.fail("it was tried"))
+        monkeypatch.setattr(sandbox_trial, "unfit", lambda *arguments: pytest.fail("it was tried"))
         monkeypatch.setattr(Container, "__init__", _with_status(Container.__init__, "1"))
         with pytest.raises(Failed, match=r"\AJob failed\Z"):
             change()._run_trial()

@@ -96,6 +96,15 @@ def test_given_addresses_replace_the_default(check: Callable) -> None:
 NAME = "a user's or group's name: lower-case letters, digits, underscores and dashes, not a dash first"
 PATH = "an absolute path of letters, digits and _@+=,.- without '.' and '..'"
 ENVIRONMENT_NAME = "names of letters, digits and underscores, not a digit first"
+RELEASE = {
+    "id": "1a",
+    "directory": "/opt/shop/releases",
+    "kept": 3,
+    "static": "staticfiles",
+    "public_static": "/var/cache/shop/static",
+    "back": False,
+}
+INSIDE = "a directory in the release, as a relative path of letters, digits and _@+=,.- without '..'"
 WIRING = [
     (
         {"project": "my-shop"},
@@ -184,9 +193,33 @@ WIRING = [
     ({"data_directory": "var"}, "gunicorn_data_directory: 'var'", PATH),
     ({"log_file": "gunicorn.log"}, "gunicorn_log_file: 'gunicorn.log'", PATH),
     ({"access_log_file": "access.log"}, "gunicorn_access_log_file: 'access.log'", PATH),
+    (
+        {"release_steps": ["migrate"]},
+        "gunicorn_release_steps: ['migrate']",
+        "none without gunicorn_release: they are the steps of a release",
+    ),
+    ({"release": {**RELEASE, "directory": "releases"}}, "gunicorn_releases_directory: 'releases'", PATH),
+    ({"release": {**RELEASE, "public_static": "static"}}, "gunicorn_static_directory: 'static'", PATH),
+    ({"release": {**RELEASE, "static": "../static"}}, "gunicorn_release_static: '../static'", INSIDE),
+    ({"release": {**RELEASE, "static": "/srv/static"}}, "gunicorn_release_static: '/srv/static'", INSIDE),
+    (
+        {"release": {**RELEASE, "kept": 0}},
+        "gunicorn_releases_kept: 0",
+        "a whole number from 1 to 1000: the live release is one of them",
+    ),
 ]
 # Their types are their checks, or the host is asked.
-UNCHECKED = {"revision", "manage_user", "venv_rebuild", "upgrade", "python", "requirements", "installer"}
+UNCHECKED = {
+    "release_packages",
+    "venv_standing",
+    "revision",
+    "manage_user",
+    "venv_rebuild",
+    "upgrade",
+    "python",
+    "requirements",
+    "installer",
+}
 
 
 @pytest.mark.parametrize(("given", "named", "expected"), WIRING, ids=[next(iter(row[0])) for row in WIRING])

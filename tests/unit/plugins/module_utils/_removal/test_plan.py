@@ -7,15 +7,17 @@ from __future__ import annotations
 import grp
 import os
 import socket
+import zipfile
 from pathlib import Path
 
 import pytest
 from removal_host import Host
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan import RemovalPlan
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.uses import ProcessPaths
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -42,6 +44,17 @@ def test_what_the_role_made(host: Host) -> None:
     assert sorted(host.plan().paths) == sorted(made)
     os.unlink(host.units / "shop.service")
     assert sorted(host.plan().paths) == sorted(set(made) - {str(host.units / "shop.service")})
+
+
+def test_the_command_that_goes_back_goes_with_the_service(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program of its name stays."""
+    path = host.root / "sbin" / "shop-roll-back"
+    monkeypatch.setattr(names, "roll_back_command", lambda _service: str(path))
+    host.write(path, "#!/bin/sh\n")
+    assert host.plan().paths == ()
+    with zipfile.ZipFile(path, "a") as program:
+        program.writestr("__main__.py", "")
+    assert host.plan().paths == (str(path),)
 
 
 def test_what_is_not_the_roles_stays(host: Host) -> None:
@@ -84,6 +97,23 @@ class TestNamed:
         host.write(host.config / "settings.py")
         for name, folder in {"code": "opt", "data": "var", "logs": "log", "config": "etc"}.items():
             assert host.plan(remove=[name]).paths == (str(host.root / folder / "shop"),)
+
+    def test_releases_go_with_the_code(self, host: Host) -> None:
+        """With their link, their static files, and not with what was there before them."""
+        releases, static = host.root / "opt/shop/releases", host.root / "var/cache/shop/static"
+        host.write("opt/shop/releases/1a/static/site.css")
+        host.write("var/cache/shop/static/old.css")
+        release = live.Release("1a", str(releases), static="static", public_static=str(static))
+        live.settle(release, {}, {"directory": "/v"}, lambda paths: paths)
+        tree, current = os.path.realpath(static), f"{host.root}/opt/shop/current"
+        assert host.plan(remove=["code"]).paths == (
+            str(releases),
+            current,
+            str(static),
+            tree,
+            f"{host.root}/opt/shop",
+        )
+        assert host.plan().paths == ()
 
     def test_a_directory_without_the_projects_name_is_refused(self, host: Host) -> None:
         """It may have anything in it."""
@@ -169,8 +199,8 @@ class TestNamed:
         assert host.plan(remove=["data"]).left == (f"{data} is used by a process of queue.service",)
         assert host.plan(remove=["data"]).paths == ()
         assert host.plan_under_supervisor(remove=["data"]).paths == ()
-        assert asked[0] == ("shop.service", "shop-standin.service")
-        assert asked[-1] == ("shop.service", "shop-standin.service")
+        assert asked[0] == ("shop.service", "shop-standin.service", "shop-step.service")
+        assert asked[-1] == ("shop.service", "shop-standin.service", "shop-step.service")
 
     def test_what_a_process_of_no_service_uses_stays(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
         """Such as somebody's migration of the database."""

@@ -12,6 +12,7 @@ from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import lock
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, directories
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import repository
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import removal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
@@ -48,6 +49,8 @@ def test_a_second_run_removes_nothing(host: Host, locks: Path) -> None:
     (host.root / "log").mkdir()
     (host.root / "log" / "shop").symlink_to(host.root / "locks")
     logs = str(host.root / "log" / "shop")
+    fetched = f"{host.root}/opt/shop/releases/.repository"
+    os.close(lock.take(repository.lock_name(fetched), 1.0))
     assert remove(host, remove=["data", "logs"]) == [str(data.parent), logs, unit]
     assert not any(map(os.path.lexists, (data.parent, logs, unit)))
     assert ["systemctl", "daemon-reload"] in host.commands

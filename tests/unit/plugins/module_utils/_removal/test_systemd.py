@@ -14,7 +14,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 NOTHING = Found((), (), (), False, (), (), ())
-OWN = ["shop.socket", "shop.service", "shop-standin.socket", "shop-standin.service"]
+OWN = ["shop.socket", "shop.service", "shop-standin.socket", "shop-standin.service", "shop-step.service"]
 
 
 @pytest.fixture
@@ -46,10 +46,15 @@ class TestRead:
             str(host.units / ".previous.shop.socket"),
             *(str(host.runtime_units / name) for name in ("shop-added-1.socket", *OWN)),
             str(host.runtime_units / "shop-standin.service.d"),
+            str(host.runtime_units / "shop-step.service.d"),
             str(host.runtime_units / "shop.service.wants"),
             str(host.runtime_units / "shop.service.d" / "gunicorn-adoption.conf"),
             "/run/gunicorn-shop-standin.sock",
+            "/run/gunicorn-shop.refused",
+            "/run/gunicorn-shop.untried",
+            "/run/gunicorn-shop-step.private",
             "/run/gunicorn/shop",
+            "/run/gunicorn/shop-step",
         }
 
     def test_drop_ins_are_the_administrators(self, host: Host, manager: SystemdManager) -> None:

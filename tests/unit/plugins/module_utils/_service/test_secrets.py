@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
@@ -22,3 +24,24 @@ def test_the_secrets_of_all_files_are_known(tmp_path: Path) -> None:
         WantedFile(str(gone), None),
     ]
     assert set(secrets.secret_values(wanted)) - {""} == {'new "one"\r\n', "live one", "the token", "old one\n"}
+
+
+def test_what_is_live_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Files, modes and the hash are the same, so that a service which keeps its secrets is not started anew."""
+    credentials = base64.b64encode(json.dumps({"token": "the token"}).encode()).decode()
+    text = "# Credentials: token\nA=1\nGUNICORN_SECRETS=@SECRETS@\n"
+    written, value = secrets.secret_files(text, credentials, str(tmp_path))
+    for file in written:
+        path = Path(file.path)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(file.content)
+    assert secrets.live_files(str(tmp_path)) == (written, value)
+    assert secrets.live_texts(str(tmp_path)) == {"secrets": written[0].content, "credentials": credentials}
+
+
+def test_a_host_without_secrets_has_none_to_keep(tmp_path: Path) -> None:
+    """Nor one with a file that the role did not write."""
+    nothing = {"secrets": "", "credentials": base64.b64encode(b"{}").decode()}
+    assert (secrets.live_files(str(tmp_path)), secrets.live_texts(str(tmp_path))) == (([], ""), nothing)
+    (tmp_path / "secrets.env").write_text("A=1\n")
+    assert (secrets.live_files(str(tmp_path)), secrets.live_texts(str(tmp_path))) == (([], ""), nothing)

@@ -10,6 +10,7 @@ import pytest
 from service_samples import RUNNING
 from service_samples import SUPERVISOR_SPEC as WANTED
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import (
     SupervisorState,
     decide,
@@ -39,6 +40,7 @@ class TestDecide:
             {"process": ProgramProcess(), "running": None},
             {"closed": ("127.0.0.1:8000",)},
             {"interrupted": True},
+            {"refused": True},
             {"venv_directory": "/opt/shop/venv-87654321"},
             {"differing": (WANTED.program.path,)},
             {"running": RUNNING._replace(workers=4)},
@@ -61,6 +63,16 @@ class TestDecide:
             ["/etc/logrotate.d/gunicorn-shop is not as configured"],
             False,
         )
+
+    def test_a_release_needs_no_trial_of_code_in_place(self) -> None:
+        """The mark of a change that was refused is removed."""
+        released = replace(WANTED, code_directory="")
+        assert decide(released, OBSERVED._replace(refused=True)) == ([comparison.REFUSED_BEFORE], False)
+
+    def test_what_belongs_to_a_release_is_put_right_without_a_start(self) -> None:
+        """Such as the link for people, which somebody has removed."""
+        problem = "/opt/shop/current does not lead to the release 1a"
+        assert decide(WANTED, OBSERVED._replace(release_problems=(problem,))) == ([problem], False)
 
     def test_a_log_is_opened_anew_by_the_process_that_runs(self) -> None:
         """It needs a signal."""

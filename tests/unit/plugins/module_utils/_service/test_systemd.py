@@ -25,6 +25,7 @@ FINDINGS = [
     ({"addresses": ("127.0.0.1:8000",)}, True),
     ({"addresses": ("127.0.0.1:8000", "[::1]:8000", "127.0.0.1:8001")}, True),
     ({"interrupted": True}, True),
+    ({"refused": True}, True),
     ({"venv_directory": "/opt/shop/venv-87654321"}, True),
     ({"files": without(WANTED.unit.path)}, True),
     ({"files": without(WANTED.configuration.path)}, True),
@@ -42,6 +43,7 @@ FINDINGS = [
     ({"running": RUNNING._replace(holds_sockets=False)}, True),
     ({"running": RUNNING._replace(sockets=3)}, True),
     ({"lost_logs": {"/var/log/shop/gunicorn.log": True}}, False),
+    ({"release_problems": ("/opt/shop/current does not lead to the release 1a",)}, False),
     ({"lost_logs": {"/var/log/shop/gunicorn.log": False}}, True),
     ({"service": UNIT._replace(enabled=False)}, False),
     ({"socket": UNIT._replace(enabled=False)}, False),
@@ -82,6 +84,11 @@ class TestDecide:
         assert decide(stopped, OBSERVED).reasons == ["the service runs and must be stopped"]
         down = UNIT._replace(active=False, main_pid=0)
         assert decide(stopped, OBSERVED._replace(service=down, socket=down, running=None)).reasons == []
+
+    def test_a_release_needs_no_trial_of_code_in_place(self) -> None:
+        """The mark of a change that was refused is removed."""
+        released = replace(WANTED, code_directory="")
+        assert decide(released, OBSERVED._replace(refused=True)) == ([comparison.REFUSED_BEFORE], False)
 
     def test_a_first_deployment(self) -> None:
         """A host that has nothing of it gets everything."""

@@ -45,6 +45,7 @@ GIVEN = {
     "venv_backup": "",
     "venv_fingerprint": "print",
     "gunicorn_version": "27.0.1",
+    "code_directory": "/opt/shop",
     "health": {"path": "/", "host": "localhost", "scheme": "http", "statuses": [], "timeout": 30},
 }
 GROUP = 998
@@ -105,6 +106,7 @@ def test_nothing_is_to_do_where_all_is_as_wanted() -> None:
         ({"service": UNIT._replace(active=False)}, "the service does not run"),
         ({"listening": ("127.0.0.1:8000",)}, "nothing listens on /run/shop.sock"),
         ({"interrupted": True}, "the last change was interrupted"),
+        ({"refused": True}, "a change was refused, and its code may still be in place: that must be tried"),
         ({"venv_directory": "/opt/shop/venv"}, "the virtual environment was changed"),
         ({"group": 999}, "/etc/opt/shop/gunicorn.conf.py is not as configured"),
         ({"differing_secrets": ("/etc/opt/shop/secrets.env",)}, "/etc/opt/shop/secrets.env is not as configured"),

@@ -36,6 +36,7 @@ def test_drop_ins_and_units_in_run_count(host: Host) -> None:
         (host.runtime_units, "timer.service.d/x.conf"),
         (host.units, "shop.service.d/own.conf"),
         (host.runtime_units, "shop-standin.service"),
+        (host.runtime_units, "shop-step.service"),
         (host.runtime_units, "shop-standin.service.d/own.conf"),
     ):
         host.write(folder / name, f"text of {name}")

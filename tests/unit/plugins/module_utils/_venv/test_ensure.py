@@ -167,6 +167,29 @@ class TestBuiltBeside:
         host.ensure(want(venv, requirements=["notes<2"]))
         assert atomic_directories.leftovers(str(venv)) == [fourth]
 
+    def test_another_one_can_count(self, venv: Path, host: Host) -> None:
+        """That of an older release: if it has what is wanted, it is the result, and nothing is built."""
+        first = host.ensure(want(venv, requirements=["notes<2"]))["directory"]
+        second = host.ensure(want(venv, requirements=["notes>=2"]))["directory"]
+        wanted = want(venv, requirements=["notes<2"], activate=False, standing=first)
+        found = host.ensure(wanted)
+        assert (found["changed"], found["directory"], os.path.realpath(venv)) == (False, first, second)
+        gone = host.ensure(wanted._replace(standing=f"{venv}-gone"))
+        assert gone["directory"] not in (first, second)
+
+    def test_the_same_requirements_in_another_file_are_read_once(self, tmp_path: Path, venv: Path, host: Host) -> None:
+        """As those of the next release are: from then on, the new file is compared, and the old one may go."""
+        old, new = tmp_path / "1a" / "requirements.txt", tmp_path / "2b" / "requirements.txt"
+        for path in (old, new):
+            path.parent.mkdir()
+            path.write_text("notes<2\n")
+        first = host.ensure(want(venv, requirements_file=str(old)))
+        second = host.ensure(want(venv, requirements_file=str(new)))
+        assert (second["changed"], second["directory"]) == (False, first["directory"])
+        old.unlink()
+        assert list(stamp.read(first["directory"]).files) == [str(new)]
+        assert host.ensure(want(venv, requirements_file=str(new)))["changed"] is False
+
     def test_only_built(self, venv: Path, host: Host) -> None:
         """The path leads to the old one until the caller moves the link; then there is nothing to do."""
         before = snapshot(venv)
