@@ -72,15 +72,19 @@ class Target:
     keepalive: int = 0
     host: str = "localhost"
     path: str = "/"
+    # What a web server in front would say of the client's connection
+    scheme: str = ""
 
     def request(self) -> bytes:
         """Return the bytes of a request."""
         connection = "keep-alive" if self.keepalive else "close"
-        return f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: {connection}\r\n\r\n".encode()
+        forwarded = f"X-Forwarded-Proto: {self.scheme}\r\n" if self.scheme else ""
+        head = f"GET {self.path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: {connection}\r\n{forwarded}\r\n"
+        return head.encode()
 
 
 def parse_target(text: str) -> Target:
-    """Read `NAME=ADDRESS[,keepalive=COUNT][,host=HOST][,path=PATH]`."""
+    """Read `NAME=ADDRESS[,keepalive=COUNT][,host=HOST][,path=PATH][,scheme=SCHEME]`."""
     name, equals, rest = text.partition("=")
     address, *options = rest.split(",")
     if not (name and equals):
@@ -88,8 +92,9 @@ def parse_target(text: str) -> Target:
     values: dict[str, str | int] = {}
     for option in options:
         key, _, value = option.partition("=")
-        if key not in ("keepalive", "host", "path") or not value:
-            raise LoadError(f"'{text}': expected keepalive=COUNT, host=HOST or path=PATH instead of '{option}'")
+        if key not in ("keepalive", "host", "path", "scheme") or not value:
+            expected = "keepalive=COUNT, host=HOST, path=PATH or scheme=SCHEME"
+            raise LoadError(f"'{text}': expected {expected} instead of '{option}'")
         values[key] = whole_number(value, text) if key == "keepalive" else value
     return Target(name, *parse_address(address), **values)
 
@@ -120,6 +125,7 @@ class Answer:
 
     def __init__(self) -> None:
         self.status = 0
+        self.headers: dict[str, str] = {}
         self.complete = False
         self.reusable = False
         self._data = bytearray()
@@ -151,7 +157,9 @@ class Answer:
         if not (version.startswith("HTTP/1.") and status[:3].isdecimal()):
             raise Failure("other", f"not an HTTP answer: {first[:80]!r}")
         self.status = int(status[:3])
-        headers = {name.strip().lower(): value.strip().lower() for name, _, value in (x.partition(":") for x in lines)}
+        self.headers = headers = {
+            name.strip().lower(): value.strip().lower() for name, _, value in (x.partition(":") for x in lines)
+        }
         self.reusable = version == "HTTP/1.1" and headers.get("connection") != "close"
         if headers.get("transfer-encoding") == "chunked":
             self._read = self._read_chunk_size
@@ -230,11 +238,11 @@ class Client:
         self._idle: collections.deque[socket.socket] = collections.deque()
         self._open = 0
 
-    async def ask(self) -> None:
-        """Send a request and read the whole answer; raise Failure if it is lost."""
+    async def ask(self) -> Answer:
+        """Send a request and return the whole answer; raise Failure if it is lost."""
         try:
             async with asyncio.timeout(self._timeout):
-                await self._ask()
+                return await self._ask()
         except TimeoutError as error:
             raise Failure("timeout", f"no whole answer within {self._timeout:g} s") from error
         except ConnectionRefusedError as error:
@@ -249,7 +257,7 @@ class Client:
         while self._idle:
             self._idle.pop().close()
 
-    async def _ask(self) -> None:
+    async def _ask(self) -> Answer:
         connection = self._reuse()
         if connection is None:
             connection = await self._connect()
@@ -267,6 +275,7 @@ class Client:
                 connection.close()
         if not 200 <= answer.status < 300:
             raise Failure("status", f"status {answer.status}")
+        return answer
 
     async def _exchange(self, connection: socket.socket) -> Answer:
         loop = asyncio.get_running_loop()
@@ -337,6 +346,7 @@ class Tally:
     failures: collections.Counter[str] = field(default_factory=collections.Counter)
     details: list[dict] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    values: collections.Counter[str] = field(default_factory=collections.Counter)
 
     def as_dict(self) -> dict:
         return {"target": self.target, **summary([self])}
@@ -388,6 +398,7 @@ def summary(tallies: Iterable[Tally]) -> dict:
         "failed": failures.total(),
         "failures": {kind: failures[kind] for kind in KINDS},
         "details": [detail for tally in tallies for detail in tally.details][:DETAILS],
+        "values": dict(sum((tally.values for tally in tallies), collections.Counter())),
         "latency": latency(seconds),
     }
 
@@ -407,8 +418,11 @@ def latency(seconds: list[float]) -> dict | None:
 class Load:
     """A constant rate of requests to targets, in phases."""
 
-    def __init__(self, targets: list[Target], rate: float | None, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, targets: list[Target], rate: float | None, timeout: float = TIMEOUT, header: str | None = None
+    ) -> None:
         self.rate = rate
+        self._header = header
         self._clients = [Client(target, timeout) for target in targets]
         self._stopped = asyncio.Event()
         self._tasks: set[asyncio.Task] = set()
@@ -427,12 +441,12 @@ class Load:
             self._stopped.set()
             self.phases[-1].close(asyncio.get_running_loop().time())
 
-    async def run(self, seconds: float | None = None) -> None:
+    async def run(self, seconds: float | None = None, requests: int | None = None) -> None:
         """Send requests until stopped, and wait for the last answer."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         number = 0
-        while not self._stopped.is_set():
+        while not self._stopped.is_set() and number != requests:
             if seconds is not None and number / self.rate >= seconds:
                 break
             instant = start + number / self.rate
@@ -483,7 +497,7 @@ class Load:
         loop = asyncio.get_running_loop()
         tally.requests += 1
         try:
-            await client.ask()
+            answer = await client.ask()
         except Failure as failure:
             tally.failures[failure.kind] += 1
             if len(tally.details) < DETAILS:
@@ -493,6 +507,8 @@ class Load:
             return False
         else:
             tally.seconds.append(loop.time() - instant)
+            if self._header:
+                tally.values[answer.headers.get(self._header.lower(), "")] += 1
             return True
         finally:
             phase.settle()
@@ -501,21 +517,28 @@ class Load:
 class ClosedLoop(Load):
     """A constant number of requests under way, each followed by the next."""
 
-    def __init__(self, targets: list[Target], concurrency: int, timeout: float = TIMEOUT) -> None:
-        super().__init__(targets, None, timeout)
+    def __init__(
+        self, targets: list[Target], concurrency: int, timeout: float = TIMEOUT, header: str | None = None
+    ) -> None:
+        super().__init__(targets, None, timeout, header)
         self._concurrency = concurrency
+        self._left: int | None = None
 
-    async def run(self, seconds: float | None = None) -> None:
+    async def run(self, seconds: float | None = None, requests: int | None = None) -> None:
         """Send requests until stopped, and wait for the last answer."""
+        self._left = requests
         if seconds is not None:
             asyncio.get_running_loop().call_later(seconds, self.stop)
         await asyncio.gather(*(self._keep_asking(number % len(self._clients)) for number in range(self._concurrency)))
+        self.stop()
         for client in self._clients:
             client.close()
 
     async def _keep_asking(self, index: int) -> None:
         loop = asyncio.get_running_loop()
-        while not self._stopped.is_set():
+        while not self._stopped.is_set() and self._left != 0:
+            if self._left is not None:
+                self._left -= 1
             phase = self.phases[-1]
             phase.pending += 1
             if not await self._ask(self._clients[index], phase, phase.tallies[index], loop.time()):
@@ -570,13 +593,13 @@ async def run(options: argparse.Namespace) -> None:
     allow_many_connections()
     targets = [parse_target(text) for text in options.targets]
     if options.concurrency:
-        load: Load = ClosedLoop(targets, options.concurrency, options.timeout)
+        load: Load = ClosedLoop(targets, options.concurrency, options.timeout, options.header)
     else:
-        load = Load(targets, options.rate, options.timeout)
+        load = Load(targets, options.rate, options.timeout, options.header)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, load.stop)
     async with Control(load).listen(options.control) if options.control else contextlib.nullcontext():
-        await load.run(options.seconds)
+        await load.run(options.seconds, options.requests)
         write(json.dumps(load.results(), indent=1) + "\n", options.output)
 
 
@@ -616,11 +639,16 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     pace.add_argument("--rate", type=float, default=200.0, help="requests a second, of all targets together")
     pace.add_argument("--concurrency", type=int, metavar="COUNT", help="requests under way, instead of a rate")
     running.add_argument("--seconds", type=float, metavar="SECONDS", help="stop after so long")
+    running.add_argument("--requests", type=int, metavar="COUNT", help="stop after so many")
+    running.add_argument("--header", metavar="NAME", help="count the answers by the value of this header, too")
     running.add_argument("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for a whole answer")
     running.add_argument("--control", type=Path, metavar="SOCKET", help="take commands there")
     running.add_argument("--output", type=Path, metavar="FILE", help="write the results there, not to standard output")
     running.add_argument(
-        "targets", nargs="+", metavar="TARGET", help="NAME=ADDRESS[,keepalive=COUNT][,host=HOST][,path=PATH]"
+        "targets",
+        nargs="+",
+        metavar="TARGET",
+        help="NAME=ADDRESS[,keepalive=COUNT][,host=HOST][,path=PATH][,scheme=SCHEME]",
     )
     running.set_defaults(function=lambda options: asyncio.run(run(options)))
     telling = commands.add_parser("tell", help="send a command to a run")

@@ -290,3 +290,122 @@ def test_disk_is_full(hosts, path, size, variables):
                 assert "No space left on device" in error
             host.check_output(f"rm {path}/filler && mount -o remount,size=400m {path}")
             assert_completed([host], arguments, said)
+
+
+# The same for releases: wherever a run is killed, the hosts serve the release that was live, and the next run goes on.
+CODE = "/srv/git/notes"
+RELEASES = "/opt/notes/releases"
+LOOK = "Look which release is wanted"
+BRING = "Bring the release"
+BUILD, MIGRATE = "Do the steps of the release: build", "Do the steps of the release: migrate"
+# From the first task that changes something to the end
+DEPLOYMENT = 12.0
+STEPS = [
+    {"name": "build", "command": ["/bin/sh", "-c", "sleep 1; ls > built/list"], "when": "build", "writes": ["built"]},
+    {"name": "migrate", "command": ["/bin/sh", "-c", "sleep 1; echo >> /var/opt/notes/migrations"], "once": False},
+    {"name": "after", "command": ["/bin/sh", "-c", "echo >> /var/opt/notes/after"], "when": "after"},
+]
+RELEASED = (
+    "--extra-vars",
+    json.dumps(
+        {
+            "gunicorn_release": {"git": CODE, "version": "main"},
+            "gunicorn_release_steps": STEPS,
+            "gunicorn_requirements": "requirements.txt",
+        }
+    ),
+)
+
+
+def commit(hosts, version):
+    """Commit another version of the code, which says so, on each host."""
+    told = f"import os\\nos.environ['NOTES_TITLE'] = 'Release {version}'\\n"
+    git = "git -c user.name=A -c user.email=a@example.com"
+    everywhere(
+        hosts,
+        f"set -e; test -d {CODE} || {{ git init --quiet --initial-branch=main {CODE}; cp /opt/notes/*.py {CODE}; "
+        f"cp {CODE}/notes.py {CODE}/plain.py; echo Flask > {CODE}/requirements.txt; }}; cd {CODE}; "
+        f'{{ printf "{told}"; grep -v __future__ plain.py; }} > notes.py; '
+        f"{git} add -A; {git} commit --quiet --message={version}",
+    )
+
+
+@pytest.fixture(scope="module")
+def released(hosts):
+    """The hosts, moved to a first release without a lost request."""
+    everywhere(hosts, "apt-get install --yes -qq git >/dev/null")
+    commit(hosts, 1)
+    with under_load(hosts):
+        run = Run(*RELEASED)
+    assert run.code == 0, run.output
+    assert [said_by(host)[0] for host in hosts] == ["Release 1"] * len(hosts)
+    return hosts
+
+
+def assert_released(hosts, version):
+    """The next plain run completes the release, the one after it has nothing to do, and nothing is left half."""
+    run = Run(*RELEASED)
+    assert run.code == 0, run.output
+    for host in hosts:
+        assert said_by(host)[0] == f"Release {version}"
+        live = host.check_output("readlink /opt/notes/current").rpartition("/")[2]
+        assert f"{RELEASES}/{live}" in host.check_output("cat /etc/systemd/system/notes.service")
+        assert "notes.py" in host.check_output(f"cat {RELEASES}/{live}/built/list")
+        note = json.loads(host.check_output(f"cat {RELEASES}/.{live}.json"))
+        assert sorted(note["steps"]) == ["after", "build", "migrate"]
+        assert note["built"]
+        left = host.check_output(f"find {RELEASES} -maxdepth 1 -name '*.new' -o -name '*.candidate*'; ls /run")
+        assert not [name for name in left.split() if name.endswith(".new") or "step" in name]
+        assert host.check_output(f"find {RELEASES}/{live} -user notes") == ""
+    assert Run(*RELEASED).changed() == []
+
+
+@pytest.mark.parametrize("task", [BRING, BUILD])
+def test_killed_between_two_tasks_of_a_release(released, task):
+    """SIGKILL of the controller's processes; the hosts go on with the release that was live."""
+    before = [said_by(host) for host in released]
+    version = random.randrange(10**6)
+    commit(released, version)
+    with under_load(released):
+        cut = CutOff(*RELEASED)
+        cut.wait_for_results(task)
+        cut.kill()
+        assert [said_by(host) for host in released] == before
+        assert_released(released, version)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_modules_killed_during_a_release(released, number):
+    """SIGKILL of what Ansible runs on each host, each at another instant, while the release is on its way."""
+    version = random.randrange(10**6)
+    commit(released, version)
+    with under_load(released):
+        cut = CutOff(*RELEASED)
+        cut.wait_for_results(LOOK)
+
+        def kill(host, after):
+            time.sleep(after)
+            everywhere([host], "pkill -KILL --exact --full /usr/bin/python3")
+
+        instants = [random.uniform(0, DEPLOYMENT / 2) + number * DEPLOYMENT / 2 for _host in released]
+        threads = [threading.Thread(target=kill, args=pair) for pair in zip(released, instants)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        cut.wait()
+        assert_released(released, version)
+
+
+def test_killed_on_the_way_back(released):
+    """The command on the host is killed; what it had begun is completed by the next one."""
+    version = random.randrange(10**6)
+    before = said_by(released[0])[0]
+    commit(released, version)
+    assert Run(*RELEASED).code == 0
+    with under_load(released):
+        for host, after in zip(released, (0.5, 1.0, 2.0)):
+            host.run(f"timeout --signal=KILL {after} notes-roll-back")
+            assert host.run("notes-roll-back").rc == 0
+            assert said_by(host)[0] == before
+            assert host.check_output("notes-roll-back --list | head --lines=1").split()[3] == "live"

@@ -292,6 +292,7 @@ def make_packages() -> None:
 
 def main() -> None:
     code, cases, results = sys.argv[1:4]
+    installers = sys.argv[4:]
     zipfile.ZipFile(code).extractall("/srv/code")
     sys.path.insert(0, "/srv/code")
     # Imported once for all runs
@@ -305,7 +306,7 @@ def main() -> None:
     make_packages()
     told = {}
     for case in json.loads(Path(cases).read_text()):
-        for number, installer in enumerate(case.get("installers", ["pip", "uv"])):
+        for number, installer in enumerate(case.get("installers", installers)):
             begin = sum(os.times()[:4])
             try:
                 outcome = try_case(case, installer, with_pip=not number)

@@ -6,6 +6,7 @@ The tests build on each other: each one finds the hosts as the one before left t
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import ansible_runner
@@ -227,6 +228,91 @@ def test_second_run_changes_nothing():
     assert run.code == 0, run.output
     assert run.changed() == []
     assert run.batches() == []
+
+
+# What the inventory says of a project with releases: nothing else brings the code, and one host migrates the database.
+RELEASED = {
+    "gunicorn_release_steps": [
+        {"name": "migrate", "command": ["/bin/sh", "-c", "hostname >> /var/opt/shop/migrations"]},
+    ],
+    "rolling_update_before": "",
+    "rolling_update_after": "",
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A checkout on the controller; it returns a function that commits a version, and returns what names that."""
+    path = tmp_path_factory.mktemp("checkout")
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+        subprocess.run(["git", *identity, *words], cwd=path, check=True)
+
+    git("init", "--quiet", "--initial-branch=main")
+    (path / "shop").mkdir()
+    (path / "shop" / "__init__.py").touch()
+
+    def commit(version: str, code: str = "") -> dict:
+        answer = f'f"{version} on {{socket.gethostname()}}\\n".encode()'
+        application = "def application(environ, start):\n    start('200 OK', [])\n    return [" + answer + "]\n"
+        (path / "shop" / "wsgi.py").write_text(f"import socket\n{code}\n{application}")
+        git("add", "--all")
+        git("commit", "--quiet", f"--message={version}")
+        return {"checkout": str(path)}
+
+    return commit
+
+
+def migrations() -> dict[str, int]:
+    """How often each host has migrated the database."""
+    count = "cat /var/opt/shop/migrations 2>/dev/null | wc -l"
+    return {name: int(connect(name).check_output(count)) for name in HOSTS}
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_fleet_moves_to_releases(tmp_path, checkout):
+    """Under ansible-runner. The first host migrates the database for all."""
+    run = ansible_runner.run(
+        private_data_dir=str(tmp_path),
+        playbook=str(PLAYBOOK),
+        inventory=INVENTORIES,
+        extravars={"fleet_next": "", "gunicorn_release": checkout("four"), **RELEASED},
+        envvars=ENVIRONMENT,
+        quiet=True,
+    )
+    assert (run.status, run.rc) == ("successful", 0), run.stdout.read()
+    assert set(releases().values()) == {"four"}
+    assert migrations() == {**dict.fromkeys(HOSTS, 0), "fleet-1": 1}
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost", "nothing_restarted")
+def test_bad_release_goes_no_further_than_the_first_host(checkout):
+    """Its code lies there, where nothing starts it; the others have not even got it."""
+    run = Run("", gunicorn_release=checkout("broken", "import a_module_that_is_nowhere"), **RELEASED)
+    assert run.code == 2, run.output
+    assert run.batches() == [{"fleet-1"}]
+    assert "No module named 'a_module_that_is_nowhere'" in run.last_errors()["fleet-1"]
+    kept = {name: int(connect(name).check_output("ls /opt/shop/releases | wc -l")) for name in HOSTS}
+    assert kept == {**dict.fromkeys(HOSTS, 1), "fleet-1": 2}
+    assert_all_are_in()
+
+
+@pytest.mark.usefixtures("nothing_lost")
+def test_fleet_goes_back_to_the_previous_release(checkout):
+    """In batches, as it went forward; the database is not migrated again."""
+    run = Run("", gunicorn_release=checkout("five"), **RELEASED)
+    assert run.code == 0, run.output
+    assert set(releases().values()) == {"five"}
+    before = migrations()
+    run = Run("", gunicorn_release="previous", **RELEASED)
+    assert run.code == 0, run.output
+    assert [len(batch) for batch in run.batches()] == [1, 5]
+    assert set(releases().values()) == {"four"}
+    assert migrations() == before
+    assert Run("", gunicorn_release="previous", **RELEASED).changed() == []
+    assert_all_are_in()
 
 
 def test_nothing_was_lost_between_the_updates(load):

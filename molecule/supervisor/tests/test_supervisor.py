@@ -229,9 +229,10 @@ def test_broken_application_does_not_touch_the_live_service(host):
     with damaged(host, "/opt/shop/shop/wsgi.py", "raise RuntimeError('no shop today')"):
         message = deploy(**VARIABLES, gunicorn_app_revision="broken").error()
     assert "RuntimeError: no shop today" in message.splitlines()[0]
-    assert "The live service was not touched." in message
+    assert "The live service was not touched. If the code is why: it is in /opt/shop," in message
     assert "Hello from shop" in get(host, URLS[0])
     assert (files(host), processes(host)) == before
+    assert host.check_output("stat --format=%U:%A /run/gunicorn-shop.refused") == "root:-rw-r--r--"
     assert host.run("find /run -name '*standin*' | grep .").rc == 1
 
 
@@ -246,6 +247,24 @@ def test_change_that_fails_only_when_live_is_undone(host):
     assert len(workers(host)) == 3
     assert about(host)["environment"]["TOKEN"] == VARIABLES["gunicorn_secrets"]["TOKEN"]
     assert deploy(**VARIABLES).changed() == []
+
+
+def test_one_worker_loads_what_was_never_loaded_before_the_others_do(host):
+    """An application that makes its table while it loads is tried and started by all workers."""
+    makes_table = (
+        "import sqlite3, time; base = sqlite3.connect('/var/opt/shop/tables'); "
+        "here = base.execute('SELECT * FROM sqlite_master').fetchall(); time.sleep(0.5); "
+        "here or base.execute('CREATE TABLE goods (name)')"
+    )
+    with damaged(host, "/opt/shop/shop/wsgi.py", makes_table):
+        run = deploy(**VARIABLES, gunicorn_app_revision="tables")
+        assert run.code == 0, run.output
+        host.check_output("supervisorctl stop shop && rm /var/opt/shop/tables")
+        run = deploy(**VARIABLES, gunicorn_app_revision="tables")
+        assert run.code == 0, run.output
+    host.check_output("rm /var/opt/shop/tables")
+    assert host.run("ls /run/gunicorn-shop.refused /run/gunicorn-shop.untried").rc != 0
+    assert deploy(**VARIABLES).code == 0
 
 
 def test_running_service_is_compared_not_only_its_files(host):

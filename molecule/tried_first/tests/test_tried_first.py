@@ -97,6 +97,9 @@ def test_next_deployment_works(host):
 # Django logs the exception of a view nowhere by default.
 BROKEN_VIEW = 'urlpatterns.insert(0, path("", lambda request: %s))'
 
+# Those who come by http get a redirect, which says nothing.
+FAILS_BY_HTTPS = "SECURE_SSL_REDIRECT = True; ROOT_URLCONF = 'no_urls'"
+
 # How a change is broken: a file and the line that is added to it, variables, and what the first line of the error has
 BROKEN = {
     "import": ("/opt/shop/shop/wsgi.py", "import nowhere", {}, "ModuleNotFoundError: No module named 'nowhere'"),
@@ -106,7 +109,14 @@ BROKEN = {
     "settings file": (None, None, {"gunicorn_environment": {"DJANGO_SETTINGS_MODULE": "other"}}, "'other'"),
     "Gunicorn setting": (None, None, {"gunicorn_settings": {"worker_tmp_dir": "/nowhere"}}, "/nowhere"),
     "status": (None, None, {"gunicorn_health_path": "/nowhere", "gunicorn_health_statuses": [200]}, "status 404"),
-    "host name": (None, None, {"gunicorn_health_host": "evil.example.com", "gunicorn_health_statuses": [200]}, "400"),
+    "host name": (
+        None,
+        None,
+        {"gunicorn_health_host": "evil.example.com"},
+        "lacks 'evil.example.com': set",
+    ),
+    "site": (None, None, {"proxy_server_names": ["www.example.com"]}, "lacks 'www.example.com': set"),
+    "redirect to https": ("/etc/opt/shop/settings.py", FAILS_BY_HTTPS, {}, "No module named 'no_urls'"),
     "sandbox": (None, None, {"gunicorn_service_directives": {"InaccessiblePaths": "/opt/shop/shop"}}, "shop"),
 }
 
@@ -166,7 +176,55 @@ def test_old_release_serves_on_while_the_code_is_broken(host, name):
         host.check_output("truncate --size=0 /var/log/shop/gunicorn.log")
         wait_for(lambda: host.run("ls /run/gunicorn/shop/worker-*").stdout.count("worker-") == 3)
     assert len(workers(host)) == 3
+    # Nothing but a trial says that the code is whole again.
+    assert deploy().changed() != []
     assert deploy().changed() == []
+
+
+def test_refused_code_in_place_is_not_started_by_max_requests(host):
+    """The workers that have loaded the good code serve on; after the next good run, they are replaced again."""
+    few = {"gunicorn_settings": {"max_requests": 20}}
+    assert deploy(**few).code == 0
+    everyone = workers(host)
+    ask = f"for number in $(seq 200); do curl --silent --output /dev/null --write-out '%{{http_code}}\n' {URL}/; done"
+    with damaged(host, *BROKEN["URLconf"][:2]):
+        message = deploy(**few, gunicorn_app_revision="URLconf").error()
+        assert "If the code is why: it is in /opt/shop, and a restart, a reboot or the end of a worker" in message
+        assert host.check_output(f"{{ {ask}; }} | sort | uniq --count").split() == ["200", "200"]
+        assert workers(host) == everyone
+        # With the old variables, too, what is there is tried.
+        assert NOT_TOUCHED in deploy(**few).error()
+        assert workers(host) == everyone
+    assert deploy(**few).code == 0
+    everyone = set(workers(host))
+    host.check_output(ask)
+    wait_for(lambda: not everyone & set(workers(host)))
+    assert host.run("ls /run/gunicorn-shop.*").rc != 0
+    assert deploy().code == 0
+
+
+# Fails in all workers but one that load it at the same time
+MAKES_TABLES = (
+    "import sqlite3, time; base = sqlite3.connect('/var/opt/shop/tables'); "
+    "here = base.execute('SELECT * FROM sqlite_master').fetchall(); time.sleep(0.5); "
+    "here or base.execute('CREATE TABLE goods (name)')"
+)
+
+
+@pytest.mark.parametrize("settings", [{}, {"preload_app": True}])
+def test_one_worker_loads_what_was_never_loaded_before_the_others_do(host, settings):
+    """An application that makes its tables while it loads is tried and started by eight workers."""
+    many = {"gunicorn_workers": 8, "gunicorn_settings": settings, "gunicorn_app_revision": "tables"}
+    with damaged(host, "/opt/shop/shop/wsgi.py", MAKES_TABLES):
+        run = deploy(**many)
+        assert run.code == 0, run.output
+        host.check_output("systemctl stop shop.socket shop.service && rm /var/opt/shop/tables")
+        run = deploy(**many)
+        assert run.code == 0, run.output
+        assert deploy(**many).changed() == []
+        assert host.run("ls /run/gunicorn-shop.*").rc != 0
+    host.check_output("rm /var/opt/shop/tables")
+    assert deploy().code == 0
 
 
 def test_change_that_fails_only_when_live_is_undone(host):
