@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of a release: what gunicorn_release_steps says, checked and with its defaults, and which are to be done."""
+"""The steps of a release, from gunicorn_release_steps: checked, with their defaults, and which of them are pending."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def build_hash(steps: Iterable[Step]) -> str:
 
 
 def pending(steps: Iterable[Step], done: Mapping[str, Mapping[str, Any]], switching: bool = True) -> list[Step]:
-    """The steps that are to be done, in the order of the phases; `done` is what a release's note has of its steps.
+    """The steps that are left, in the order of the phases; `done` is what a release's note has of its steps.
 
     `switching` says whether the release is to go live, or the service is replaced: only then is a step repeated.
     """

@@ -16,7 +16,7 @@ import contextlib
 import os
 import shutil
 import stat
-from typing import IO, Iterator, NamedTuple
+from typing import IO, Any, Iterator, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.errors import ReleaseError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
@@ -225,6 +225,7 @@ def _tar_members(file: IO[bytes]) -> Iterator[_Member]:
     import tarfile
 
     with tarfile.open(fileobj=file, mode="r:*") as archive:
+        internals: Any = archive
         for entry in archive:
             if entry.isdir():
                 yield _Member(entry.name, is_directory=True)
@@ -237,9 +238,9 @@ def _tar_members(file: IO[bytes]) -> Iterator[_Member]:
             else:
                 raise ReleaseError(f"{values_text.shown(entry.name)} is neither a file nor a directory nor a link")
             # tarfile keeps all that it has seen, and looks for nothing there.
-            archive.members = []  # type: ignore[attr-defined]
+            internals.members = []
         # tarfile takes a header that it can't read, and the end of a file that was cut, for the end of the archive.
-        unpacked: IO[bytes] = archive.fileobj  # type: ignore[assignment]
+        unpacked = internals.fileobj
         unpacked.seek(archive.offset)
         if unpacked.read(_BLOCK) != bytes(_BLOCK):
             raise ReleaseError("it is damaged, or ends too early")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Execution(NamedTuple):
-    """A step that is to be executed now."""
+    """A step, ready to be executed."""
 
     note: dict[str, str]  # tells the next run which step this was
     command: list[str]

@@ -45,7 +45,7 @@ class Todo(NamedTuple):
 
 
 def carry_out(given: Mapping[str, Any], runner: Runner, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Do what is to be done, and return the module's result; raises DeployError and InvalidValue."""
+    """Do the steps that are left, and return the module's result; raises DeployError and InvalidValue."""
     wanted = parameters.wanted_from(given)
     with locked(wanted.name, wanted.venv):
         note = _find(wanted)

@@ -29,6 +29,7 @@ class Output:
         # As long as this is open, the output has not ended.
         self.writer = os.open(fifo, os.O_WRONLY | os.O_CLOEXEC)
         os.set_blocking(reader, True)
+        # Closed with this object: it is read after the step has ended.
         self._kept = tempfile.TemporaryFile()  # noqa: SIM115
         command = ["tail", f"--bytes={LONGEST}"]
         self._tail = subprocess.Popen(command, stdin=reader, stdout=self._kept, cwd="/", start_new_session=True)

@@ -41,7 +41,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 class Wanted(NamedTuple):
-    """Which steps of which release are to be done, for which service."""
+    """The steps of a phase of a release that are wanted, for which service."""
 
     name: str
     release: str

@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import time
-from typing import Mapping
+from typing import Any, Mapping
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
@@ -80,8 +80,9 @@ class SupervisorSteps:
         output = Output(os.path.join(launcher.folder_of_step(self._service), "output"))
         pipes = {"stdin": subprocess.PIPE, "stdout": output.writer, "stderr": subprocess.STDOUT}
         process = subprocess.Popen([*guard, *program], **pipes, cwd="/", start_new_session=True)
-        with contextlib.suppress(BrokenPipeError), process.stdin:  # type: ignore[union-attr]
-            process.stdin.write(json.dumps(description).encode())  # type: ignore[union-attr]
+        given: Any = process.stdin
+        with contextlib.suppress(BrokenPipeError), given:
+            given.write(json.dumps(description).encode())
         how = _how(process, step.timeout)
         try:
             _end_all(process, output.reader)

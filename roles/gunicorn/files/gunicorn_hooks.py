@@ -315,6 +315,7 @@ def _wait_for_turn(worker: Any) -> None:
     lock ends with its process: after one that was killed, another worker is the first one.
     """
     global _turn
+    # Not closed here, which would end the lock.
     lock = open(f"{_RUN}/first", "w")  # noqa: SIM115
     while not glob.glob(f"{_RUN}/worker-*"):
         with contextlib.suppress(OSError):  # another one has it

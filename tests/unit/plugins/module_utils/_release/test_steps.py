@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of a release: words, mappings, what is refused, what is to be done."""
+"""The steps of a release: words, mappings, what is refused, what is pending."""
 
 from __future__ import annotations
 
