@@ -90,12 +90,24 @@ options:
     description: The version of Gunicorn that the running master must have.
     type: str
     default: ""
+  code_directory:
+    description:
+      - Where the code is, if it is not a release. If a change is refused, the error says what that means for the code
+        there, and C(/run/gunicorn-NAME.refused) keeps C(max_requests) from ending workers until a change succeeds.
+    type: str
+    default: ""
+notes:
+  - A service has one deployment at a time; a second one waits. The next deployment cleans up after one that was killed.
+"""
+
+    RELEASE = r"""
+options:
   release:
     description: The release that must be live. Without it, the code is in place, and not the role's.
     type: dict
     suboptions:
       id:
-        description: Its ID, which is its directory's name in O(release.directory).
+        description: Its ID, which is its directory's name in O(release.directory). The plan may not know it yet.
         type: str
         required: true
       directory:
@@ -120,14 +132,6 @@ options:
         description: Whether the release is gone back to.
         type: bool
         default: false
-  code_directory:
-    description:
-      - Where the code is, if it is not a release. If a change is refused, the error says what that means for the code
-        there, and C(/run/gunicorn-NAME.refused) keeps C(max_requests) from ending workers until a change succeeds.
-    type: str
-    default: ""
-notes:
-  - A service has one deployment at a time; a second one waits. The next deployment cleans up after one that was killed.
 """
 
     SECRETS = r"""

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.info_module
   - pyweb.gunicorn.deployment
+  - pyweb.gunicorn.service.release
   - pyweb.gunicorn.service.secrets
 options:
   app:
@@ -132,34 +133,6 @@ options:
     type: list
     elements: str
     default: []
-  release:
-    description: The release that must be live, as the role makes it of its variables. Without it, the code is in place.
-    type: dict
-    suboptions:
-      id:
-        description: Its ID. Empty if that is not known yet, since the host lacks git.
-        type: str
-        required: true
-      directory:
-        description: The directory of all releases.
-        type: path
-        required: true
-      kept:
-        description: How many releases stay.
-        type: int
-        default: 3
-      static:
-        description: Where a release has its static files, relative to it.
-        type: str
-        default: ""
-      public_static:
-        description: Where the web server finds the static files of all releases.
-        type: str
-        default: ""
-      back:
-        description: Whether the release is gone back to.
-        type: bool
-        default: false
   release_steps:
     description: The steps of the release. Code in place has none.
     type: list

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - pyweb.gunicorn.attributes
   - pyweb.gunicorn.attributes.full
   - pyweb.gunicorn.service
+  - pyweb.gunicorn.service.release
   - pyweb.gunicorn.service.secrets
   - pyweb.gunicorn.health
 options:

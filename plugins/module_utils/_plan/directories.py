@@ -86,10 +86,15 @@ def _modules(folder: str, seen: set[str]) -> Iterator[str]:
 def _check_config_directory(wanted: DeploymentParameters) -> None:
     """Root runs and moves the files in this directory: the user must not be able to put others there."""
     for path in (wanted.config_directory, os.path.join(wanted.config_directory, "credentials")):
-        found = changeable_by_service(path, wanted)
-        if found:
-            expected = f"a directory in and above which the user {wanted.user} may not write, as it may in {found}"
-            raise InvalidValue("gunicorn_config_directory", wanted.config_directory, expected)
+        check_unchangeable("gunicorn_config_directory", wanted.config_directory, path, wanted)
+
+
+def check_unchangeable(variable: str, value: str, path: str, wanted: DeploymentParameters) -> None:
+    """Raise InvalidValue if the service's user can change a path that root relies on, and which the value needs."""
+    found = changeable_by_service(path, wanted)
+    if found:
+        expected = f"a directory in and above which the user {wanted.user} may not write, as it may in {found}"
+        raise InvalidValue(variable, value, expected)
 
 
 def console_directory(wanted: DeploymentParameters) -> list[dict]:

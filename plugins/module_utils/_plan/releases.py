@@ -80,7 +80,4 @@ def _check(wanted: DeploymentParameters, variable: str, path: str) -> None:
     """Root writes there, and what is there is run, or served: the service's user must not be able to change it."""
     directories.check_parent(variable, path)
     directories.check_way(variable, path, os.path.dirname(path))
-    found = plan_directories.changeable_by_service(path, wanted)
-    if found:
-        expected = f"a directory in and above which the user {wanted.user} may not write, as it may in {found}"
-        raise InvalidValue(variable, path, expected)
+    plan_directories.check_unchangeable(variable, path, path, wanted)

@@ -49,14 +49,15 @@ class Release(NamedTuple):
 
 def offer(wanted: Release) -> None:
     """Have the web server find the static files of a release that is about to be tried, after those of the live one."""
-    _publish(wanted, [notes.read_live(wanted.directory).id, wanted.id])
+    live = notes.read_live(wanted.directory)
+    _publish(wanted, live, notes.read(wanted.directory), [live.id, wanted.id])
 
 
 def take_back(wanted: Release) -> None:
     """Take back an offer: the web server finds what it found before."""
     live = notes.read_live(wanted.directory)
     if live.id:
-        _publish(wanted, [live.id])
+        _publish(wanted, live, notes.read(wanted.directory), [live.id])
     elif wanted.public_static:
         static.withdraw(wanted.public_static)
 
@@ -76,13 +77,14 @@ def settle(wanted: Release, asked: dict, venv: dict, unused: Callable[[list[str]
     before = notes.read(wanted.directory)
     stay = kept(live, before, wanted.kept)
     doomed = unused([note.path for note in before if note.id not in stay])
+    after = [note for note in before if note.path not in doomed]
     # Before their files go: a page that is open may still name them, but no page that is made now.
-    _publish(wanted, [wanted.id], doomed)
+    _publish(wanted, live, after, [wanted.id])
     for path in doomed:
         discard(wanted.directory, os.path.basename(path))
     if wanted.public_static:
         static.prune(wanted.public_static)
-    needed = venvs(notes.read(wanted.directory))
+    needed = venvs(after)
     return [each for each in venvs(before) if each not in needed]
 
 
@@ -94,7 +96,7 @@ def problems(wanted: Release) -> list[str]:
         found.append(f"the live release is {live.id}, not {wanted.id}")
     if _is_ours(wanted) and os.path.realpath(wanted.current) != os.path.realpath(wanted.path):
         found.append(f"{wanted.current} does not lead to the release {wanted.id}")
-    sources = _sources(wanted, [wanted.id])
+    sources = _sources(wanted, live, notes.read(wanted.directory), [wanted.id])
     if live.id == wanted.id and wanted.public_static and not static.is_published(wanted.public_static, sources):
         found.append(f"{wanted.public_static} does not have the static files of the releases")
     return found
@@ -139,19 +141,18 @@ def _is_ours(wanted: Release) -> bool:
     return links.settled(target).startswith(os.path.realpath(wanted.directory) + "/")
 
 
-def _publish(wanted: Release, first: list[str], left_out: list[str] | None = None) -> None:
+def _publish(wanted: Release, live: Live, found: list[Note], first: list[str]) -> None:
     if wanted.public_static:
-        static.publish(wanted.public_static, _sources(wanted, first, left_out))
+        static.publish(wanted.public_static, _sources(wanted, live, found, first))
 
 
-def _sources(wanted: Release, first: list[str], left_out: list[str] | None = None) -> list[str]:
-    """Where the static files of all releases are: of those in `first`, then of the others, the newest first."""
-    live = notes.read_live(wanted.directory)
-    there = [note.id for note in notes.read(wanted.directory) if note.path not in (left_out or [])]
+def _sources(wanted: Release, live: Live, found: list[Note], first: list[str]) -> list[str]:
+    """Where releases have their static files: those in `first`, then the others in `found`, the newest first."""
+    there = [note.id for note in found]
     were_live = [event["id"] for event in reversed(live.history)]
     names = dict.fromkeys([*first, *(name for name in were_live if name in there)])
-    found = (_static_in(notes.path_of(wanted.directory, name), wanted.static) for name in names if name)
-    return [path for path in found if path]
+    paths_of = (_static_in(notes.path_of(wanted.directory, name), wanted.static) for name in names if name)
+    return [path for path in paths_of if path]
 
 
 def _static_in(release: str, static_directory: str) -> str:
