@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shlex
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, environment
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, commands, environment
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import checked
 
 VARIABLE = "gunicorn_release_steps"
 # The phases, in their order: into the release, before the switch, after the switch
@@ -127,9 +125,11 @@ def _from_mapping(variable: str, given: Mapping[str, Any]) -> Step:
         raise InvalidValue(f"{variable}['when']", when, f"one of {', '.join(PHASES)}")
     step = Step(
         name=_name(f"{variable}['name']", given["name"]),
-        command=_command(f"{variable}['command']", given["command"]),
+        command=commands.check_command(f"{variable}['command']", given["command"]),
         when=when,
-        timeout=_timeout(f"{variable}['timeout']", given.get("timeout", TIMEOUT)),
+        timeout=checks.check_whole_number(
+            f"{variable}['timeout']", given.get("timeout", TIMEOUT), 1, TIMEOUT_MAX, "seconds, "
+        ),
         writes=_writes(f"{variable}['writes']", given.get("writes", []), when),
         environment=_environment(f"{variable}['environment']", given.get("environment", {})),
         once=_flag(variable, given, "once", when == MIGRATE),
@@ -148,38 +148,13 @@ _FITTING = {"once": (MIGRATE, AFTER), "repeat": (MIGRATE, AFTER), "on_roll_back"
 
 
 def _flag(variable: str, given: Mapping[str, Any], name: str, default: bool) -> bool:
-    value = given.get(name, default)
-    if not isinstance(value, bool):
-        raise InvalidValue(f"{variable}[{name!r}]", value, "true or false")
-    return value
+    return checks.check_flag(f"{variable}[{name!r}]", given.get(name, default))
 
 
 def _name(variable: str, value: object) -> str:
     if not isinstance(value, str) or not _NAME.match(value):
         expected = "up to 31 lower-case letters, digits, '_' and '-', a letter or digit first"
         raise InvalidValue(variable, value, expected)
-    return value
-
-
-def _command(variable: str, value: object) -> tuple[str, ...]:
-    expected = "a program and its arguments, as a list of strings or as a string that is split like a shell's words"
-    try:
-        words = shlex.split(value) if isinstance(value, str) else value
-        if not isinstance(words, (list, tuple)) or not words or not all(map(_is_word, words)) or words[0] == "":
-            raise ValueError
-        return tuple(checked(str(word)) for word in words)
-    except ValueError as error:
-        raise InvalidValue(variable, value, f"{expected} ({error})" if str(error) else expected) from None
-
-
-def _is_word(value: object) -> bool:
-    """Numbers are what YAML makes of words such as 5."""
-    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
-
-
-def _timeout(variable: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= TIMEOUT_MAX:
-        raise InvalidValue(variable, value, f"seconds, a whole number from 1 to {TIMEOUT_MAX}")
     return value
 
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Iterable
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import unit_base
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps.execution import Execution
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
 
-# What makes a unit a service that goes on, and what the step has of its own. These are beginnings of names.
-_OF_SERVICE = ("Type", "NotifyAccess", "NonBlocking", "Exec", "Restart", "Timeout", "RuntimeMax", "Kill", "Watchdog")
-_OF_SERVICE += ("Sockets", "RuntimeDirectory", "WorkingDirectory", "Standard", "RemainAfterExit", "SuccessExitStatus")
-_CONFIGURATION = "Environment=GUNICORN_CONFIGURATION="
 _STOP_TIMEOUT = 10  # seconds in which the processes that a step leaves can end
 _OTHER_COMMANDS = ("ExecCondition", "ExecStartPre", "ExecStartPost", "ExecStop", "ExecStopPost", "ExecReload")
 _NOTE = "# The step: "
@@ -25,12 +21,11 @@ _NOTE = "# The step: "
 def base(unit: str, config_directory: str, secrets_directory: str) -> str:
     """What a step has of its service's unit; its secrets are where they are for the time of the step."""
     lines = ["[Unit]", "Description=A step of a release", "", "[Service]"]
-    for name, line in _service_lines(unit):
-        if name in ("EnvironmentFile", "LoadCredential"):
+    for line in unit_base.service_lines(unit):
+        if line.startswith(("EnvironmentFile=", "LoadCredential=")):
             for path in ("/secrets.env", "/credentials/"):
                 line = line.replace(config_directory + path, secrets_directory + path)
-        if not name.startswith(_OF_SERVICE) and not line.startswith(_CONFIGURATION):
-            lines.append(line)
+        lines.append(line)
     return "\n".join(lines) + "\n"
 
 
@@ -71,15 +66,4 @@ def note_of(text: str | None) -> dict[str, str]:
 
 def has_path(unit: str) -> bool:
     """Whether a unit sets PATH for its processes."""
-    return re.search(r'^Environment="?PATH=', unit, re.MULTILINE) is not None
-
-
-def _service_lines(unit: str) -> Iterable[tuple[str, str]]:
-    """Yield the names and lines of the section [Service]."""
-    section = ""
-    for line in unit.splitlines():
-        if line.startswith("["):
-            section = line
-        name, equals, _value = line.partition("=")
-        if section == "[Service]" and equals and not line.startswith("#"):
-            yield name, line
+    return unit_base.has_path(unit.splitlines())

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
@@ -27,6 +27,7 @@ class Unit(NamedTuple):
     path: str
     listen: tuple[str, ...]
     masked: bool = False
+    stopping: bool = False
 
 
 def read_units(names: list[str], runner: Runner) -> dict[str, Unit]:
@@ -34,9 +35,12 @@ def read_units(names: list[str], runner: Runner) -> dict[str, Unit]:
     return {name: _parse_unit(block) for name, block in zip(names, show_units(names, _SHOW, runner))}
 
 
-def show_units(names: list[str], properties: tuple[str, ...], runner: Runner) -> list[dict[str, list[str]]]:
+def show_units(
+    names: list[str], properties: tuple[str, ...], runner: Runner, **options: Any
+) -> list[dict[str, list[str]]]:
     """Ask systemd for properties of units; for each unit, in this order, the values that it prints of each property."""
-    printed = runner.output(["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", *names])
+    command = ["systemctl", "show", "--no-pager", f"--property={','.join(properties)}", *names]
+    printed = runner.output(command, **options)
     # systemd prints a block for each unit and an empty line between two. Listen= is there once for each address.
     return [_parse_block(block) for block in printed.strip("\n").split("\n\n")]
 
@@ -59,6 +63,7 @@ def _parse_unit(values: dict[str, list[str]]) -> Unit:
         active=first("ActiveState") in ("active", "reloading"),
         # Also between two attempts to start a service that fails
         starting=first("ActiveState") == "activating",
+        stopping=first("ActiveState") == "deactivating",
         enabled=first("UnitFileState") == "enabled",
         main_pid=int(first("MainPID") or 0),
         stale=first("NeedDaemonReload") == "yes",

@@ -26,6 +26,7 @@ _URL_PATH = re.compile(r"/[!-~]*\Z")
 _HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
 _COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
 COUNT_MAX = 1000
+NO_WORKERS = "0"
 SECONDS_MAX = 3600
 _ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]+\Z")
 # With these pip would not install into the virtual environment. It also takes their beginnings ...
@@ -50,8 +51,8 @@ def check_service_name(variable: str, value: object) -> str:
     """A unit's name without its suffix."""
     expected = "a unit's name without its suffix: letters, digits, '_', '-' and '.', a letter or digit first"
     name = _matching(_SERVICE, variable, value, expected)
-    # A service called X-standin would be taken for the stand-in of the service X, and X-step for its steps.
-    if name.endswith((*_UNIT_SUFFIXES, "-standin", "-step")):
+    # What runs for a service X beside it has such names: its stand-in, its steps, and commands of its project.
+    if name.endswith((*_UNIT_SUFFIXES, "-standin", "-step", "-run")):
         raise InvalidValue(variable, value, expected)
     return name
 
@@ -133,6 +134,17 @@ def check_count(variable: str, value: object) -> str:
     return value
 
 
+def check_workers(variable: str, value: object) -> str:
+    """A number of workers as check_count takes it, or 0 for a host without them."""
+    if value != NO_WORKERS:
+        try:
+            return check_count(variable, value)
+        except InvalidValue as error:
+            expected = f"{error.expected}, or {NO_WORKERS} for a host with companions alone"
+            raise InvalidValue(variable, value, expected) from None
+    return NO_WORKERS
+
+
 def check_status(variable: str, value: object) -> int:
     """A status of an HTTP response."""
     if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
@@ -144,6 +156,20 @@ def check_seconds(variable: str, value: object) -> int:
     """A time-out in seconds: long enough to try, and short enough for somebody who waits."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= SECONDS_MAX:
         raise InvalidValue(variable, value, f"seconds, a whole number from 1 to {SECONDS_MAX}")
+    return value
+
+
+def check_whole_number(variable: str, value: object, smallest: int, largest: int, unit: str = "") -> int:
+    """A whole number in a range; `unit` precedes the error's description of it."""
+    if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= largest:
+        raise InvalidValue(variable, value, f"{unit}a whole number from {smallest} to {largest}")
+    return value
+
+
+def check_flag(variable: str, value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise InvalidValue(variable, value, "true or false")
     return value
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from ansible.module_utils.common.text.formatters import human_to_bytes
-
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 MIB = 1 << 20
@@ -19,6 +17,9 @@ _KUBERNETES_UNIT = re.compile(r"(?<=[KMGT])i(?=B?\s*$)")
 
 def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
     """Return the bytes that the value of an option stands for, or raise InvalidValue; units are powers of 1024."""
+    # Not at the top: the commands on the host do without Ansible, and read no sizes.
+    from ansible.module_utils.common.text.formatters import human_to_bytes
+
     try:
         size = human_to_bytes(_KUBERNETES_UNIT.sub("", value.strip()))
     except (ValueError, OverflowError):

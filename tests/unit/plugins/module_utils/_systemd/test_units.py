@@ -67,6 +67,7 @@ class TestReadUnits:
         [
             ("ActiveState=reloading", "active", True),
             ("ActiveState=deactivating", "active", False),
+            ("ActiveState=deactivating", "stopping", True),
             ("ActiveState=activating", "starting", True),
             ("LoadState=masked", "exists", True),
             ("LoadState=", "exists", False),
