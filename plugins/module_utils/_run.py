@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from typing import Any, Callable
 
@@ -18,6 +19,12 @@ _LOST_BUS = re.compile(
 # The same, if systemd had taken the job before
 _LOST_JOB = re.compile(r"D-Bus connection terminated|Failed to wait for response")
 _BUS_TIMEOUT = 20.0  # seconds
+
+
+def run_command(command: list[str], **_options: Any) -> tuple[int, str, str]:
+    """What AnsibleModule.run_command does, as far as the commands on the host need it."""
+    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
 
 
 class Runner:
@@ -53,6 +60,6 @@ class Runner:
                 command = ["start" if part == "restart" else part for part in command]
             time.sleep(0.2)
 
-    def output(self, command: list[str]) -> str:
+    def output(self, command: list[str], **options: Any) -> str:
         """Run a command; return what it prints, whatever its exit code is."""
-        return self.run(command)[1]
+        return self.run(command, **options)[1]

@@ -43,6 +43,16 @@ def roll_back_command(name: str) -> str:
     return f"/usr/local/sbin/{name}-roll-back"
 
 
+def run_command(name: str) -> str:
+    """The path of the command that runs commands of a service's project."""
+    return f"/usr/local/sbin/{name}-run"
+
+
+def sudoers(name: str) -> str:
+    """The path of what lets a group run that command; sudo does not read a file with a point in its name."""
+    return f"/etc/sudoers.d/{name.replace('.', '_')}-run"
+
+
 def is_ours(text: str | None) -> bool:
     """Whether a file is one that the role wrote."""
     return (

@@ -1,0 +1,132 @@
+"""What an operator gets from shop-run, on a terminal and in a pipe."""
+
+import re
+
+import pytest
+from waiting import wait_for
+
+# A terminal of its own for what is run, with what is typed once something was printed; then its output and its end
+ON_A_TERMINAL = """
+import fcntl, os, pty, select, struct, sys, termios, time
+awaited, typed, command = sys.argv[1].encode(), sys.argv[2].encode().decode("unicode_escape").encode(), sys.argv[3:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execvp(command[0], command)
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+output, deadline = b"", time.monotonic() + 30
+while time.monotonic() < deadline:
+    if select.select([terminal], [], [], 0.2)[0]:
+        try:
+            block = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not block: break
+        output += block
+    if typed and awaited in output:
+        time.sleep(0.3)
+        os.write(terminal, typed)
+        typed = b""
+print(output.decode(), "ended with", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
+@pytest.fixture
+def on_a_terminal(host):
+    def run(awaited, typed, *command):
+        quoted = " ".join(f"'{word}'" for word in (awaited, typed, *command))
+        return host.check_output(f"python3 -c '{ON_A_TERMINAL}' {quoted}")
+
+    return run
+
+
+def left(host):
+    """What commands have left: units, drop-ins, notes and processes."""
+    units = "systemctl list-units --all --plain --no-legend 'shop-run-*'"
+    files = "ls -d /run/systemd/system/shop-run-* /run/gunicorn-shop-run-* 2>/dev/null"
+    return host.run(f"{units}; {files}; pgrep --full 'sleep 4[0-9][0-9]'").stdout
+
+
+def test_it_is_the_service(host):
+    """Its user, its environment, its virtual environment and its sandbox."""
+    code = 'import os, sys; print(os.environ["DJANGO_SETTINGS_MODULE"], sys.prefix); open("/etc/shop-run", "w")'
+    done = host.run(f"/usr/local/sbin/shop-run python -c '{code}'")
+    assert done.rc == 1
+    assert re.match(r"settings /opt/shop/venv-[0-9a-f]+\n", done.stdout)
+    assert "Read-only file system: '/etc/shop-run'" in done.stderr
+    assert host.check_output("/usr/local/sbin/shop-run id --user --name") == "shop"
+    assert "no issues" in host.check_output("/usr/local/sbin/shop-run python -m django check")
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("exit 0", 0), ("exit 9", 9), ("kill -KILL $$", 137), ("kill -INT $$", 130)]
+)
+def test_its_end_is_handed_through(host, command, status):
+    assert host.run(f"/usr/local/sbin/shop-run sh -c '{command}'").rc == status
+
+
+def test_it_reads_and_writes_the_callers_files(host):
+    """Each stream on its own, byte by byte; and a reader that has enough ends it."""
+    done = host.run(
+        "printf 'a\\0b' | /usr/local/sbin/shop-run sh -c 'cat; echo error >&2' > /tmp/run.out 2> /tmp/run.err"
+    )
+    assert done.rc == 0
+    assert host.file("/tmp/run.out").content == b"a\0b"
+    assert host.file("/tmp/run.err").content_string == "error\n"
+    assert host.check_output("timeout 20 /usr/local/sbin/shop-run yes | head -n 1") == "y"
+
+
+def test_it_has_a_terminal_of_its_own(host, on_a_terminal):
+    """With the size and the kind of the caller's."""
+    said = on_a_terminal(
+        "ready",
+        "typed\\n",
+        "/usr/local/sbin/shop-run",
+        "sh",
+        "-c",
+        "stty size; echo ready $TERM; read x; echo got $x; exit 5",
+    )
+    assert "33 99" in said
+    assert "ready xterm" in said
+    assert "got typed" in said
+    assert said.endswith("ended with 5")
+
+
+def test_ctrl_c_ends_the_command(on_a_terminal):
+    assert on_a_terminal("ready", "\\x03", "/usr/local/sbin/shop-run", "sh", "-c", "echo ready; sleep 400").endswith(
+        "ended with 130"
+    )
+
+
+def test_it_never_holds_the_callers_terminal(host, on_a_terminal):
+    """Where its output goes to a file, and the rest is a terminal: it gets pipes."""
+    command = '/usr/local/sbin/shop-run sh -c "ls -l /proc/self/fd" > /tmp/run.fds; cat /tmp/run.fds'
+    on_a_terminal("never", "", "sh", "-c", command)
+    assert "/dev/pts" not in host.file("/tmp/run.fds").content_string
+    assert host.file("/tmp/run.fds").content_string.count("pipe:") == 2
+
+
+def test_a_killed_caller_leaves_nothing(host):
+    host.check_output(
+        "sh -c 'nohup /usr/local/sbin/shop-run sleep 444 </dev/null >/dev/null 2>&1 & echo $! > /tmp/run.pid'"
+    )
+    wait_for(lambda: host.run("pgrep --exact sleep").rc == 0 and "sleep 444" in host.check_output("ps -eo args"))
+    host.check_output("kill -KILL $(cat /tmp/run.pid)")
+    wait_for(lambda: left(host) == "")
+
+
+def test_the_journal_says_who_ran_what(host):
+    host.check_output("/usr/local/sbin/shop-run true one 'two words'")
+    host.check_output("journalctl --sync")
+    said = host.check_output("journalctl --quiet --identifier=shop-run --output=cat --lines=2")
+    assert re.fullmatch(r"\S+ \([0-9]+\) runs: true one 'two words'\nended after [0-9.]+ s: status 0", said)
+    assert left(host) == ""
+
+
+def test_nobody_else_may(host):
+    """The role has no group for it here; what is missing is said."""
+    done = host.run("runuser -u nobody -- /usr/local/sbin/shop-run id")
+    assert (done.rc, done.stderr) == (125, "only root can do this: use sudo\n")
+    done = host.run("/usr/local/sbin/shop-run nosuch")
+    assert done.rc == 125
+    assert "there is no program 'nosuch'" in done.stderr

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a command of the project under supervisor: by the launcher of its service, which becomes the command."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import pwd
+import select
+import signal
+import subprocess
+import termios
+import tty
+from typing import Mapping
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import kernel_files, processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import programs, terminal
+
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_BLOCK = 65536  # bytes
+
+
+def run(service: str, given: Mapping, directory: str, venv: str, command: list[str]) -> int:
+    """Run a command to its end; return its exit status, or 128 and the number of the signal that ended it."""
+    name = f"{service}-run-{os.getpid()}"
+    description = f"/run/gunicorn-{name}.json"
+    with terminal.guarded(lambda: _clean_up(name, description)):
+        environment = {"PATH": programs.search_path(venv), **terminal.variables()}
+        told = launcher.describe_command(name, _live(service, given), command, directory, environment)
+        files.put(WantedFile(description, json.dumps(told), 0o600, os.getegid(), os.geteuid()))
+        program = os.path.join(given["config_directory"], launcher.LAUNCHER)
+        asked = [launcher.PYTHON, "-I", "-X", "utf8", program, description, ""]
+        interactive = os.isatty(0) and os.isatty(1)
+        status = _interactive(asked, pwd.getpwnam(told["user"]).pw_uid) if interactive else _piped(asked)
+    return status if status >= 0 else 128 - status
+
+
+def _live(service: str, given: Mapping) -> dict:
+    """What the launcher is told of the service, of the live or of another release."""
+    if "description_text" in given:
+        return json.loads(given["description_text"])
+    folder = os.path.join(given["config_directory"], "credentials")
+    credentials = sorted(name for name in kernel_files.list_folder(folder) if not name.startswith("."))
+    has_secrets = os.path.exists(os.path.join(given["config_directory"], "secrets.env"))
+    return launcher.describe(service, {**given, "secrets": has_secrets}, [], credentials)
+
+
+def _interactive(asked: list[str], uid: int) -> int:
+    """Give the command a terminal of its own, and copy between that and the caller's until it has ended."""
+    pid, master = pty.fork()
+    if pid == 0:
+        os.fchown(0, uid, -1)
+        os.execv(asked[0], asked)
+    before = termios.tcgetattr(0)
+
+    def resize(*_arguments: object) -> None:
+        fcntl.ioctl(master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8))
+
+    resize()
+    handler = signal.signal(signal.SIGWINCH, resize)
+    tty.setraw(0)
+    try:
+        _relay(master)
+    finally:
+        with contextlib.suppress(termios.error):  # the terminal is lost
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+        signal.signal(signal.SIGWINCH, handler)
+    _pid, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status) if hasattr(os, "waitstatus_to_exitcode") else _exit_code(status)
+
+
+def _exit_code(status: int) -> int:
+    """As Python 3.9 has it."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _relay(master: int) -> None:
+    sources = [0, master]
+    while True:
+        ready, _writable, _failed = select.select(sources, [], [])
+        if master in ready:
+            try:
+                block = os.read(master, _BLOCK)
+            except OSError:  # the command has closed its side
+                return
+            if not block:
+                return
+            _write(1, block)
+        if 0 in ready:
+            block = os.read(0, _BLOCK)
+            if block:
+                _write(master, block)
+            else:
+                sources.remove(0)
+
+
+def _write(target: int, block: bytes) -> None:
+    while block:
+        block = block[os.write(target, block) :]
+
+
+def _piped(asked: list[str]) -> int:
+    """The command has the caller's files and pipes, and gets its signals."""
+    streams = terminal.Streams()
+    process = subprocess.Popen(
+        asked, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, cwd="/", start_new_session=True
+    )
+    streams.hand_over()
+
+    def forward(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+    before = {number: signal.signal(number, forward) for number in _FORWARDED}
+    try:
+        return terminal.wait(process, streams, lambda: forward(signal.SIGTERM, None))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        streams.finish()
+
+
+def _clean_up(name: str, description: str) -> None:
+    """End the command, whoever its caller was, and leave nothing of it."""
+    directory = launcher.runtime_directory(name)
+    for pid in processes.read_ids():
+        if pid != os.getpid() and processes.read_environment(pid).get("RUNTIME_DIRECTORY") == directory:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    for path in (*launcher.runtime_paths(name), description):
+        with contextlib.suppress(OSError, UnsafeDirectory):
+            directories.remove(path)
