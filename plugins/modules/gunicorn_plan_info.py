@@ -67,6 +67,12 @@ options:
     description: Gunicorn's worker class.
     type: str
     default: sync
+  companions:
+    description:
+      - The other processes of the project, by name, as C(gunicorn_companions) of the role
+        P(pyweb.gunicorn.gunicorn#role) has them.
+    type: dict
+    default: {}
   bind:
     description:
       - The addresses to listen on. An address is TCP (C(127.0.0.1:8000), C([::1]:8000)) or unix
@@ -143,6 +149,10 @@ options:
     type: list
     elements: str
     default: []
+  run_group:
+    description: The group whose members may run commands of the project with C(SERVICE-run); empty for root alone.
+    type: str
+    default: ""
   venv_standing:
     description: The directory that counts as the virtual environment, in place of the one that O(venv) leads to.
     type: str
@@ -213,6 +223,20 @@ plan:
     changeable_code:
       description: The first file or directory of the code that the user can change. Empty if there is none.
       type: str
+    companion_logs:
+      description: The logs of the companions that are files.
+      type: list
+      elements: str
+      sample: [/var/log/mysite/worker.log]
+    service:
+      description: The name of the service.
+      type: str
+      sample: mysite
+    singles:
+      description: The companions of which there must never be two.
+      type: list
+      elements: str
+      sample: [beat]
     left_out:
       description:
         - The C(directives) that the unit does without since the host can't apply them, and what they were
@@ -266,6 +290,7 @@ ARGUMENTS = {
     "user": {"type": "str", "required": True},
     "group": {"type": "str", "required": True},
     "manage_user": {"type": "bool", "default": True},
+    "run_group": {"type": "str", "default": ""},
     "app": {"type": "str", "required": True},
     "venv": {"type": "str", "required": True},
     "python": {"type": "str", "default": "python3"},
@@ -277,6 +302,7 @@ ARGUMENTS = {
     "upgrade": {"type": "bool", "default": False},
     "workers": {"type": "str", "default": "auto"},
     "threads": {"type": "str", "default": "auto"},
+    "companions": {"type": "dict", "default": {}},
     "worker_class": {"type": "str", "default": "sync"},
     "bind": {"type": "list", "elements": "raw", "default": []},
     "port": {"type": "int", "default": 8000},

@@ -13,6 +13,9 @@ description:
   - Stops and disables a project's service. Removes its units or its program of supervisor, C(gunicorn.conf.py),
     secrets, credentials, log rotation and locks, as far as the role made them. The role
     P(pyweb.gunicorn.gunicorn#role) calls this module with C(gunicorn_state=absent).
+  - The service's companions, which the comments in their units name, are stopped and removed with it. Each gets its
+    signal and the time to finish its task. The module waits for that, also for those that a change has asked to finish.
+    Their logs go with V(logs).
   - The project's code, settings, data, logs, virtual environment and user stay unless O(remove) names them. Even then,
     the module keeps what the unit or program of another service names, and what another process uses.
   - Of a link, only the link is removed; of a virtual environment also the target, if it was built at this path.

@@ -16,8 +16,8 @@ description:
     cpusets and control groups set for the slice of the service and for everything above it. The same host gives the
     same answer.
   - The CPU bound is C(2 x cores + 1) unless O(wait_ratio), O(threads) or O(worker_class) say more about the
-    application. The memory bound is how many workers fit into the memory beside O(memory_reserve) and the Gunicorn
-    master. The smaller of the two counts, kept between O(minimum) and O(maximum).
+    application. The memory bound is how many workers fit into the memory beside O(memory_reserve), O(memory_companions)
+    and the Gunicorn master. The smaller of the two counts, kept between O(minimum) and O(maximum).
   - Limits of the service's own unit count if they are given in O(service_directives).
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
@@ -38,6 +38,12 @@ options:
       - The host keeps the reserve once, however many projects share it. Projects whose O(share) add up to V(1.0) fit
         together.
       - If not given, one fifth of the memory, but at least V(128M).
+    type: str
+  memory_companions:
+    description:
+      - The memory of this project's other processes, such as Celery workers, as in O(memory_per_worker). It is part of
+        what O(share) gives to the project.
+      - The role C(gunicorn) computes it from the C(memory_max) of its companions.
     type: str
   wait_ratio:
     description:
@@ -95,7 +101,8 @@ options:
   service_directives:
     description:
       - Directives of the service's own unit. C(MemoryMax), C(MemoryHigh), C(CPUQuota) and C(TasksMax) count, others are
-        ignored. They are for this project alone, so O(share) and O(memory_reserve) are not subtracted from them.
+        ignored. They are for this project alone, so O(share) and O(memory_reserve) are not subtracted from them. Nor
+        is O(memory_companions), as these processes are other units.
       - The lower of C(MemoryMax) and C(MemoryHigh) bounds the memory. C(TasksMax) must hold the master, what a reload
         runs, and twice the workers with their threads, because a reload starts the new workers before the old ones have
         stopped.
@@ -294,6 +301,7 @@ def main() -> None:
         argument_spec={
             "memory_per_worker": {"type": "str", "default": "128M"},
             "memory_reserve": {"type": "str"},
+            "memory_companions": {"type": "str"},
             "wait_ratio": {"type": "float"},
             "worker_class": {"type": "str", "default": "sync"},
             "threads": {"type": "int"},

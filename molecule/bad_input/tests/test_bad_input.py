@@ -157,6 +157,43 @@ def test_output_has_no_traceback_and_no_secret(feed, section):
     assert "canary" not in feed(section).output
 
 
+@pytest.mark.parametrize("batches", ["100%", "1"])
+def test_what_is_single_is_on_one_host_of_a_play(host, connection, tmp_path, batches):
+    """One host says it for all, before any of them has changed; so it is in check mode, and in batches."""
+    beat = {"gunicorn_companions": {"beat": {"command": "sleep infinity", "single": True}}}
+    rows = {name: {**connection, "fed": "role", **ROLE, **beat} for name in ("web1", "web2")}
+    rows["web3"] = {**connection, "fed": "role", **ROLE}
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": rows}}))
+    before = snapshot(host)
+    for arguments in ([], ["--check"]):
+        run = PlaybookRun(SCENARIO / "feed.yml", f"--inventory={inventory}", *arguments, variables={"batches": batches})
+        assert run.errors_by_host() == {
+            "web1": [
+                "gunicorn_companions['beat']['single']: True can't be used: expected the name of the host that has it, "
+                "such as web1, since web1 and web2 would both run it. Nothing was changed."
+            ]
+        }
+    assert snapshot(host) == before
+
+
+def test_a_host_that_is_named_has_what_is_single(connection, tmp_path):
+    """The others have no such companion; a name that is not in the inventory is refused on each of them."""
+    beat = {"gunicorn_companions": {"beat": {"command": "sleep infinity", "single": "web2"}}}
+    rows = {name: {**connection, "fed": "role", **ROLE, **beat} for name in ("web1", "web2")}
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"hosts": rows}}))
+    run = PlaybookRun(SCENARIO / "feed.yml", f"--inventory={inventory}", "--check", "--diff")
+    assert run.code == 0, run.output
+    assert run.changed() != []
+    inventory.write_text(json.dumps({"all": {"hosts": {"web1": rows["web1"]}}}))
+    told = PlaybookRun(SCENARIO / "feed.yml", f"--inventory={inventory}", "--check").errors_by_host()
+    assert told["web1"][0].startswith(
+        "gunicorn_companions['beat']['single']: 'web2' can't be used: expected true, false or the name of a host in "
+        "the inventory"
+    )
+
+
 def test_what_is_legal_arrives_unchanged(host):
     """Values that look hostile are passed on as they are: they add no directive, and are not run."""
     given = {

@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import os
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts as host_accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+
+# Where sudo reads rules of packages and administrators
+_SUDOERS = "/etc/sudoers.d"
 
 
 def check_accounts(wanted: DeploymentParameters) -> Account | None:
@@ -24,6 +29,8 @@ def check_accounts(wanted: DeploymentParameters) -> Account | None:
     # Another name of such a group, also of root's with the number 0, is as good as the group.
     parameters.check_group(wanted.group, host_accounts.group_name(host_accounts.group_id(wanted.group)))
     _check_socket_accounts(wanted)
+    if wanted.run_group:
+        _check_run_group(wanted, account)
     if not wanted.manage_user:
         if account is None:
             raise InvalidValue("gunicorn_user", wanted.user, "an existing user, as gunicorn_manage_user is false")
@@ -46,6 +53,19 @@ def warnings(wanted: DeploymentParameters) -> list[str]:
         f"the user {wanted.user} is in {', '.join(powerful)}, and so is the application, which can become root by that"
     )
     return [f"gunicorn_user: {told}. Give the service a user of its own, without these groups."]
+
+
+def _check_run_group(wanted: DeploymentParameters, account: Account | None) -> None:
+    """Its members call a program of root's: the service must not be among them."""
+    group = wanted.run_group
+    if not host_accounts.has_group(group):
+        raise InvalidValue("gunicorn_run_group", group, "a group of the host, which the role does not make")
+    if group == wanted.group or (account and host_accounts.group_id(group) in account.groups):
+        raise InvalidValue(
+            "gunicorn_run_group", group, f"another group: the service's user {wanted.user} is in this one"
+        )
+    if not os.path.isdir(_SUDOERS):
+        raise InvalidValue("gunicorn_run_group", group, f"a host with sudo, by which it works: there is no {_SUDOERS}")
 
 
 def _check_socket_accounts(wanted: DeploymentParameters) -> None:

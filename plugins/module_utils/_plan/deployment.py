@@ -14,6 +14,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
     accounts,
+    companion_memory,
+    companions,
     directives,
     parameters,
     reach,
@@ -25,6 +27,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
@@ -37,7 +40,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import 
 
 def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
     """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
-    sizing = observed = None
+    sizing = observed = state = None
     warnings: list = []
     wanted = parameters.check_parameters(given, listening.has_ipv6_loopback())
     manager = service_manager.choose(given["service_manager"])
@@ -46,6 +49,7 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         programs.check_service_name(wanted.service)
         logs = [given["log_file"], given["access_log_file"]]
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
+        warnings += companions.not_enforced(wanted)
     plan = plan_plan.make_plan(wanted, runner, manager)
     plan["directories"] += releases.directories_to_make(wanted)
     plan["packages"] += given["release_packages"]
@@ -62,13 +66,23 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         state = plan_plan.observe(wanted, given["secrets"], given["credentials"], runner)
         observed = systemd_state.as_dict(state._replace(release_problems=tuple(releases.problems(wanted))))
     if "auto" in (given["workers"], given["threads"]):
-        sizing, told = answer.size(wanted.sizing)
+        sizing, told = _size(given, wanted, state, runner)
         warnings += told
     venv = venv_state(given, manager, venv_runner) if releases.is_there(wanted) else releases.UNKNOWN_VENV
     lacking = [*releases.lacking(wanted), *plan_plan.lacking(plan, venv)]
     if lacking or (observed and None in observed["files"].values()):
         plan_plan.check_writable(wanted, plan, venv["changed"])
     return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+
+
+def _size(given: dict, wanted: DeploymentParameters, state: SystemdState | None, runner: Runner) -> tuple[dict, list]:
+    """What gunicorn_sizing_info returns, and its warnings. The companions count where workers are sized."""
+    if given["workers"] != "auto" or not wanted.companions:
+        return answer.size(wanted.sizing)
+    sizing, told = answer.size(companion_memory.with_companions(wanted.sizing, wanted.companions))
+    found = state.companions if state else {}
+    remark = companion_memory.remark(wanted.sizing, wanted.companions, found, runner)
+    return {**sizing, "reason": " ".join(filter(None, [sizing["reason"], remark]))}, told
 
 
 def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list[str]]:

@@ -11,8 +11,8 @@ import os
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
@@ -24,6 +24,10 @@ def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
     if manager == service_manager.SUPERVISOR:
         return _read_supervised(name)
     service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
+    owner, companion = companion_units.owner_of(files.read(os.path.join(units.UNIT_DIRECTORY, f"{name}.service")))
+    if owner:
+        expected = f"a name that no other unit of the host has (it is the companion {companion} of {owner})"
+        raise InvalidValue("gunicorn_service_name", name, expected)
     _check_unit(name, ".service", service)
     _check_unit(name, ".socket", sockets)
     return service, sockets
@@ -32,9 +36,14 @@ def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
 def _read_supervised(service: str) -> tuple[Unit, Unit]:
     """The program of supervisor as if it were a unit, and its sockets."""
     # Only here: a host with systemd would take a hundredth of a second for what this imports.
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_programs
     from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client
 
     ours = os.path.join(programs.PROGRAMS, f"{service}.conf")
+    owner, companion = companion_programs.owner_of(files.read(ours))
+    if owner:
+        expected = f"a name that no other program of supervisor has (it is the companion {companion} of {owner})"
+        raise InvalidValue("gunicorn_service_name", service, expected)
     others = [path for path in programs.find_program(service, programs.PROGRAMS) if path != ours]
     if others:
         expected = f"a name that no other program of supervisor has (it is in {others[0]})"

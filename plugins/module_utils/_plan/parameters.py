@@ -13,6 +13,8 @@ from typing import Callable, NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, settings, sizing, version
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.live import Release
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import (
     addresses,
@@ -29,7 +31,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import 
 _CHECKS: dict[str, Callable] = {
     "app": checks.check_app,
     "worker_class": worker_classes.check_worker_class,
-    "workers": checks.check_count,
+    "workers": checks.check_workers,
     "threads": checks.check_count,
     "version": version.check_version,
     "health_path": checks.check_url_path,
@@ -65,6 +67,9 @@ class DeploymentParameters(NamedTuple):
     log_files: dict[str, str]
     sizing: dict  # the options of gunicorn_sizing_info
     release: Release | None = None
+    companions: tuple[Companion, ...] = ()
+    run_group: str = ""
+    serves: bool = True  # whether there are web workers
 
 
 def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
@@ -98,6 +103,9 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
         log_files=_check_log_files(given["log_file"], given["access_log_file"]),
         sizing=sizing_options,
         release=read_release(given["release"], given["release_steps"]),
+        companions=_read_companions(given),
+        run_group=given["run_group"] and checks.check_name("gunicorn_run_group", given["run_group"]),
+        serves=given["workers"] != checks.NO_WORKERS,
     )
 
 
@@ -118,6 +126,13 @@ def read_release(given: dict | None, steps: list) -> Release | None:
         expected = f"a whole number from 1 to {checks.COUNT_MAX}: the live release is one of them"
         raise InvalidValue("gunicorn_releases_kept", given["kept"], expected)
     return Release(**{name: given[name] for name in Release._fields})
+
+
+def _read_companions(given: dict) -> tuple[Companion, ...]:
+    found = tuple(companion.parse(given["companions"], given["log_file"]))
+    if given["workers"] == checks.NO_WORKERS and not found:
+        raise InvalidValue("gunicorn_workers", given["workers"], "1 or more, or gunicorn_companions: nothing would run")
+    return found
 
 
 def wanted_venv(given: dict) -> VenvSpec:

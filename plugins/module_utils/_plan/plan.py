@@ -15,7 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories as host_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import accounts as plan_accounts
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import addresses, names, packages
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import addresses, companions, names, packages
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -35,10 +35,17 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
     host_directories.check_parent("gunicorn_venv", wanted.venv)
     has_venv = state.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = plan_accounts.check_accounts(wanted)
-    addresses.check_addresses(wanted.service, wanted.binds, service, sockets)
+    # Without workers, nothing listens.
+    if wanted.serves:
+        addresses.check_addresses(wanted.service, wanted.binds, service, sockets)
     directories = plan_directories.wanted_directories(wanted, account, service.active)
-    addresses.check_socket_directories(wanted, made_by_hand=service.active and not sockets.active)
+    if wanted.serves:
+        addresses.check_socket_directories(wanted, made_by_hand=service.active and not sockets.active)
+    companions.check_logs(wanted)
+    if manager == service_manager.SYSTEMD:
+        companions.check_units(wanted, runner)
     if manager == service_manager.SUPERVISOR:
+        companions.check_programs(wanted)
         directories += plan_directories.console_directory(wanted)
     return {
         "manager": manager,
@@ -49,6 +56,9 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
         "create_user": account is None,
         "create_group": not accounts.has_group(wanted.group),
         "directories": directories,
+        "companion_logs": companions.logs(wanted),
+        "service": wanted.service,
+        "singles": [each.name for each in wanted.companions if each.single],
     }
 
 

@@ -29,14 +29,18 @@ class Found(NamedTuple):
     files: tuple[str, ...]  # the role's, to be removed first
     definitions: tuple[str, ...]  # what defines the service, and what an interrupted change left: to be removed last
     foreign: tuple[str, ...]  # what is there, but was not made by the role
+    logs: tuple[str, ...] = ()  # of the service's companions
 
 
 class Manager(Protocol):
     """systemd or supervisor, for one service."""
 
     replaced: tuple[str, ...]  # definitions of which the role may have replaced one that a person made
-    own_units: tuple[str, ...]  # units of systemd whose processes are the service's, or run it
     log_directory: str  # where it logs for the service; empty if that is in the journal
+
+    @property
+    def own_units(self) -> tuple[str, ...]:
+        """The units of systemd whose processes are the service's, or run it."""
 
     def own_processes(self) -> set[int]:
         """The ids of the service's processes that are in no unit of their own."""

@@ -65,7 +65,7 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
     others = uses.read_others(manager.replaced)
     made = names.paths(wanted.service, wanted.config_directory)
     replaced = (*manager.replaced, made.configuration)
-    named = _named_paths(wanted, manager.log_directory)
+    named = _named_paths(wanted, manager.log_directory, found.logs)
     kept = _kept(named, others, manager) if named else {}
     # The definitions last: as long as they are there, a run that was killed shows what is left to do.
     paths = [
@@ -120,7 +120,7 @@ def _why_kept(path: str, others: list[tuple[str, str]], others_processes: list[P
 # What the user names of the project's own
 
 
-def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[tuple[str, ...]]:
+def _named_paths(wanted: RemovalRequest, log_directory: str, companion_logs: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The paths behind the names, those together that belong together.
 
     Raises InvalidValue for a directory that may hold more than the project.
@@ -129,7 +129,7 @@ def _named_paths(wanted: RemovalRequest, log_directory: str) -> list[tuple[str, 
         "code": ("gunicorn_code_directory", [wanted.code_directory]),
         "config": ("gunicorn_config_directory", [wanted.config_directory]),
         "data": ("gunicorn_data_directory", [wanted.data_directory]),
-        "logs": ("gunicorn_log_file", [*_log_paths(wanted), *([log_directory] if log_directory else [])]),
+        "logs": ("gunicorn_log_file", [*_log_paths(wanted, companion_logs), *filter(None, [log_directory])]),
     }
     result: list[tuple[str, ...]] = _venv_paths(wanted.venv) if "venv" in wanted.named else []
     if "code" in wanted.named:
@@ -162,16 +162,20 @@ def _venv_paths(venv: str) -> list[tuple[str, ...]]:
     return [(venv, target) if built else (venv,), *leftovers]
 
 
-def _log_paths(wanted: RemovalRequest) -> list[str]:
+def _log_paths(wanted: RemovalRequest, companion_logs: tuple[str, ...]) -> list[str]:
     """The directory of the logs if it has the project's name, else only the logs and their rotated versions."""
     found = []
     for path in wanted.log_files:
         folder = os.path.dirname(path)
-        if os.path.basename(folder) in (wanted.project, wanted.service):
-            found.append(folder)
-        else:
-            found += [path, *glob.glob(f"{glob.escape(path)}[.-][0-9]*")]
+        found += [folder] if os.path.basename(folder) in (wanted.project, wanted.service) else _with_rotated(path)
+    for path in companion_logs:
+        # It may be in the directory of the data, which is not the logs'.
+        found += [] if os.path.dirname(path) in found else _with_rotated(path)
     return sorted(set(found))
+
+
+def _with_rotated(log: str) -> list[str]:
+    return [log, *glob.glob(f"{glob.escape(log)}[.-][0-9]*")]
 
 
 def _check_own(wanted: RemovalRequest, variable: str, path: str) -> None:
@@ -222,8 +226,10 @@ def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, .
         found += [*credentials, *removal_manager.left_beside(credentials), secrets]
         if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
             found.append(directory)
-    command = names.roll_back_command(wanted.service)
-    found += [command, *removal_manager.left_beside([command])] if zipfile.is_zipfile(command) else []
+    for command in (names.roll_back_command(wanted.service), names.run_command(wanted.service)):
+        found += [command, *removal_manager.left_beside([command])] if zipfile.is_zipfile(command) else []
+    sudoers = names.sudoers(wanted.service)
+    found += [] if removal_manager.is_foreign(sudoers) else [sudoers]
     rotations = [] if removal_manager.is_foreign(made.logrotate) else [made.logrotate]
     return [*found, *removal_manager.left_beside(found), *rotations]
 

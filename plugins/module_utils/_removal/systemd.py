@@ -7,15 +7,26 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, marks, names, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
+    companion_state,
+    companion_units,
+    launcher,
+    marks,
+    names,
+    running,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
+
+# Where systemd notes when a timer with Persistent= has elapsed
+_STAMPS = "/var/lib/systemd/timers"
 
 
 class SystemdManager:
@@ -27,8 +38,13 @@ class SystemdManager:
         self._service = service
         self._runner = runner
         own = (f"{service}.{suffix}" for suffix in ("service", "socket"))
-        self.own_units = tuple(f"{name}.service" for name in (service, *launcher.others(service)))
         self.replaced = tuple(os.path.join(units.UNIT_DIRECTORY, name) for name in own)
+
+    @property
+    def own_units(self) -> tuple[str, ...]:
+        """The units of the service, of what runs beside it, and of its companions."""
+        names_of_units = (f"{name}.service" for name in (self._service, *launcher.others(self._service)))
+        return (*names_of_units, *self._companion_paths())
 
     def own_processes(self) -> set[int]:
         """None: its units have them all."""
@@ -40,15 +56,18 @@ class SystemdManager:
         self._check_ours(known)
         _service_path, socket_path = self.replaced
         addresses = sorted(socket_units.socket_addresses(files.read(socket_path)))
-        drop_ins = os.path.join(units.UNIT_DIRECTORY, f"{self._service}.service.d")
+        companions = self._companion_paths()
+        known.update(units.read_units(list(companions), self._runner) if companions else {})
         return Found(
-            stop=tuple(name for name, unit in known.items() if unit.active or unit.starting),
+            # Those that finish are waited for.
+            stop=tuple(name for name, unit in known.items() if unit.active or unit.starting or unit.stopping),
             disable=tuple(name for name, unit in known.items() if unit.enabled),
             addresses=tuple(address for address in addresses if address.startswith("/")),
             active=known[f"{self._service}.socket"].active,
             files=(),
-            definitions=tuple(self._definitions()),
-            foreign=(drop_ins,) if os.path.isdir(drop_ins) else (),
+            definitions=(*self._companion_definitions(), *self._definitions()),
+            foreign=tuple(self._drop_ins(companions)),
+            logs=tuple(sorted({companion_units.log_of(files.read(path) or "") for path in companions.values()} - {""})),
         )
 
     def stop(self, found: Found) -> None:
@@ -64,7 +83,9 @@ class SystemdManager:
         folders = (f"{units.UNIT_DIRECTORY}/", f"{runtime_units.DIRECTORY}/")
         if found.stop or found.disable or any(path.startswith(folders) for path in removed):
             manager.command(self._runner, "systemctl", "daemon-reload")
-            self._runner.run(["systemctl", "reset-failed", *self._unit_names()])
+            gone = [os.path.basename(path) for path in removed if path.startswith(folders)]
+            companions = [name for name in gone if name.endswith((".service", ".timer")) and not name.startswith(".")]
+            self._runner.run(["systemctl", "reset-failed", *dict.fromkeys([*self._unit_names(), *companions])])
 
     def _check_ours(self, known: dict[str, Unit]) -> None:
         for path in self.replaced:
@@ -86,6 +107,34 @@ class SystemdManager:
         added = map(os.path.basename, runtime_units.added_sockets(name))
         others = (f"{other}.service" for other in launcher.others(name))
         return [*added, f"{name}.socket", f"{name}.service", f"{name}-standin.socket", *others]
+
+    def _companion_paths(self) -> dict[str, str]:
+        """The units of the service's companions, and their paths. Timers are first: they would start the jobs again."""
+        found = {
+            unit: path for paths in companion_state.paths_of(self._service).values() for unit, path in paths.items()
+        }
+        return dict(sorted(found.items(), key=lambda pair: (not pair[0].endswith(".timer"), pair[0])))
+
+    def _companion_definitions(self) -> list[str]:
+        """All files of the companions' units, also where an interrupted change has left some."""
+        found = []
+        prefixes = ("", files.CANDIDATE, files.PREVIOUS)
+        for folder, prefix in itertools.product((units.UNIT_DIRECTORY, runtime_units.DIRECTORY), prefixes):
+            for path in sorted(glob.glob(os.path.join(folder, f"{prefix}{glob.escape(self._service)}-*"))):
+                if path.endswith((".service", ".timer")) and self._is_companion(path):
+                    found.append(path)
+        timers = {os.path.basename(path) for path in found if path.endswith(".timer")}
+        return [*(os.path.join(_STAMPS, f"stamp-{timer}") for timer in sorted(timers)), *found]
+
+    def _is_companion(self, path: str) -> bool:
+        return companion_units.owner_of(files.read(path))[0] == self._service
+
+    def _drop_ins(self, companions: dict[str, str]) -> list[str]:
+        """The directories of drop-ins, which the role does not write."""
+        own = [f"{self._service}.service", *companions]
+        templates = (f"{name.partition('@')[0]}@.service" for name in companions if "@" in name)
+        paths = (os.path.join(units.UNIT_DIRECTORY, f"{name}.d") for name in dict.fromkeys([*own, *templates]))
+        return [path for path in paths if os.path.isdir(path)]
 
     def _definitions(self) -> list[str]:
         name = self._service

@@ -17,7 +17,7 @@ from typing import Collection, Iterator, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, kernel_files, processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_state, launcher, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, unit_processes, units
 
@@ -62,19 +62,22 @@ class Uses:
 def read_others(own: tuple[str, ...]) -> list[tuple[str, str]]:
     """The file names and texts of all units and programs except `own`, whichever manager runs this host.
 
-    A unit counts with its drop-ins. Neither the stand-in nor the drop-ins of an own service count.
+    A unit counts with its drop-ins. Neither the stand-in, the companions nor the drop-ins of an own service count.
     """
     stems = {os.path.splitext(os.path.basename(path))[0] for path in own}
+    companions = {unit for stem in stems for paths in companion_state.paths_of(stem).values() for unit in paths}
+    # What is for all processes of a companion has the name of their template.
+    templates = {f"{unit.partition('@')[0]}@.service" for unit in companions if "@" in unit}
     ours = {f"{name}.service" for stem in stems for name in (stem, *launcher.others(stem))}
     texts: dict[str, list[str]] = {}
     for folder in (units.UNIT_DIRECTORY, runtime_units.DIRECTORY):
         for path in sorted(glob.glob(os.path.join(folder, "*.service"))):
             name = os.path.basename(path)
-            if path not in own and not (folder == runtime_units.DIRECTORY and name in ours):
+            if path not in own and name not in companions and not (folder == runtime_units.DIRECTORY and name in ours):
                 texts.setdefault(name, []).append(files.read(path) or "")
         for path in sorted(glob.glob(os.path.join(folder, "*.service.d", "*.conf"))):
             name = os.path.basename(os.path.dirname(path))[: -len(".d")]
-            if name not in ours:
+            if name not in {*ours, *companions, *templates}:
                 texts.setdefault(name, []).append(files.read(path) or "")
     for path, text in configuration.read_files().items():
         if path not in own:

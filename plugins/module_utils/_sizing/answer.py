@@ -28,6 +28,7 @@ DEFAULTS = {
     **Demand()._asdict(),
     "memory_per_worker": "128M",
     "memory_reserve": None,
+    "memory_companions": None,
     "slice": "system.slice",
     "service_directives": {},
     "cpus": None,
@@ -49,9 +50,12 @@ def _find_limits(options: dict) -> Limits:
     directives = options["service_directives"]
     if not directives:
         return NO_LIMITS
-    # systemd takes a percentage of the memory that it may use itself, whatever the slice is.
-    memory = read_memory("-.slice").amount if options["memory"] is None else parse_size("memory", options["memory"])
-    return service_limits("service_directives", directives, Whole(memory=int(memory), tasks=read_tasks()))
+    return service_limits("service_directives", directives, Whole(memory=whole_memory(options), tasks=read_tasks()))
+
+
+def whole_memory(options: dict) -> int:
+    """Return the bytes that a percentage is taken of: the memory that systemd may use itself, whatever the slice is."""
+    return int(read_memory("-.slice").amount) if options["memory"] is None else parse_size("memory", options["memory"])
 
 
 def _describe(sizing: Sizing, host: Host) -> dict:

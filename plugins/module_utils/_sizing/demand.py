@@ -19,6 +19,7 @@ class Demand(t.NamedTuple):
 
     memory_per_worker: int = 128 * MIB
     memory_reserve: int | None = None
+    memory_companions: int = 0
     wait_ratio: float | None = None
     worker_class: str = "sync"
     threads: int | None = None
@@ -30,7 +31,7 @@ class Demand(t.NamedTuple):
 
 def read_demand(options: dict) -> Demand:
     """Return the demand that the options describe, or raise InvalidValue for the first that can't be used."""
-    reserve = options["memory_reserve"]
+    reserve, companions = options["memory_reserve"], options["memory_companions"]
     return check_demand(
         Demand(
             **{
@@ -39,6 +40,9 @@ def read_demand(options: dict) -> Demand:
                 "memory_reserve": None
                 if reserve is None
                 else sizes.parse_size("memory_reserve", reserve, zero_allowed=True),
+                "memory_companions": 0
+                if companions is None
+                else sizes.parse_size("memory_companions", companions, zero_allowed=True),
             }
         )
     )

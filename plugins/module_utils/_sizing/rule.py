@@ -8,7 +8,7 @@ With C cores, W/C the ratio of waiting to computing in a request, memory M, and 
 
     N_cpu   = max(ceil(C) + 1, ceil((C * (1 + W/C) + 1.25 * sqrt(C * W/C)) / threads)), where W/C was measured
     N_cpu   = max(ceil(C), ceil(C * 2 / threads) + 1), where it was not
-    N_mem   = floor((M - master) / memory of one worker)
+    N_mem   = floor((M - companions - master) / memory of one worker)
     N_tasks = floor((T - master - reserve) / (2 * tasks of one worker))
     N       = min(clamp(N_cpu, minimum, maximum), N_mem, N_tasks), and never 0
 
@@ -80,6 +80,7 @@ class Budget(t.NamedTuple):
 
     total: int
     reserve: int
+    companions: int
     for_workers: Fraction
     limit: Limit | None
 
@@ -171,17 +172,17 @@ def _memory_budget(total: int, limit: Limit | None, demand: Demand) -> Budget:
 
     The reserve is the host's, kept once however many projects share it. It is subtracted before the share is taken, so
     that projects whose shares add up to 1 fit together. A limit of the service is for this project alone, so neither
-    applies to it.
+    applies to it, and the companions have limits of their own.
     """
     reserve = demand.memory_reserve
     if reserve is None:
         reserve = max(math.ceil(total * RESERVE_FRACTION), RESERVE_MINIMUM)
-    free = (total - reserve) * _exact(demand.share)
+    free = (total - reserve) * _exact(demand.share) - demand.memory_companions
     if limit is None or limit.amount >= free:
         limit = None
     else:
         free = Fraction(limit.amount)
-    return Budget(total, reserve, free - MASTER_MEMORY, limit)
+    return Budget(total, reserve, demand.memory_companions, free - MASTER_MEMORY, limit)
 
 
 def _tasks_bound(limit: Limit | None, threads: int, demand: Demand) -> int | None:

@@ -82,6 +82,8 @@ def _memory(terms: Terms, host: Host, demand: Demand) -> str:
     left = f"{_mib(budget.total)}{set_by} - {_mib(budget.reserve)} reserve"
     if demand.share != 1:
         left = f"({left}) x share {_number(demand.share)}"
+    if budget.companions:
+        left += f" - {_mib(budget.companions)} for companions"
     if budget.limit is not None:
         left = f"{_mib(budget.limit.amount)} ({budget.limit.directive} of the service)"
     held = f"{_workers(terms.bounds.memory)} of {_mib(demand.memory_per_worker)}"
@@ -111,10 +113,11 @@ def warnings_of(terms: Terms, demand: Demand, limits: Limits) -> list[str]:
             "limit, or lower memory_per_worker."
         )
     elif bounds.memory < 1:
+        companions = f", {_mib(budget.companions)} are for companions" if budget.companions else ""
         warnings.append(
             f"Not even one worker of {_mib(demand.memory_per_worker)} fits into the memory: of {_mib(budget.total)}, "
-            f"{_mib(budget.reserve)} are reserved and {_mib(MASTER_MEMORY)} go to the master. One worker is "
-            "returned all the same; give the host more memory, or lower memory_reserve or memory_per_worker."
+            f"{_mib(budget.reserve)} are reserved{companions} and {_mib(MASTER_MEMORY)} go to the master. One worker "
+            "is returned all the same; give the host more memory, or lower memory_reserve or memory_per_worker."
         )
     elif bounds.memory < bounds.minimum:
         warnings.append(

@@ -45,6 +45,8 @@ def parameters() -> Callable[..., dict]:
             "installer": "pip",
             "workers": "auto",
             "threads": "auto",
+            "companions": {},
+            "run_group": "",
             "worker_class": "sync",
             "bind": [],
             "port": 8000,

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import deployment
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters as plan_parameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
@@ -67,3 +68,26 @@ def test_the_plan_asks_only_if_something_must_be_installed(
             continue
         with pytest.raises(InvalidValue, match="the service other uses this one"):
             deployment.venv_state(shared.given, manager.SYSTEMD, None)
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        ("auto", ["- 1024 MiB for companions - 32 MiB master", "decides. Nothing is reserved for beat, which has no"]),
+        # Then the numbers are the user's.
+        ("4", []),
+    ],
+)
+def test_companions_count_where_workers_are_sized(
+    parameters: Callable[..., dict], workers: str, said: list[str]
+) -> None:
+    """The sentence that the role shows names them."""
+    given = parameters(
+        workers=workers,
+        sizing={"cpus": 2, "memory": "16G"},
+        companions={"mail": {"command": "x", "memory_max": "512M"}, "beat": {"command": "x", "single": True}},
+    )
+    wanted = plan_parameters.check_parameters(given, ipv6=True)
+    sizing, _warnings = deployment._size(given, wanted, None, Runner(lambda command: (0, "", "")))
+    assert [text for text in said if text not in sizing["reason"]] == []
+    assert bool(said) == ("companion" in sizing["reason"])

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 FIXTURES = Path(__file__).parents[4] / "fixtures" / "systemctl"
@@ -54,3 +55,20 @@ def test_a_program_of_another_file(supervised_plan: Callable, tmp_path: Path) ->
     (tmp_path / "conf.d/other.conf").write_text("[program:shop]\n")
     with pytest.raises(InvalidValue, match="gunicorn_service_name: 'shop'.*other.conf"):
         supervised_plan()
+
+
+def test_a_program_of_a_companion_is_left_alone(supervised_plan: Callable, tmp_path: Path) -> None:
+    """As a unit is."""
+    (tmp_path / "conf.d").mkdir()
+    marks = f"; {programs.MANAGED}\n; A companion of toys: shop\n"
+    (tmp_path / "conf.d/shop.conf").write_text(f"{marks}[program:shop]\n")
+    with pytest.raises(InvalidValue, match=r"gunicorn_service_name: 'shop'.*\(it is the companion shop of toys\)"):
+        supervised_plan()
+
+
+def test_a_companion_of_another_service_is_left_alone(plan: Callable, etc_units: Path) -> None:
+    """The service toys may have a companion, and then there is a unit toys-mail."""
+    marker = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run.\n"
+    (etc_units / "shop.service").write_text(f"{marker}# A companion of toys: shop\n")
+    with pytest.raises(InvalidValue, match=r"gunicorn_service_name: 'shop'.*\(it is the companion shop of toys\)"):
+        plan()

@@ -136,7 +136,13 @@ WIRING = [
         "gunicorn_worker_class: 'gthreed'",
         "one of sync, gthread, asgi, eventlet, gevent, gevent_pywsgi, gevent_wsgi, tornado, or the dotted path of a class",
     ),
-    ({"workers": "many"}, "gunicorn_workers: 'many'", "auto or a whole number from 1 to 1000"),
+    (
+        {"workers": "many"},
+        "gunicorn_workers: 'many'",
+        "auto or a whole number from 1 to 1000, or 0 for a host with companions alone",
+    ),
+    ({"workers": "0"}, "gunicorn_workers: '0'", "1 or more, or gunicorn_companions: nothing would run"),
+    ({"companions": {"mail": {}}}, "gunicorn_companions['mail']: {}", "a mapping that has a command"),
     ({"threads": "0"}, "gunicorn_threads: '0'", "auto or a whole number from 1 to 1000"),
     (
         {"version": "latest"},
@@ -187,6 +193,7 @@ WIRING = [
         "names of letters, digits and underscores which systemd, Gunicorn and the role don't use, and strings without "
         "NUL characters",
     ),
+    ({"run_group": "Ops Team"}, "gunicorn_run_group: 'Ops Team'", NAME),
     ({"venv": "venv"}, "gunicorn_venv: 'venv'", PATH),
     ({"environment": {"A": "x", "A B": "x"}}, "gunicorn_environment: 'A B'", ENVIRONMENT_NAME),
     ({"config_directory": "etc"}, "gunicorn_config_directory: 'etc'", PATH),

@@ -22,6 +22,12 @@ def test_text_counts_as_what_it_says() -> None:
     ("name", "value", "shown", "expected"),
     [
         ("memory_per_worker", "lots", "lots", "a size of at least 1M, with its unit, such as 128M, 1.5G or 512MiB"),
+        (
+            "memory_companions",
+            "lots",
+            "lots",
+            "a size of at least 1M, with its unit, such as 128M, 1.5G or 512MiB, or 0",
+        ),
         ("share", "2", 2.0, "a number above 0 and at most 1"),
         ("share", 2.0, 2.0, "a number above 0 and at most 1"),
         ("minimum", 0, 0, "a whole number of at least 1"),

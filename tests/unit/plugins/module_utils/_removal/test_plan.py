@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from companion_samples import ALL, BEAT, MAIL, write_units
 from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
@@ -127,6 +128,52 @@ class TestNamed:
         host.write("log/shop.logic")
         host.write("log/blog.log")
         assert sorted(host.plan(log_file=logs[0], remove=["logs"]).paths) == sorted(logs)
+
+    def test_logs_of_companions(self, host: Host) -> None:
+        """As those of the service: a directory with the project's name as a whole, else each log and its versions."""
+        own = {"mail": {**MAIL, "log_file": f"{host.root}/srv/shop/mail.log"}, "beat": BEAT}
+        write_units(host.units, own, log_file=f"{host.root}/log/shop/gunicorn.log")
+        units = sorted(str(path) for path in host.units.iterdir())
+        mail = [host.write(f"srv/shop/{name}") for name in ("mail.log", "mail.log.1", "mail.log.2.gz")]
+        host.write("srv/shop/letters.mbox")
+        host.write("log/shop/beat.log")
+        assert sorted(host.plan(remove=["logs"]).paths) == sorted([f"{host.root}/log/shop", *mail, *units])
+        write_units(host.units, own, log_file=f"{host.root}/log/gunicorn.log")
+        beat = [host.write(f"log/{name}") for name in ("beat.log", "beat.log-2026")]
+        host.write("log/beat.logic")
+        given = {"log_file": f"{host.root}/log/gunicorn.log", "remove": ["logs"]}
+        assert sorted(host.plan(**given).paths) == sorted([*beat, *mail, *units])
+        host.write(host.units / "blog-beat.service", f"[Service]\nExecStart=/bin/sh -c x beat {beat[0]}\n")
+        assert host.plan(**given).left == (f"{beat[0]} is named by blog-beat.service",)
+
+    def test_what_own_companions_use_goes(self, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Their units and drop-ins name it, and their processes use it until they have ended."""
+        host.write("var/shop/db.sqlite3")
+        write_units(host.units, {"mail": {**MAIL, "command": f"celery --data {host.root}/var/shop"}}, generation=2)
+        write_units(host.runtime_units, {"mail": {**MAIL, "instances": 1}})
+        host.write(host.units / "shop-mail@.service.d" / "more.conf", f"ReadWritePaths={host.root}/var/shop\n")
+        processes = [
+            ProcessPaths(f"shop-mail@{one}.service", f"{host.root}/var/shop", "") for one in ("1-1", "2-1", "2-2")
+        ]
+        monkeypatch.setattr(
+            uses, "read_processes", lambda own, _left_out: [each for each in processes if each.name not in own]
+        )
+        assert f"{host.root}/var/shop" in host.plan(remove=["data"]).paths
+        processes.append(ProcessPaths("shop-other.service", f"{host.root}/var/shop", ""))
+        assert host.plan(remove=["data"]).left[0] == f"{host.root}/var/shop is used by a process of shop-other.service"
+
+    def test_the_user_of_own_companions_goes(self, host: Host, system_user: str) -> None:
+        """But not if the companion of another service needs it."""
+        write_units(host.units, ALL)
+        for path in host.units.iterdir():
+            path.write_text(path.read_text().replace("User=shop", f"User={system_user}"))
+        assert host.plan(user=system_user, remove=["user"]).user == system_user
+        write_units(host.units, {"beat": BEAT}, service="blog")
+        other = host.units / "blog-beat.service"
+        other.write_text(other.read_text().replace("User=shop", f"User={system_user}"))
+        assert host.plan(user=system_user, remove=["user"]).left == (
+            f"the user {system_user} is named by blog-beat.service",
+        )
 
     def test_what_another_unit_names_stays(self, host: Host) -> None:
         """A path below it counts, too. A path that is longer at either end is another one."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import supervised_companions
 from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes as host_processes
@@ -124,6 +125,7 @@ class FakeSupervisor:
     def __init__(self, process: ProgramProcess) -> None:
         self.known = process
         self.told: list[str] = []
+        self.groups: dict[str, dict[str, ProgramProcess]] = {}
         self.failing = ""
 
     def runs(self) -> bool:
@@ -131,6 +133,12 @@ class FakeSupervisor:
 
     def process(self, _name: str) -> ProgramProcess:
         return self.known
+
+    def group(self, name: str) -> dict[str, ProgramProcess]:
+        return self.groups.get(name, {})
+
+    def stop_group(self, name: str, wait: bool = True) -> None:
+        self.tell(f"{'end' if wait else 'ask'} {name}")
 
     def remove(self, name: str) -> None:
         self.tell(f"remove {name}")
@@ -201,6 +209,65 @@ class TestWithSupervisor:
             manager.stop(manager.read())
         supervisor.failing = "reread"
         manager.forget(manager.read(), manager.read().definitions)
+
+
+class TestCompanions:
+    @pytest.fixture
+    def supervisor(self, monkeypatch: pytest.MonkeyPatch) -> FakeSupervisor:
+        """One that runs them."""
+        supervisor = FakeSupervisor(ProgramProcess())
+        monkeypatch.setattr(client, "this_supervisor", lambda: supervisor)
+        return supervisor
+
+    @pytest.fixture
+    def there(self, host: Host) -> None:
+        """Two are on the host."""
+        found = {"mail": supervised_companions.MAIL, "beat": supervised_companions.BEAT}
+        supervised_companions.put(*supervised_companions.wanted(host.config, found))
+
+    def test_they_end_with_the_service_each_in_its_own_time(
+        self, host: Host, supervisor: FakeSupervisor, there: None
+    ) -> None:
+        manager = SupervisorManager("shop", str(host.config))
+        found = manager.read()
+        assert found.stop == ("program shop-beat", "program shop-mail")
+        manager.stop(found)
+        assert supervisor.told == [
+            "ask shop-beat",
+            "ask shop-mail",
+            "remove shop",
+            "end shop-beat",
+            "remove shop-beat",
+            "end shop-mail",
+            "remove shop-mail",
+        ]
+        manager.forget(found, (str(host.programs / "shop-mail.conf"),))
+        assert supervisor.told[-1] == "reread"
+
+    def test_their_files_go_the_programs_last(self, host: Host, supervisor: FakeSupervisor, there: None) -> None:
+        """And they do not have something stay that they name themselves."""
+        program = host.write_program("shop", host.config)
+        data = str(host.root / "opt/shop/venv-12345678")
+        plan = host.plan_under_supervisor(remove=["venv"], venv=data)
+        assert set(plan.paths[:3]) > {str(host.config / "gunicorn.launch.mail.json")}
+        assert plan.paths[-3:] == (
+            str(host.programs / "shop-mail.conf"),
+            str(host.programs / "shop-beat.conf"),
+            program,
+        )
+        assert plan.left == ()
+
+    def test_their_processes_are_the_services_own(self, host: Host, supervisor: FakeSupervisor, there: None) -> None:
+        supervisor.groups = {"shop-mail": supervised_companions.up(os.getpid())}
+        assert os.getpid() in SupervisorManager("shop", str(host.config)).own_processes()
+
+    def test_one_without_its_program_is_found_by_its_description(
+        self, host: Host, supervisor: FakeSupervisor, there: None
+    ) -> None:
+        """Unless somebody else has made a program of its name."""
+        (host.programs / "shop-mail.conf").unlink()
+        (host.programs / "shop-beat.conf").write_text("[program:shop-beat]\n")
+        assert SupervisorManager("shop", str(host.config)).read().stop == ("program shop-mail",)
 
 
 class TestProcesses:

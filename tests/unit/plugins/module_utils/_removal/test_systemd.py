@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 
+import companion_samples
 import pytest
 from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager import Found, RemovalError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import SystemdManager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 NOTHING = Found((), (), (), False, (), (), ())
@@ -62,6 +64,73 @@ class TestRead:
         assert manager.read().foreign == ()
         drop_in = host.write(host.units / "shop.service.d" / "more.conf")
         assert manager.read().foreign == (os.path.dirname(drop_in),)
+
+    def test_what_a_killed_removal_was_waiting_for_is_waited_for_again(
+        self, host: Host, manager: SystemdManager
+    ) -> None:
+        """What it uses must not be taken away meanwhile."""
+        host.write(host.units / "shop.service", host.ours)
+        host.know("shop.service", ActiveState="deactivating")
+        assert manager.read().stop == ("shop.service",)
+
+
+class TestCompanions:
+    def test_all_their_units_stop_and_go(self, host: Host, manager: SystemdManager) -> None:
+        """Timers first, which would start their jobs again; also what finishes, and what an interrupted change left."""
+        ours = host.ours + "# A companion of shop: "
+        made = [
+            host.write(host.units / "shop-clean.timer", f"{ours}clean\n"),
+            host.write(host.units / "shop-clean.service", f"{ours}clean\n"),
+            host.write(host.units / "shop-mail.service", f"{ours}mail\n"),
+            host.write(host.units / "shop-mail@2-1.service", f"{ours}mail\n"),
+            host.write(host.runtime_units / "shop-mail@1-1.service", f"{ours}mail\n"),
+            host.write(host.units / ".previous.shop-mail@1-2.service", f"{ours}mail\n"),
+            host.write(host.units / ".candidate.shop-mail@2-1.service", f"{ours}mail\n"),
+        ]
+        host.know("shop-clean.timer", ActiveState="active", UnitFileState="enabled")
+        host.know("shop-mail@2-1.service", ActiveState="active")
+        host.know("shop-mail@1-1.service", ActiveState="deactivating")
+        found = manager.read()
+        assert found.stop == ("shop-clean.timer", "shop-mail@1-1.service", "shop-mail@2-1.service")
+        assert found.disable == ("shop-clean.timer",)
+        stamp = "/var/lib/systemd/timers/stamp-shop-clean.timer"
+        assert {*made, stamp} <= set(found.definitions)
+        assert {"shop-mail@1-1.service", "shop-mail@2-1.service", "shop-clean.service"} <= set(manager.own_units)
+        assert set(host.plan().paths) == set(made)
+        manager.forget(found, (*made, stamp))
+        assert host.commands[-1] == [
+            *("systemctl", "reset-failed", *OWN, "shop-clean.timer", "shop-clean.service", "shop-mail.service"),
+            *("shop-mail@2-1.service", "shop-mail@1-1.service"),
+        ]
+
+    def test_units_of_others_stay(self, host: Host, manager: SystemdManager) -> None:
+        """One that a person made, a companion of another service, and another service whose name begins the same."""
+        host.write(host.units / "shop-mail.service", "[Service]\n# A companion of shop: mail\n")
+        host.write(host.units / "shop-queue.service", f"{host.ours}[Unit]\n")
+        host.write(host.units / "shop-queue-mail.service", f"{host.ours}# A companion of shop-queue: mail\n")
+        host.know("shop-queue-mail.service", ActiveState="active", UnitFileState="enabled")
+        assert (manager.read().stop, manager.read().disable) == ((), ())
+        assert host.plan().paths == ()
+
+    def test_drop_ins_are_the_administrators(self, host: Host, manager: SystemdManager) -> None:
+        """Also those for all processes of a companion."""
+        host.write(host.units / "shop-mail@2-1.service", f"{host.ours}# A companion of shop: mail\n")
+        host.write(host.units / "shop-mail@.service.d" / "more.conf")
+        assert manager.read().foreign == (f"{host.units}/shop-mail@.service.d",)
+
+    def test_their_logs_go_with_the_logs(self, host: Host) -> None:
+        """The files alone: they may be beside the data, or in a directory of many projects' logs."""
+        log = host.write("log/all/mail.log")
+        other = host.write("var/shop/beat.log")
+        rotated = host.write("log/all/mail.log.1")
+        host.write("log/all/mail.log.txt")
+        for number, each in enumerate((log, other, "-")):
+            spec = companion_samples.spec({"mail": {"command": "mail", "instances": 1, "log_file": each}})
+            for name, text in companion_units.texts(spec.common, spec.companions[0], number).items():
+                host.write(host.units / name, text)
+        logs = [log, rotated, other]
+        assert [each for each in host.plan(remove=["logs"]).paths if not each.endswith("service")] == logs
+        assert not set(logs) & set(host.plan(remove=["venv"]).paths)
 
 
 class TestRefused:

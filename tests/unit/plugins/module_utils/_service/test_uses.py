@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from companion_samples import MAIL, write_units
 from removal_host import Host
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import uses
@@ -46,6 +49,20 @@ def test_drop_ins_and_units_in_run_count(host: Host) -> None:
         "timer.service": "text of timer.service.d/x.conf",
         "supervisord.conf": dict(uses.read_others((own,)))["supervisord.conf"],
     }
+
+
+def test_companions_count_unless_their_service_is_left_out(host: Host) -> None:
+    """What finishes names its release and its virtual environment, in /run."""
+    own = host.write(host.units / "shop.service", "own")
+    marked = f"{host.ours}# A companion of shop: mail\n"
+    for path in (host.units / "shop-mail@2-1.service", host.runtime_units / "shop-mail@1-1.service"):
+        host.write(path, f"{marked}WorkingDirectory=/opt/shop/releases/{path.name[10]}\n")
+    host.write(host.units / "shop-mail@2-1.service.d" / "more.conf", "own")
+    host.write(host.units / "shop-other.service", "text")
+    assert uses.Uses().by("/opt/shop/releases/1") == "shop-mail@1-1.service"
+    assert dict(uses.read_others((own,))).keys() == {"shop-other.service", "supervisord.conf"}
+    others = uses.read_others((str(host.units / "blog.service"),))
+    assert {"shop-mail@1-1.service", "shop-mail@2-1.service"} <= dict(others).keys()
 
 
 def make_process(
@@ -149,6 +166,23 @@ class TestUses:
         assert uses.Uses(f"{tmp_path}/").by(str(venv)) == ""
         host.write(host.programs / "queue.conf", f"[program:queue]\ncommand={venv}/bin/celery\n")
         assert uses.Uses(f"{tmp_path}/").by(str(venv)) == "queue.conf"
+
+    def test_a_worker_that_finishes(self, tmp_path: Path, venv: Path, host: Host) -> None:
+        """It keeps the virtual environment and the release with which it began, by its unit in /run and as a process."""
+        release = tmp_path / "releases/1a"
+        (release / "shop").mkdir(parents=True)
+        write_units(host.runtime_units, {"mail": {**MAIL, "instances": 1}})
+        unit = host.runtime_units / "shop-mail@1-1.service"
+        os.unlink(host.runtime_units / "shop-mail.service")
+        unit.write_text(f"{unit.read_text()}WorkingDirectory={release}\nEnvironment=PATH={venv}/bin:/bin\n")
+        wanted = [str(venv), str(release)]
+        assert [uses.Uses(f"{tmp_path}/").by(path) for path in wanted] == ["shop-mail@1-1.service"] * 2
+        unit.unlink()
+        group = r"system.slice/system-shop\x2dmail.slice/shop-mail@1-1.service"
+        make_process(tmp_path, 77, self.TITLE, group, str(release), self.LIBRARY.format(venv=venv))
+        assert [uses.Uses(f"{tmp_path}/").by(path) for path in wanted] == ["shop-mail@1-1.service"] * 2
+        shutil.rmtree(tmp_path / "proc/77")
+        assert uses.Uses(f"{tmp_path}/").unused(wanted) == wanted
 
     def test_the_host_is_read_once(self, tmp_path: Path, venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """And only if there is something to ask for."""

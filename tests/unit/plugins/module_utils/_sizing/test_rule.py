@@ -65,6 +65,12 @@ class TestBounds:
         """0 is a value, not the absence of one."""
         assert size(1, 512 * MIB, memory_reserve=0, memory_per_worker=MIB).bounds.memory == 480
 
+    def test_companions_come_first(self, size: Callable[..., Sizing]) -> None:
+        """A worker less for each 128 MiB; a limit of the web service is not theirs."""
+        assert [size(64, 1024 * MIB, memory_companions=n * 128 * MIB).workers for n in range(5)] == [6, 5, 4, 3, 2]
+        limits = Limits(memory=Limit(512 * MIB, "MemoryMax=512M"))
+        assert size(64, 2048 * MIB, limits=limits, memory_companions=512 * MIB).workers == 3
+
     def test_half_of_the_host_is_half_of_its_cpus_and_of_its_free_memory(self, size: Callable[..., Sizing]) -> None:
         """The reserve is subtracted before the share is taken: two halves fit the whole."""
         sizing = size(4, 1000 * MIB, share=0.5, memory_per_worker=MIB)

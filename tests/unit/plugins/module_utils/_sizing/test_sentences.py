@@ -50,6 +50,11 @@ class TestReason:
                 "16384 MiB - 0 MiB reserve - 32 MiB master holds 127 workers of 128 MiB, so CPU decides.",
             ),
             (
+                {"cpus": 2, "share": 0.5, "memory_companions": 512 * MIB},
+                "3 workers: 2 cores x share 0.5 x (1 + wait ratio 1) + 1 = 3 by CPU; (16384 MiB - 3276.8 MiB reserve) x "
+                "share 0.5 - 512 MiB for companions - 32 MiB master holds 46 workers of 128 MiB, so CPU decides.",
+            ),
+            (
                 {"cpus": 16, "memory": 16 * GIB, "cpus_by": "cpuset", "threads": 8},
                 "16 workers: cpuset of 16 CPUs, one worker for each = 16 by CPU; 16384 MiB - 3276.8 MiB reserve - 32 MiB "
                 "master holds 102 workers of 128 MiB, so CPU decides.",
@@ -88,6 +93,10 @@ class TestWarnings:
     def test_a_host_with_room_gets_no_warning(self, size: Callable[..., Sizing]) -> None:
         """No warning is the normal case."""
         assert size().warnings == []
+
+    def test_companions_that_leave_no_room_are_named(self, size: Callable[..., Sizing]) -> None:
+        (warning,) = size(memory=512 * MIB, memory_companions=512 * MIB).warnings
+        assert "of 512 MiB, 128 MiB are reserved, 512 MiB are for companions and 32 MiB go to the master." in warning
 
     def test_threads_for_an_event_loop_are_refused_with_a_warning(self, size: Callable[..., Sizing]) -> None:
         """Gunicorn would ignore them silently."""

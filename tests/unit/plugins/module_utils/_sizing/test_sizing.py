@@ -27,6 +27,7 @@ demands = st.builds(
     Demand,
     memory_per_worker=worker_sizes,
     memory_reserve=st.none() | st.integers(0, 8 * GIB),
+    memory_companions=st.just(0) | st.integers(MIB, 8 * GIB),
     wait_ratio=st.none() | st.floats(0, 100),
     worker_class=st.sampled_from(("sync", "gthread", "gevent", "shop.workers.Loop")),
     threads=st.none() | st.integers(1, 64),
@@ -61,14 +62,15 @@ def test_limits_of_the_service_never_add_a_worker(
 def test_workers_never_take_more_than_the_memory(
     size: Callable[..., Sizing], cpus: float, memory: int, demand: Demand
 ) -> None:
-    """Workers, master and the share of the reserve fit into the share of the memory, if any worker does."""
+    """Workers, master, companions and the share of the reserve fit into the share of the memory, if any worker does."""
     sizing = size(cpus, memory, **demand._asdict())
     assume(sizing.fits)
     share = Fraction(str(demand.share))
     reserve = demand.memory_reserve
     if reserve is None:
         reserve = max(Fraction(memory, 5), RESERVE_MINIMUM)
-    assert sizing.workers * demand.memory_per_worker + MASTER_MEMORY + share * reserve <= share * memory
+    taken = sizing.workers * demand.memory_per_worker + MASTER_MEMORY + demand.memory_companions
+    assert taken + share * reserve <= share * memory
 
 
 @given(cpus=cpu_counts, memory=memories, parts=st.lists(st.integers(1, 20), min_size=2, max_size=5))
@@ -125,6 +127,16 @@ def test_larger_workers_never_mean_more_of_them(
     """Decreasing in memory_per_worker."""
     wanted = demand._asdict()
     less, more = (size(cpus, memory, **{**wanted, "memory_per_worker": one}).workers for one in sorted(each))
+    assert more <= less
+
+
+@given(cpus=cpu_counts, memory=memories, each=st.tuples(worker_sizes, worker_sizes), demand=demands)
+def test_larger_companions_never_mean_more_workers(
+    size: Callable[..., Sizing], cpus: float, memory: int, each: tuple[int, int], demand: Demand
+) -> None:
+    """Decreasing in memory_companions."""
+    wanted = demand._asdict()
+    less, more = (size(cpus, memory, **{**wanted, "memory_companions": one}).workers for one in sorted(each))
     assert more <= less
 
 
