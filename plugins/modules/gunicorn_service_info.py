@@ -373,6 +373,95 @@ services:
         requests:
           description: How many requests the measurement is based on.
           type: int
+    companions:
+      description:
+        - What runs beside the service, as C(gunicorn_companions) of P(pyweb.gunicorn.gunicorn#role) asks for it. Sorted
+          by name.
+        - Read from unit files that only root can write, from systemd, and from the kernel.
+        - A host that has the companions of a service, but not the service itself, reports the service as V(inactive).
+        - Empty if systemd does not run the service.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The name of the companion.
+          type: str
+        kind:
+          description:
+            - V(service) if it has processes that are up all the time, V(single) if it has one that must never run
+              twice, V(job) if the calendar starts it.
+          type: str
+        unit:
+          description:
+            - The unit that you start and stop. Of a job, this is the timer.
+            - Null if the companion was removed, and its processes finish their tasks.
+          type: str
+        state:
+          description:
+            - systemd's C(ActiveState) of RV(services[].companions[].unit). It may be V(active) even if processes are
+              down.
+          type: str
+        running:
+          description: How many of its processes are up. Of a job, V(1) if it runs now.
+          type: int
+        wanted:
+          description: How many of its processes must be up. Null for a job.
+          type: int
+        pids:
+          description: The ids of all its processes, with their children and those that finish.
+          type: list
+          elements: int
+        memory:
+          description:
+            - The memory of all its processes together, in bytes, measured as that of the service.
+            - This is not a part of RV(services[].memory).
+          type: dict
+          contains:
+            private:
+              description: The sum of the memory that no other process shares.
+              type: int
+            shared:
+              description: Shared memory, counted once.
+              type: int
+            pss:
+              description: The sum of the proportional shares, which is what the companion takes.
+              type: int
+            rss:
+              description: The sum of the resident memory as C(ps) shows it.
+              type: int
+            swap:
+              description: Memory in swap.
+              type: int
+        restarts:
+          description:
+            - How often systemd restarted its processes by itself since they were started (C(NRestarts)), all together.
+          type: int
+        restarts_since:
+          description:
+            - Since when RV(services[].companions[].restarts) counts at the earliest, in epoch seconds. This is the
+              boot, or when the units of the processes were written. Null for a job.
+          type: float
+        release:
+          description:
+            - The C(GUNICORN_APP_REVISION) in the environment of one of its processes, else its working directory.
+              Without control characters, and cut after 100. The process can write anything there, so it is no proof.
+            - Null if none runs, or if this user may not see it.
+          type: str
+        finishing:
+          description: The units of earlier processes that finish their tasks.
+          type: list
+          elements: str
+        last_result:
+          description:
+            - How a job ended, as systemd's C(Result), such as V(success), V(exit-code) or V(timeout).
+            - Null for other companions, and if the job has not ended since the host was started, or runs now.
+          type: str
+        last_run:
+          description: When a job ended, in epoch seconds. Null as RV(services[].companions[].last_result).
+          type: float
+        next_run:
+          description: When the calendar starts a job again, in epoch seconds. Null for other companions.
+          type: float
     unseen:
       description: What could not be read of this service, and why.
       type: list
@@ -395,6 +484,22 @@ services:
       threads: 1
       workers: {configured: 2, running: 2}
       measured: {wait_ratio: 8.3, memory_per_worker: 152M, requests: 12000}
+      companions:
+        - name: worker
+          kind: service
+          unit: shop-worker.service
+          state: active
+          running: 2
+          wanted: 2
+          pids: [912, 913, 921, 922]
+          memory: {private: 91226112, shared: 44040192, pss: 135266304, rss: 228589568, swap: 0}
+          restarts: 0
+          restarts_since: 1795345260.81
+          release: 3f2a9c1d4e5b
+          finishing: ["shop-worker@1-1.service"]
+          last_result: null
+          last_run: null
+          next_run: null
       unseen: []
 host:
   description: The health of the host. Verdicts are V(healthy), V(watch) or V(short).
@@ -573,6 +678,8 @@ host:
     unseen: []
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import HostFactsError
@@ -590,10 +697,10 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    def run_command(command: list[str]) -> tuple[int, str, str]:
+    def run_command(command: list[str], **options: Any) -> tuple[int, str, str]:
         """Print nothing where the host does not have a command, or does not let this user run it."""
         try:
-            return module.run_command(command, errors="replace", handle_exceptions=False)
+            return module.run_command(command, errors="replace", handle_exceptions=False, **options)
         except OSError as error:
             return 127, "", str(error)
 

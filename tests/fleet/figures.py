@@ -76,21 +76,28 @@ def expected(report: dict, figure: Figure, shown: object = str) -> float:
         return report[figure.path]
     host = next(host for host in report["hosts"] if shown(host["name"]) == figure.host)
     if figure.path.startswith("sum."):
-        return _sum(host, figure.path[4:])
+        return _sum(host, figure.path[4:], figure.service, shown)
     if figure.path == "other":
-        return max(0, (host["host"]["memory"]["used"] or 0) - _sum(host, "private") - _sum(host, "shared"))
+        return max(
+            0,
+            (host["host"]["memory"]["used"] or 0) - sum(_sum(host, key) for key in ("private", "shared", "companions")),
+        )
     part = host["host"]
     # The row of a service in the fleet's table also has figures of its host.
     if figure.service is not None:
         service = next(service for service in host["services"] if shown(service["name"]) == figure.service)
         part = host["host"] if figure.path in ("cpu.id", "load.per_core.five") else service
     for key in figure.path.split("."):
-        part = part[key]
+        part = part[int(key)] if isinstance(part, list) else part[key]
     return part
 
 
-def _sum(host: dict, key: str) -> float:
-    return sum(service["memory"][key] or 0 for service in host["services"])
+def _sum(host: dict, key: str, service: str | None = None, shown: object = str) -> float:
+    """Return what all services of a host take together, or one of them; companions take memory of their own."""
+    services = [each for each in host["services"] if service in (None, shown(each["name"]))]
+    if key == "companions":
+        return sum(companion["memory"]["pss"] or 0 for each in services for companion in each["companions"])
+    return sum(each["memory"][key] or 0 for each in services)
 
 
 def number(text: str) -> tuple[float, float]:

@@ -96,6 +96,8 @@ def of_every_kind() -> dict:
         host("stopped", **STOPPED),
         host("plain", **UNMEASURED),
         two_services("two-sites"),
+        host("queue", **{"service.companions": COMPANIONS, "recommended.workers": 5}),
+        host("jobs-alone", **ALONE),
         without_service("cache1"),
         unreachable("gone.example.com"),
         fleet_report.report_host("no-python", {"failed": True, "msg": NO_PYTHON}, {}),
@@ -110,8 +112,11 @@ def hostile() -> dict:
 def saying(text: str) -> dict:
     """Return a host with this name, and with the same text in every place of its answers."""
     read = info()
+    read["services"][0]["companions"] = copy.deepcopy(COMPANIONS)
     read["services"][0] = _with_texts(read["services"][0], text)
     read["services"][0]["state"] = "active"
+    read["services"][0]["companions"][0].update(state="active", running=0)
+    read["services"][0]["companions"][2].update(state="active", kind="job")
     read["host"] = _with_texts(read["host"], text)
     answer = sized(read, reason=text, worker_class=text, decided_by=text)
     return fleet_report.report_host(text, read, answer)
@@ -145,6 +150,27 @@ def large(number: int) -> dict:
     return report(*({**kinds[place % len(kinds)], "name": f"web{place}.example.com"} for place in range(number)))
 
 
+def companion(name: str = "mail", kind: str = "service", **changes: object) -> dict:
+    """Return a healthy companion as the module reports it, with other values."""
+    is_job = kind == "job"
+    return {
+        "name": name,
+        "kind": kind,
+        "unit": f"shop-{name}.{'timer' if is_job else 'service'}",
+        "state": "active",
+        "running": 0 if is_job else 1,
+        "wanted": None if is_job else 1,
+        "pids": [] if is_job else [901, 902],
+        "memory": dict.fromkeys(("private", "shared", "pss", "rss", "swap"), 0) if is_job else MEMORY,
+        "restarts": 0,
+        "finishing": [],
+        "last_result": "success" if is_job else None,
+        "last_run": 1795841210.0 if is_job else None,
+        "next_run": 1795842000.0 if is_job else None,
+        **changes,
+    }
+
+
 def _put(target: dict, path: str, value: object) -> None:
     *parents, last = path.split(".")
     for parent in parents:
@@ -152,6 +178,16 @@ def _put(target: dict, path: str, value: object) -> None:
     target[last] = value
 
 
+MEMORY = {"private": 91226112, "shared": 44040192, "pss": 135266304, "rss": 228589568, "swap": 0}
+COMPANIONS = [
+    companion("beat", "single", restarts=12),
+    companion("clean", "job"),
+    companion("invoices", "job", last_result="exit-code", running=1),
+    companion("never-yet", "job", last_result=None, last_run=None),
+    companion("mail", running=3, wanted=4, finishing=["shop-mail@1-1.service", "shop-mail@1-2.service"]),
+    companion("old", unit=None, state=None, running=0, wanted=0, finishing=["shop-old@1-1.service"]),
+    companion("unseen", memory=dict.fromkeys(MEMORY), pids=[]),
+]
 SHORT = {
     "host.memory.used": 7490000000, "host.memory.free": 410000000, "host.memory.buffers_cache": 426742016,
     "host.memory.available": 520000000, "host.memory.cache_share": 0.05, "host.memory.verdict": "short",
@@ -175,6 +211,12 @@ STOPPED = {
     "service.workers.running": 0, "service.requests": None, "service.measured": None,
     "service.memory.private": 0, "service.memory.shared": 0, "service.memory.per_worker": None,
 }  # fmt: skip
+ALONE = {
+    **STOPPED,
+    "service.unit": None,
+    "service.workers.configured": 0,
+    "service.companions": COMPANIONS[:2],
+}
 UNMEASURED = {
     "host.pressure": None, "host.swap.total": 0, "host.swap.used": 0,
     "service.requests": None, "service.measured": None,

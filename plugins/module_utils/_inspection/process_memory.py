@@ -19,40 +19,55 @@ def read_processes(service: Service, boot_time: float, root: str, unseen: list[s
     processes = []
     hidden = False
     for pid in ((service.master,) if service.master else ()) + service.workers:
-        stat, sizes = host_processes.read_stat(pid, root), host_processes.read_sizes(pid, root)
-        if stat is None or sizes is None:
-            continue
-        pages = host_processes.read_pages(pid, root)
-        hidden = hidden or pages is None
-        processes.append(
-            {
-                "pid": pid,
-                "role": "master" if pid == service.master else "worker",
-                "started": boot_time + stat.started,
-                "cpu_seconds": stat.cpu_seconds,
-                **(pages._asdict() if pages else dict.fromkeys(Pages._fields)),
-                "rss": sizes.rss,
-                "peak_rss": sizes.peak_rss,
-                "swap": sizes.swap,
-                "threads": sizes.threads,
-            }
-        )
+        process = read_process(pid, "master" if pid == service.master else "worker", boot_time, root)
+        if process:
+            processes.append(process)
+            hidden = hidden or process["pss"] is None
     if hidden:
-        who = services.read_user(service, root)
-        others = "" if who in (None, "root") else f" and the user {who}"
-        unseen.append(f"memory of the processes (pss, private, shared): only root{others} may read it")
+        unseen.append(unseen_memory("the processes", service, root))
     return processes
+
+
+def read_process(pid: int, role: str, boot_time: float, root: str) -> dict[str, t.Any] | None:
+    """Return what the kernel says of a process, None where it is gone."""
+    stat, sizes = host_processes.read_stat(pid, root), host_processes.read_sizes(pid, root)
+    if stat is None or sizes is None:
+        return None
+    pages = host_processes.read_pages(pid, root)
+    return {
+        "pid": pid,
+        "role": role,
+        "started": boot_time + stat.started,
+        "cpu_seconds": stat.cpu_seconds,
+        **(pages._asdict() if pages else dict.fromkeys(Pages._fields)),
+        "rss": sizes.rss,
+        "peak_rss": sizes.peak_rss,
+        "swap": sizes.swap,
+        "threads": sizes.threads,
+    }
+
+
+def unseen_memory(whose: str, service: Service, root: str) -> str:
+    """Say that this user may not read the memory of processes, and who may."""
+    who = services.read_user(service, root)
+    others = "" if who in (None, "root") else f" and the user {who}"
+    return f"memory of {whose} (pss, private, shared): only root{others} may read it"
 
 
 def summarize_memory(processes: list[dict[str, t.Any]]) -> dict[str, int | None]:
     """Sum up the memory of the processes, and say what one more worker costs."""
+    costs = [cost_of(process) for process in processes if process["role"] == "worker"]
+    return {**sum_memory(processes), "per_worker": max((cost for cost in costs if cost is not None), default=None)}
+
+
+def sum_memory(processes: list[dict[str, t.Any]]) -> dict[str, int | None]:
+    """Sum up the memory of the processes."""
 
     def total(name: str) -> int | None:
         values = [process[name] for process in processes]
         return sum(values) if values and None not in values else None
 
     private, pss = total("private"), total("pss")
-    costs = [cost_of(process) for process in processes if process["role"] == "worker"]
     return {
         "private": private,
         # Proportional shares of what is shared, added up: each shared page counts once.
@@ -60,7 +75,6 @@ def summarize_memory(processes: list[dict[str, t.Any]]) -> dict[str, int | None]
         "pss": pss,
         "rss": total("rss"),
         "swap": total("swap"),
-        "per_worker": max((cost for cost in costs if cost is not None), default=None),
     }
 
 

@@ -14,6 +14,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import Host, Resource
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
     command_line,
+    companion_result,
     configuration,
     measurement,
     process_memory,
@@ -21,7 +22,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
     worker_exits,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services as inspection_services
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.companion_result import UnitState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -29,12 +32,16 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 def read_service(
     details: ServiceDetails,
     counted: tuple[Counted, Counted],
-    journal: dict[int, list[str]] | None,
+    told: tuple[dict[int, list[str]] | None, dict[str, UnitState]],
     boot_time: float,
     log_bytes: int,
     root: str,
 ) -> dict[str, t.Any]:
-    """Return what the module returns of a service; `journal` is what `worker_exits.read_journal` found."""
+    """Return what the module returns of a service.
+
+    What was `told` is what `worker_exits.read_journal` and `companion_result.read_states` found.
+    """
+    journal, states = told
     service, configured = details.service, details.configured
     unit = service.unit
     unseen: list[str] = []
@@ -49,8 +56,8 @@ def read_service(
     return {
         "name": service.name,
         "unit": unit.name if unit else None,
-        "state": unit.state if unit else "running",
-        "sub_state": unit.sub_state if unit else "running",
+        "state": unit.state if unit else _state_without_unit(service),
+        "sub_state": unit.sub_state if unit else _state_without_unit(service),
         "description": unit.description if unit else None,
         "user": inspection_services.read_user(service, root),
         "slice": unit.slice if unit else None,
@@ -71,8 +78,14 @@ def read_service(
         "exits": worker_exits.read_exits(details, journal, root, unseen),
         "requests": requests,
         "measured": measurement.measured_needs(requests, memory),
+        "companions": companion_result.read_companions(service, states, boot_time, root, unseen),
         "unseen": unseen,
     }
+
+
+def _state_without_unit(service: Service) -> str:
+    """Return the state of a master that systemd does not run, or of a service that has companions alone here."""
+    return "running" if service.master else "inactive"
 
 
 def _accounting(details: ServiceDetails) -> dict[str, t.Any]:

@@ -16,7 +16,13 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import command_line, unit_details, unit_files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
+    command_line,
+    companion_files,
+    unit_details,
+    unit_files,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.companion_files import CompanionFiles
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
@@ -36,6 +42,7 @@ class Service(t.NamedTuple):
     exec_start: tuple[str, ...]
     listens: tuple[str, ...]  # the addresses of the unit's socket, as ListenStream= has them
     program: str = ""  # its name in supervisor, which passes it to what it starts
+    companions: tuple[CompanionFiles, ...] = ()
 
     @property
     def name(self) -> str:
@@ -46,17 +53,23 @@ class Service(t.NamedTuple):
 
 
 def read_services(runner: Runner, root: str = "/") -> list[Service]:
-    """Return all Gunicorn services of the host."""
+    """Return all Gunicorn services of the host, and those of which it only has companions."""
+    companions = companion_files.read_installed(root)
+    # A companion may run Gunicorn, too, and is a part of its service all the same.
+    of_companions = {unit for each in companions for unit in each.units}
+    owners = {f"{each.service}.service" for each in companions}
     commands = {
         pid: arguments for pid, arguments in processes.read_command_lines(root) if command_line.is_gunicorn(arguments)
     }
     families = _families(commands, root)
     units = {master: unit_processes.unit_of(master, root) for master in families}
-    installed = unit_files.read_installed(root)
-    names = sorted({name for name in units.values() if name} | set(installed))
+    families = {master: workers for master, workers in families.items() if units[master] not in of_companions}
+    installed = {name: words for name, words in unit_files.read_installed(root).items() if name not in of_companions}
+    names = sorted({units[master] or "" for master in families} - {""} | set(installed) | owners)
     known, listens = unit_details.read_details(names, runner)
     services = []
-    left = {name: unit for name, unit in known.items() if name in installed or unit.main_pid in families}
+    wanted = set(installed) | owners
+    left = {name: unit for name, unit in known.items() if name in wanted or unit.main_pid in families}
     for master, workers in families.items():
         name = units[master] or ""
         if name in left and _descends(master, left[name].main_pid, root):
@@ -67,7 +80,19 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
             services.append(service._replace(program=_program(master, root)))
         # The others are workers without a master, which has ended.
     services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
-    return sorted(services, key=lambda service: (service.name, service.master or 0))
+    found = {service.name for service in services}
+    without_unit = {each.service for each in companions} - found
+    services += [Service(None, None, (), (), (), (), program=name) for name in without_unit]
+    return sorted(
+        (service._replace(companions=_of(service, companions)) for service in services),
+        key=lambda service: (service.name, service.master or 0),
+    )
+
+
+def _of(service: Service, companions: list[CompanionFiles]) -> tuple[CompanionFiles, ...]:
+    # Supervisor's programs have names of their own.
+    owns = service.unit or not service.master
+    return tuple(each for each in companions if each.service == service.name) if owns else ()
 
 
 def read_user(service: Service, root: str = "/") -> str | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import companions
+
 # The kinds of CPU time in the book's `top`, in the order of the bar
 CPU_KINDS = (
     ("us", "programs"),
@@ -41,20 +43,23 @@ class Bar(t.NamedTuple):
 
 
 def memory_bar(host: dict, services: list[dict]) -> Bar:
-    """Return the memory as the kernel counts it; the part of the workers is taken out of the used memory.
+    """Return the memory as the kernel counts it; the parts of workers and companions are taken out of the used memory.
 
     What the workers share may be in the page cache, so the parts can add up to a little more than the total.
     """
     memory = host["memory"]
     private = sum(service["memory"]["private"] or 0 for service in services)
     shared = sum(service["memory"]["shared"] or 0 for service in services)
-    other = max(0, (memory["used"] or 0) - private - shared)
+    beside = companions.memory(services)
+    other = max(0, (memory["used"] or 0) - private - shared - (beside or 0))
     of_workers = [
         ("private", "workers, private", "sum.private", private),
         ("shared", "workers, shared", "sum.shared", shared),
     ]
+    of_companions = [("companions", "companions", "sum.companions", beside)]
     figures = [
         *(of_workers if services else []),
+        *(of_companions if any(service["companions"] for service in services) else []),
         ("other", "other programs", "other", other),
         ("cache", "buffers and cache", "memory.buffers_cache", memory["buffers_cache"]),
         ("free", "free", "memory.free", memory["free"]),

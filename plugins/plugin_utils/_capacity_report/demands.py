@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import companions, judgement
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.form import SERVICE, conform, plain
 
 # The options of gunicorn_sizing, as the role has them
 SIZING_OPTIONS = (
     "memory_per_worker",
     "memory_reserve",
+    "memory_companions",
     "wait_ratio",
     "thread_safe",
     "share",
@@ -29,6 +30,8 @@ _SIZE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?[KMGT](i?B)?", re.ASCII)
 def demands(services: object, sizing: object, threads: object = None) -> list[dict]:
     """Return for each service the options of gunicorn_sizing_info: the host's own, replaced by what was measured.
 
+    A service without web workers, whose companions run, needs none.
+
     If several services of systemd or of root's supervisor run on a host, each gets an equal part of it, unless the
     host's own gunicorn_sizing has a share. Otherwise each of them would get all of the memory. `measured` names the
     options that were measured, and `assumed` names the equal part.
@@ -40,6 +43,8 @@ def demands(services: object, sizing: object, threads: object = None) -> list[di
     assumed = {"share": _share(sharing)} if sharing > 1 and "share" not in own else {}
     result = []
     for service in found:
+        if companions.are_alone(service):
+            continue
         measured = _measured(service["measured"] or {})
         result.append(
             {

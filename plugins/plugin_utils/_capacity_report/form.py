@@ -82,6 +82,23 @@ SERVICE = {
             "cpu_per_request": float,
         }
     ),
+    "companions": [
+        {
+            "name": str,
+            "kind": str,
+            "unit": str,
+            "state": str,
+            "running": float,
+            "wanted": float,
+            "pids": [float],
+            "memory": {"private": float, "shared": float, "pss": float, "rss": float, "swap": float},
+            "restarts": float,
+            "finishing": [str],
+            "last_result": str,
+            "last_run": float,
+            "next_run": float,
+        }
+    ],
     "measured": Maybe({"wait_ratio": float, "memory_per_worker": str, "requests": float}),
     "unseen": [str],
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import companions
+
 # From the best to the worst
 VERDICTS = ("healthy", "watch", "short")
 # A count within a quarter of the recommended one is not worth a change.
@@ -34,7 +36,10 @@ class Change(t.NamedTuple):
 
 def judge(host: dict, service: dict, recommended: dict | None) -> Judgement:
     """Return the verdict on a service and one sentence of advice, which never contradicts the recommendation."""
-    for rule in (_stopped, _short_of_memory, _ended, _not_as_configured, _to_change):
+    rules = _RULES
+    if companions.are_alone(service):
+        rules = (_companion_down, _companion_ails, _only_companions)
+    for rule in rules:
         judgement = rule(host, service, recommended)
         if judgement is not None:
             return judgement._replace(verdict=worst(judgement.verdict, host["verdict"]))
@@ -51,6 +56,9 @@ def _stopped(host: dict, service: dict, recommended: dict | None) -> Judgement |
         return None
     if service["state"] == "failed" or service["sub_state"] == "auto-restart":
         return Judgement("short", "It has failed and serves nothing: its log says why.")
+    down = _companion_down(host, service, recommended)
+    if down is not None:
+        return down
     if service["state"] == "activating":
         return Judgement("watch", "It is starting, and its figures say little yet: measure again.")
     return Judgement("watch", "It does not run: start it, or remove it if nobody needs it.")
@@ -73,6 +81,27 @@ def _short_of_memory(host: dict, service: dict, recommended: dict | None) -> Jud
     if fewer > 0:
         return Judgement("short", f"{cause}: {_taken_away(fewer, recommended)}.")
     return Judgement("short", f"{cause}: add RAM, or find out what else uses it; there are not too many workers.")
+
+
+def _companion_down(host: dict, service: dict, recommended: dict | None) -> Judgement | None:
+    return _first(companions.problems(service, "short"), "short")
+
+
+def _companion_ails(host: dict, service: dict, recommended: dict | None) -> Judgement | None:
+    return _first(companions.problems(service, "watch"), "watch")
+
+
+def _first(found: list[str], verdict: str) -> Judgement | None:
+    """Return the first advice; the page marks each companion that has a problem."""
+    return Judgement(verdict, found[0]) if found else None
+
+
+def _only_companions(host: dict, service: dict, recommended: dict | None) -> Judgement | None:
+    if host["verdict"] in ("watch", "short"):
+        return Judgement(
+            host["verdict"], f"Look at the host: {host['reason']}" if host["reason"] else "Look at the host."
+        )
+    return Judgement("healthy", "Nothing to do: only its companions run here.")
 
 
 def _ended(host: dict, service: dict, recommended: dict | None) -> Judgement | None:
@@ -122,6 +151,17 @@ def _to_change(host: dict, service: dict, recommended: dict | None) -> Judgement
     if idle >= IDLE:
         return Judgement("watch", f"The CPU is idle ({idle:.0f}%) and RAM is free: {added}.")
     return Judgement("watch", f"{right}, but only {idle:.0f}% of the CPU is idle now: first find out what uses it.")
+
+
+_RULES = (
+    _stopped,
+    _short_of_memory,
+    _companion_down,
+    _ended,
+    _companion_ails,
+    _not_as_configured,
+    _to_change,
+)
 
 
 def _shape(workers: float, threads: float) -> str:

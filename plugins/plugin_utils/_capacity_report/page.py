@@ -15,7 +15,12 @@ from pathlib import Path
 import jinja2
 import markupsafe
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import bars, formats, ranking
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import (
+    bars,
+    companions,
+    formats,
+    ranking,
+)
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -42,6 +47,9 @@ def page(report: dict) -> str:
         load_bars=bars.load_bars,
         worker_bars=bars.worker_bars,
         latency_bars=bars.latency_bars,
+        companions_memory=companions.memory,
+        companion_problem=companions.problem,
+        companions_alone=companions.are_alone,
     )
 
 

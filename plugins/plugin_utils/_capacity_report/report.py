@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import companions, judgement
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.form import (
     HOST,
     RECOMMENDED,
@@ -71,7 +71,8 @@ def _results(sizing: dict) -> dict[str, dict]:
 def _service(host: dict, service: dict, result: dict | None, failed: str | None) -> dict:
     recommended = None
     sized = conform(result, RECOMMENDED)
-    if result is not None and not result.get("failed") and sized["workers"] is not None:
+    alone = companions.are_alone(service)
+    if not alone and result is not None and not result.get("failed") and sized["workers"] is not None:
         demand = result["item"]
         recommended = {
             **{key: sized[key] for key in RECOMMENDED},
@@ -80,7 +81,7 @@ def _service(host: dict, service: dict, result: dict | None, failed: str | None)
             "sizing_measured": demand["measured"],
             "sizing_assumed": demand["assumed"],
         }
-    else:
+    elif not alone:
         reason = _message(result) if result is not None else failed
         said = f": {reason}" if reason else ""
         service = {**service, "unseen": [*service["unseen"], f"how many workers would be right{said}"]}

@@ -9,6 +9,7 @@ import shutil
 import typing as t
 from pathlib import Path
 
+import companion_hosts
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
@@ -69,14 +70,17 @@ def test_the_host_is_documented(run: t.Callable[..., dict[str, t.Any]]) -> None:
 
 
 def test_services_are_documented(tmp_path: Path) -> None:
-    """The same for captured ones: running, stopped, with requests."""
+    """The same for captured ones: running, stopped, with requests, and with companions."""
     shutil.copytree(FIXTURES / "hosts/vm-hybrid", tmp_path, dirs_exist_ok=True)
     shutil.copytree(FIXTURES / "services", tmp_path, symlinks=True, dirs_exist_ok=True)
     (tmp_path / "var/log/shop").mkdir(parents=True)
     line = '127.0.0.1 - - [22/Nov/2099:11:01:46 +0000] "GET / HTTP/1.1" 200 123 "-" "curl/7.88.1" 1322\n'
     (tmp_path / "var/log/shop/plain-access.log").write_text(line, encoding="utf-8")
     shown = (FIXTURES / "services/systemctl-show.txt").read_text(encoding="utf-8")
-    services = inspection.read_all(None, 0.1, Runner(lambda command: (0, shown, "")), str(tmp_path))["services"]
+    companion_hosts.put(tmp_path, companion_hosts.ALL)
+    runner = Runner(lambda command, **_options: (0, shown, ""))
+    services = inspection.read_all(None, 0.1, runner, str(tmp_path))["services"]
+    assert [len(service["companions"]) for service in services] == [0, 0, 3]
     assert [bool(service["requests"]) for service in services] == [False, False, True]
     for service in services:
         compare(service["name"], service, {**RETURN["services"], "type": "dict"})

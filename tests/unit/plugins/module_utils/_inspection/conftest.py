@@ -46,7 +46,7 @@ def services_of(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., dict[str, di
     def inspect(
         root: Path, name: str | None = None, shown: str = SHOWN, journal: str = JOURNAL
     ) -> dict[str, dict[str, t.Any]]:
-        runner = Runner(lambda command: (0, shown if command[0] == "systemctl" else journal, ""))
+        runner = Runner(lambda command, **_options: (0, shown if command[0] == "systemctl" else journal, ""))
         result = inspection.read_all(name, 0.5, runner, str(root))
         json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
         return {service["name"]: service for service in result["services"]}

@@ -20,7 +20,15 @@ from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report im
 def test_bars_are_never_longer_than_the_whole(used: int, free: int, services: list) -> None:
     """Whatever a host says of its memory, even if the parts exceed the total."""
     host = fleet.host(**{"host.memory.used": used, "host.memory.free": free})["host"]
-    found = [{"name": "x", "memory": {"private": p, "shared": s}, "limits": {"memory": 10**9}} for p, s in services]
+    found = [
+        {
+            "name": "x",
+            "memory": {"private": private, "shared": shared},
+            "limits": {"memory": 10**9},
+            "companions": [{"memory": {"pss": shared}}],
+        }
+        for private, shared in services
+    ]
     bar = bars.memory_bar(host, found)
     assert sum(part.percent for part in bar.parts) <= 100.1
     assert all(0 <= place <= 100 for _label, place in bar.marks)
