@@ -65,9 +65,20 @@ options:
     elements: str
     required: true
   workers:
-    description: The number of workers that the running master must have.
+    description:
+      - The number of workers that the running master must have. With 0, there is none, and the companions run alone.
     type: int
     required: true
+  companions:
+    description:
+      - The other processes of the project, by name, as C(gunicorn_companions) of the role
+        P(pyweb.gunicorn.gunicorn#role) has them. They start once the web workers were verified.
+    type: dict
+    default: {}
+  run_group:
+    description: The group whose members may run commands of the project with C(SERVICE-run); empty for root alone.
+    type: str
+    default: ""
   venv:
     description: The path of the virtual environment, as O(command) names it.
     type: path

@@ -118,10 +118,11 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import roll_back_command
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import host_commands
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd as service_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
@@ -138,10 +139,13 @@ def main() -> None:
         secrets = service_secrets.secret_files(given["secrets"], given["credentials"], given["config_directory"])
         wanted = service_systemd.spec_from(given, accounts.group_id(given["group"]), *secrets)
         diff = files.differences(wanted.all_files)
+        if module._diff:
+            found = companion_state.read(wanted.name, runner)
+            diff += service_systemd.companion_differences(wanted, found)
         if module.check_mode:
             decision = service_systemd.decide(wanted, service_systemd.observe(wanted, runner))
         else:
-            decision = change_systemd.deploy(wanted, runner, module.warn, roll_back_command.install)
+            decision = change_systemd.deploy(wanted, runner, module.warn, host_commands.install)
     except (DeployError, NotOurs, InvalidValue) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), name=wanted.name, reasons=decision.reasons, diff=diff)

@@ -128,7 +128,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import roll_back_command
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import host_commands
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
@@ -145,11 +145,13 @@ def main() -> None:
     try:
         wanted = service_supervisor.spec_from(given)
         diff = files.differences(wanted.all_files)
+        if module._diff:
+            diff += service_supervisor.companion_differences(wanted)
         if module.check_mode:
             observed = service_supervisor.observe(wanted, client.this_supervisor())
             decision = service_supervisor.decide(wanted, observed)
         else:
-            decision = change_supervisor.deploy(wanted, Runner(module.run_command), roll_back_command.install)
+            decision = change_supervisor.deploy(wanted, Runner(module.run_command), host_commands.install)
     except (DeployError, NotOurs, SupervisorError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)

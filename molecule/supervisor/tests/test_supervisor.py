@@ -275,6 +275,129 @@ def test_running_service_is_compared_not_only_its_files(host):
     assert len(workers(host)) == 3
 
 
+# It notes who began and who ended, and has a task when it is asked to end.
+WORK = (
+    'note() { echo "$1 $GUNICORN_COMPANION_INSTANCE $TOKEN $VERSION" >> /var/opt/shop/work; }; '
+    'trap "sleep 1; note ended; exit 0" TERM; note began; echo at work; while :; do sleep 0.1; done'
+)
+WORKER = {"command": ["sh", "-c", WORK], "instances": 2, "start_seconds": 2, "stop_timeout": 20}
+
+
+def deploy_worker(version, **more):
+    """Deploy with the companion worker in a version, and more options of it."""
+    worker = {**WORKER, "environment": {"VERSION": version}, **more}
+    return deploy(**VARIABLES, gunicorn_companions={"worker": worker})
+
+
+def work(host):
+    """What the worker has noted since the last time, without the values of its secrets."""
+    noted = host.check_output("cat /var/opt/shop/work; : > /var/opt/shop/work").replace(HARD, "")
+    return sorted(line for line in noted.splitlines() if line)
+
+
+def worker_pids(host):
+    return host.run("supervisorctl status 'shop-worker:*' | grep --only-matching 'pid [0-9]*' | sort").stdout.split(
+        "\n"
+    )
+
+
+def test_companions_are_programs(host):
+    """With the user and the secrets of the service, and a log that their user opens; the service goes on."""
+    before = processes(host)
+    run = deploy_worker("1")
+    assert run.code == 0, run.output
+    assert processes(host) == before
+    assert host.check_output("supervisorctl status 'shop-worker:*'").count("RUNNING") == 2
+    began = work(host)
+    assert [line.split()[:2] for line in began] == [["began", "1"], ["began", "2"]]
+    assert all("s3cret" in line for line in began)
+    assert host.check_output("stat --format=%U:%a /var/log/shop/worker.log") == "shop:640"
+    assert host.file("/var/log/shop/worker.log").content_string == "at work\n" * 2
+    assert deploy_worker("1").changed() == []
+
+
+def test_old_companions_end_before_new_ones_begin(host):
+    """After their task, and without the service."""
+    before = processes(host)
+    assert deploy_worker("2").code == 0
+    noted = [line.split() for line in work(host)]
+    assert [(line[0], line[1], line[-1]) for line in noted] == [
+        ("began", "1", "2"),
+        ("began", "2", "2"),
+        ("ended", "1", "1"),
+        ("ended", "2", "1"),
+    ]
+    assert processes(host) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"command": ["sh", "-c", "echo no mail today; exit 3"]}, "no mail today"),
+        ({"check": "sh -c 'echo no ping from {instance}; exit 1'", "check_timeout": 3}, "no ping from 1"),
+    ],
+)
+def test_companion_that_does_not_work_is_taken_back(host, more, said):
+    """With its own words; the files and the programs are those of before."""
+    before = files(host)
+    message = deploy_worker("3", **more).error()
+    assert said in message
+    assert "The previous configuration is live again" in message
+    assert files(host) == before
+    wait_for(lambda: host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 2)
+    assert work(host)[-1].endswith(" 2") or said == "no mail today"
+    assert deploy_worker("2").changed() == []
+
+
+def test_supervisor_has_no_timers(host):
+    """One sentence says what to use."""
+    before = files(host)
+    message = deploy(**VARIABLES, gunicorn_companions={"nightly": {"command": "true", "calendar": "daily"}}).error()
+    assert "gunicorn_companions['nightly']['calendar']: 'daily' can't be used" in message
+    assert message.endswith("Nothing was changed.")
+    assert files(host) == before
+
+
+def test_host_without_web_workers(host):
+    """The companions go on alone, and come back with the next variable."""
+    alone = {**VARIABLES, "gunicorn_workers": 0}
+    worker = {**WORKER, "environment": {"VERSION": "2"}}
+    pids = worker_pids(host)
+    run = deploy(**alone, gunicorn_companions={"worker": worker})
+    assert run.code == 0, run.output
+    assert state(host) == "STOPPED"
+    assert worker_pids(host) == pids
+    assert deploy(**alone, gunicorn_companions={"worker": worker}).changed() == []
+
+
+def test_companion_that_is_not_wanted_any_more_goes(host):
+    run = deploy(**VARIABLES)
+    assert run.code == 0, run.output
+    assert state(host) == "RUNNING"
+    assert host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 0
+    assert host.run("ls /etc/supervisor/conf.d/*worker* /etc/opt/shop/*worker*").rc != 0
+    assert [line.split()[0] for line in work(host)][-2:] == ["ended", "ended"]
+    host.check_output("rm /var/opt/shop/work /var/log/shop/worker.log")
+    assert deploy(**VARIABLES).changed() == []
+
+
+def test_commands_of_the_project(host):
+    """As the service's user, with its secrets and its virtual environment; the exit status is handed through."""
+    code = "import os, sys; print(os.getuid() > 0, 's3cret' in os.environ['TOKEN'], sys.prefix, os.getcwd())"
+    said = host.check_output(f'/usr/local/sbin/shop-run python -c "{code}"').split()
+    assert said[:2] == ["True", "True"]
+    assert said[2].startswith("/opt/shop/venv")
+    assert said[3] == "/opt/shop"
+    assert host.run("/usr/local/sbin/shop-run sh -c 'exit 9'").rc == 9
+    assert host.run("/usr/local/sbin/shop-run sh -c 'kill -KILL $$'").rc == 137
+    assert host.check_output("echo piped | /usr/local/sbin/shop-run cat") == "piped"
+    host.check_output("nohup /usr/local/sbin/shop-run sleep 444 < /dev/null > /dev/null 2>&1 & echo $! > /tmp/run.pid")
+    wait_for(lambda: "sleep 444" in host.check_output("ps -eo args"))
+    host.check_output("kill -KILL $(cat /tmp/run.pid)")
+    wait_for(lambda: "sleep 444" not in host.check_output("ps -eo args"))
+    wait_for(lambda: host.run("ls -d /run/gunicorn*shop-run*").rc != 0)
+
+
 def test_service_can_be_stopped_and_disabled(host):
     """It stays stopped when supervisor starts again, and comes back when it is wanted again."""
     stopped = {"gunicorn_service_state": "stopped", "gunicorn_service_enabled": False}

@@ -42,6 +42,12 @@ def promote(files: list[WantedFile], journal: str) -> None:
             os.replace(atomic_files.beside(file.path, CANDIDATE), file.path)
 
 
+def set_aside(path: str, journal: str) -> None:
+    """Remove a file, and keep it for the way back."""
+    note(journal, files={**read_journal(journal)["files"], path: True})
+    os.replace(path, atomic_files.beside(path, PREVIOUS))
+
+
 def read_journal(journal: str) -> dict:
     """What a change that has not ended noted: for each of its files whether it was there before, and other items."""
     text = atomic_files.read(journal)

@@ -18,6 +18,7 @@ from typing import Callable
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ServiceLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live, notes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -25,7 +26,11 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import lau
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed, deploy_error
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import (
+    CompanionFailed,
+    Failed,
+    deploy_error,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import backup
 
@@ -49,15 +54,20 @@ class Change:
     ) -> None:
         """`venv_directory` is the live one; `interrupted` says that the journal has the way back of a killed run."""
         self.wanted = wanted
-        self.settled: Callable[[str, str], None] = _nothing
+        self.settled: Callable[[ServiceSpec], None] = _nothing
         self.journal = journal
         self.interrupted = interrupted
         self.runner = runner
-        self.log = ServiceLog(wanted, runner)
+        self.log = ServiceLog(wanted.log_file, wanted.user, wanted.group, runner)
         # What the application was told in confidence, it may repeat in an error.
         self.secrets = service_secrets.secret_values(wanted.secret_files)
         # Virtual environments that only the old service or the way back needs
         self.used = {venv_directory, wanted.venv_backup}
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What is replaced together, with that of the companions."""
+        return self.wanted.files
 
     def carry_out(self, decision: Decision) -> None:
         """Switch, or do the little that needs no new process; raises DeployError."""
@@ -79,6 +89,27 @@ class Change:
         except self.FAILURES as failure:
             raise DeployError(f"{self.wanted.name}: {failure}. The next run completes what is left to do.") from None
 
+    def _settle_companions(self) -> None:
+        """Bring the companions beside a web service that stays as it is; raises DeployError."""
+        try:
+            self._bring_companions()
+        except CompanionFailed as failure:
+            # A web service that goes on has nothing to do with it.
+            works = self._go_back() if self._runs() != self.wanted.started else self._take_companions_back()
+            now = LIVE_AGAIN if works else DOES_NOT_START
+            raise self._error(
+                f"has the companion {failure.companion}, which failed", failure, now, failure.said
+            ) from None
+
+    def _take_companions_back(self) -> bool:
+        """Put back the companions' files alone, and run what ran; return whether that worked."""
+        self._withdraw_companions()
+        self._put_back()
+        works = self._read_files()
+        self._restore_companions()
+        atomic_journal.commit(self.journal)
+        return works
+
     # Three ways: settle what needs no new process, begin what does not run, try and take over what runs
 
     def _settle(self) -> None:
@@ -94,13 +125,14 @@ class Change:
             with marks.made(marks.untried(self.wanted.name)):
                 self._start()
             self._verify()
+            self._bring_companions()
         except self.FAILURES as failure:
-            said = self._what_was_said()
+            said = self._said(failure)
             self._go_back()
             self._stop_trial()
             self._discard_new_venv()
             now = "What was there before is there again" if self._exists() else f"No {self.DEFINITION} was left behind"
-            raise self._error("could not be started", failure, now, said) from None
+            raise self._error(_what_failed(failure, "could not be started"), failure, now, said) from None
         self._finish()
 
     def _try(self) -> None:
@@ -127,8 +159,9 @@ class Change:
         try:
             self._replace()
             self._verify()
+            self._bring_companions()
         except self.FAILURES as failure:
-            said = self._what_was_said()
+            said = self._said(failure)
             now = self._return_to_previous()
             if now == LIVE_AGAIN and self.wanted.code_in_place:
                 # Its workers have just loaded what is in place.
@@ -136,7 +169,7 @@ class Change:
                 now += f". Its code is what {self.wanted.code_in_place} has now"
             # Only now: till then, processes ran from it.
             self._discard_new_venv()
-            raise self._error("does not work with what is new", failure, now, said) from None
+            raise self._error(_what_failed(failure, "does not work with what is new"), failure, now, said) from None
         self._finish()
 
     def _spare_the_workers(self, failure: Exception) -> str:
@@ -157,6 +190,10 @@ class Change:
 
     def _error(self, what: str, failure: Exception, now: str, said: dict[str, str]) -> DeployError:
         return deploy_error(f"{self.wanted.name} {what}", failure, now, said, self.secrets)
+
+    def _said(self, failure: Exception) -> dict[str, str]:
+        """What was said by what has failed."""
+        return failure.said if isinstance(failure, CompanionFailed) else self._what_was_said()
 
     # What a manager does
 
@@ -206,12 +243,33 @@ class Change:
         """What the trial said, by its source."""
         raise NotImplementedError
 
+    # The companions, which follow the service
+
+    def _read_files(self) -> bool:
+        """Have the manager read the files of companions that were put back; return whether that worked."""
+        return True
+
+    def _bring_companions(self) -> None:
+        """Start those that the change concerns, beside the old ones, and see that they work; raises CompanionFailed."""
+
+    def _retire_companions(self) -> None:
+        """Ask the old ones to finish; all that is new works."""
+
+    def _clear_companions(self) -> None:
+        """Leave nothing of those that have ended; the way back is forgotten."""
+
+    def _withdraw_companions(self) -> None:
+        """Ask the new ones to end, before the files of before are put back."""
+
+    def _restore_companions(self) -> None:
+        """Have run again what ran before, after its files were put back."""
+
     # Files and the virtual environment
 
     def _stage(self) -> None:
         """Write the candidates beside the live files; raises DeployError."""
         try:
-            files.stage(self.wanted.files)
+            files.stage(self.files)
         except OSError as error:
             self._drop()
             text = f"{self.wanted.name}: {error.filename or 'a file'} can't be written: {error.strerror}"
@@ -224,7 +282,7 @@ class Change:
 
     def _unstage(self) -> None:
         """Forget the candidates, what was changed in a venv in place, and the static files of a new release."""
-        files.unstage(self.wanted.files)
+        files.unstage(self.files)
         if self.wanted.release:
             with contextlib.suppress(OSError):  # what has failed before must be said, and not this
                 live.take_back(self.wanted.release)
@@ -245,7 +303,7 @@ class Change:
         try:
             if atomic_journal.read_journal(self.journal)["venv"] is None:
                 atomic_journal.note(self.journal, venv=links.what_is_at(wanted.venv))
-            atomic_journal.promote(wanted.files, self.journal)
+            atomic_journal.promote(self.files, self.journal)
             links.switch_link(wanted.venv, wanted.venv_directory)
         except OSError as error:
             raise Failed(f"{error.filename or 'a file'} can't be written: {error.strerror}") from None
@@ -260,11 +318,12 @@ class Change:
 
     def _forget_way_back(self) -> None:
         """End the change: remove what only the old service and the way back needed."""
+        self.settled(self.wanted)
         kept = self._settle_release()
         # A run that was killed at a first start has left the second one.
         for mark in (marks.refused(self.wanted.name), marks.untried(self.wanted.name)):
             marks.remove(mark)
-        files.unstage(self.wanted.files)
+        files.unstage(self.files)
         atomic_journal.commit(self.journal)
         # The secrets of a step that was killed; none runs now.
         directories.remove(launcher.folder_of_step(self.wanted.name))
@@ -303,7 +362,6 @@ class Change:
             "fingerprint": wanted.asked["venv_fingerprint"],
             "gunicorn_version": wanted.gunicorn_version,
         }
-        self.settled(wanted.name, wanted.release.directory)
         try:
             self.used.update(live.settle(wanted.release, wanted.asked, venv, uses.Uses().unused))
             return live.venvs(notes.read(wanted.release.directory))
@@ -343,8 +401,15 @@ class Change:
         return [problem for problem in asked if problem]
 
 
-def _nothing(_service: str, _directory: str) -> None:
-    """What is done with a release that went live, if nobody says otherwise."""
+def _what_failed(failure: Exception, what: str) -> str:
+    """What has failed, in words that follow the service's name."""
+    return (
+        f"was changed, and its companion {failure.companion} failed" if isinstance(failure, CompanionFailed) else what
+    )
+
+
+def _nothing(_wanted: ServiceSpec) -> None:
+    """What is done for a service that works, if nobody says otherwise."""
 
 
 def _discard_unused(paths: list[str]) -> None:

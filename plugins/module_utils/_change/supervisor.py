@@ -20,7 +20,10 @@ import time
 from typing import IO, Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files, journal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import Change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.companion_programs import CompanionPrograms
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.service_log import ConsoleLog
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -31,6 +34,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import LONGEST, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.launcher import CONSOLE, PYTHON
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec, SupervisorState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.client import Supervisor
@@ -42,7 +46,7 @@ START_TIMEOUT = 120.0
 _SUPERVISOR_TIMEOUT = 20.0
 
 
-def deploy(wanted: SupervisorSpec, runner: Runner, settled: Callable[[str, str], None] | None = None) -> Decision:
+def deploy(wanted: SupervisorSpec, runner: Runner, settled: Callable[[ServiceSpec], None] | None = None) -> Decision:
     """Do what there is to do; raises DeployError. `settled` is as for a service under systemd."""
     with locked(wanted.name, wanted.venv):
         supervisor = client.this_supervisor()
@@ -68,8 +72,14 @@ class SupervisorChange(Change):
         self.before = before
         self.supervisor = supervisor
         self.console = os.path.join(programs.LOGS, wanted.name, CONSOLE)
-        self.console_size = os.path.getsize(self.console) if os.path.exists(self.console) else 0
+        self.printed = ConsoleLog(self.console)
         self.trial_output = ""
+        self.companions = CompanionPrograms(wanted, before, supervisor, runner)
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What is replaced together, with the programs of the companions."""
+        return [*self.wanted.files, *self.companions.files]
 
     def _runs(self) -> bool:
         return self.before.running is not None
@@ -79,13 +89,16 @@ class SupervisorChange(Change):
 
     def _settle(self) -> None:
         """Put files in place, and stop what must not run."""
+        if self.wanted.companions_started and self.companions.todo:
+            self._have_supervisor()
+        self._stage()
         if self.before.process.state and not self.wanted.started:
             self.supervisor.stop(self.wanted.name)
-        self._stage()
         self._promote_files()
         if self.wanted.started and self.before.lost_logs:
             self.supervisor.signal(self.wanted.name, "USR1")
             self._wait_until_without(lambda _deadline: self._lost_logs())
+        self._settle_companions()
         self._finish()
 
     def _lost_logs(self) -> list[str]:
@@ -191,10 +204,27 @@ class SupervisorChange(Change):
                 directories.remove_socket(path)
         files.put(self.wanted.logrotate)
         self._forget_way_back()
+        self._clear_companions()
+
+    def _bring_companions(self) -> None:
+        if self.wanted.companions_started:
+            self.companions.bring()
+        else:
+            self.companions.stop()
+
+    def _clear_companions(self) -> None:
+        self.companions.clear()
+
+    def _withdraw_companions(self) -> None:
+        self.companions.withdraw()
+
+    def _restore_companions(self) -> None:
+        self.companions.restore()
 
     def _go_back(self) -> bool:
         """Put back what was there, and run it if it ran; return whether what ran runs again."""
         name, before = self.wanted.name, self.before
+        self._withdraw_companions()
         self._put_back()
         try:
             loaded = self.supervisor.load(name)
@@ -210,18 +240,16 @@ class SupervisorChange(Change):
             works = True
         except (Failed, SupervisorError):
             works = False
+        self._restore_companions()
         journal.commit(self.journal)
         return works
 
     def _what_was_said(self) -> dict[str, str]:
         """What the service wrote to its log and printed since the change began, by its source."""
-        printed = ""
-        with contextlib.suppress(OSError), open(self.console, "rb") as console:
-            size = os.fstat(console.fileno()).st_size
-            # A smaller file is another one: the console was rotated.
-            console.seek(max(self.console_size if size >= self.console_size else 0, size - LONGEST))
-            printed = console.read().decode(errors="replace")
-        return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The end of {self.console}": printed}
+        return {
+            f"The end of {self.wanted.log_file}": self.log.new_text(),
+            f"The end of {self.console}": self.printed.new_text(),
+        }
 
     def _what_the_trial_said(self) -> dict[str, str]:
         """What the trial wrote to the log and printed, by its source."""

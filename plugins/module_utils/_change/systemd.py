@@ -18,9 +18,11 @@ from typing import Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import journal as atomic_journal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import adoption
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.adoption import Adoption
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.change import DOES_NOT_START, LIVE_AGAIN, Change
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.companions import Companions
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.sockets import Sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.standin import Standin
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -28,8 +30,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import com
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import CompanionFailed, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import NotStarted, Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
@@ -43,11 +46,11 @@ def deploy(
     wanted: SystemdSpec,
     runner: Runner,
     tell: Callable[[str], None],
-    settled: Callable[[str, str], None] | None = None,
+    settled: Callable[[ServiceSpec], None] | None = None,
 ) -> Decision:
     """Do what there is to do, and tell what a person should know of it; raises DeployError.
 
-    `settled` is called with the service's name and the directory of the releases once a release works.
+    `settled` is called with what is wanted once it works.
     """
     with locked(wanted.name, wanted.venv):
         state = systemd.observe(wanted, runner)
@@ -79,6 +82,12 @@ class SystemdChange(Change):
         self.sockets = Sockets(wanted, self.systemctl)
         self.standin = Standin(wanted, before, self.sockets, self.systemctl)
         self.adoption = Adoption(wanted, before, self.systemctl)
+        self.companions = Companions(wanted, before, runner, self._journal_of)
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What is replaced together, with the units of the companions."""
+        return [*self.wanted.files, *self.companions.files]
 
     def leave_alone(self) -> None:
         """Take back what an interrupted run had begun with a service that was made by hand."""
@@ -102,7 +111,11 @@ class SystemdChange(Change):
             self._reopen_logs()
         else:
             self.systemctl.do("stop", self.sockets.unit, self.service)
+        self._settle_companions()
         self._finish()
+
+    def _read_files(self) -> bool:
+        return self.systemctl.attempt("daemon-reload")
 
     def _reopen_logs(self) -> None:
         """Have the service open its logs anew, as their rotation does. It makes the files itself, as its user."""
@@ -134,6 +147,7 @@ class SystemdChange(Change):
         if not unfit:
             raise failure
         self.wanted = self.wanted.without(unfit, sandbox.conditions())
+        self.companions.wanted = self.wanted
         self.tell(
             f"This host can't apply {', '.join(unfit)}: {self.service} does without. With the whole sandbox, it failed "
             f"at {failure.step}. That is tried again once the host has another systemd or other privileges."
@@ -207,7 +221,44 @@ class SystemdChange(Change):
         self.adoption.forget_names()
         self._keep_what_was_made_by_hand()
         files.put(self.wanted.logrotate)
+        self._retire_companions()
         self._forget_way_back()
+        self._clear_companions()
+
+    def _bring_companions(self) -> None:
+        if not self.wanted.companions_started:
+            self.companions.stop()
+        elif self.companions:
+            self.systemctl.do("daemon-reload")
+            try:
+                self.companions.bring()
+            except CompanionFailed as failure:
+                # Web workers would have shown it before.
+                if self.wanted.started or not sandbox_trial.is_of_sandbox(failure.status):
+                    raise
+                self._bring_without_what_is_unfit(failure)
+
+    def _bring_without_what_is_unfit(self, failure: CompanionFailed) -> None:
+        try:
+            self._leave_out_what_is_unfit(NotStarted(str(failure), failure.status))
+        except NotStarted:
+            raise failure from None
+        for file in [self.wanted.unit, *self.companions.files]:
+            files.put(file)
+        self.systemctl.do("daemon-reload")
+        self.companions.bring()
+
+    def _retire_companions(self) -> None:
+        self.companions.retire(self.journal)
+
+    def _clear_companions(self) -> None:
+        self.companions.clear()
+
+    def _withdraw_companions(self) -> None:
+        self.companions.withdraw()
+
+    def _restore_companions(self) -> None:
+        self.companions.restore()
 
     def _keep_what_was_made_by_hand(self) -> None:
         """Keep files that are not the role's where systemd does not read them: the way back ends here."""
@@ -221,6 +272,7 @@ class SystemdChange(Change):
         service, socket = self.before.service, self.before.socket
         if not service.active:
             self.systemctl.attempt("stop", self.service, *([] if socket.active else [self.sockets.unit]))
+        self._withdraw_companions()
         self._put_back()
         self.systemctl.attempt("daemon-reload")
         if socket.active:
@@ -233,6 +285,7 @@ class SystemdChange(Change):
         else:
             self.systemctl.attempt("reset-failed", self.service, self.sockets.unit)
             works = True
+        self._restore_companions()
         atomic_journal.commit(self.journal)
         return works
 
@@ -245,9 +298,14 @@ class SystemdChange(Change):
         return self._said_by(self.standin.unit)
 
     def _said_by(self, unit: str) -> dict[str, str]:
+        return {
+            f"The end of {self.wanted.log_file}": self.log.new_text(),
+            f"The journal of {unit}": self._journal_of(unit),
+        }
+
+    def _journal_of(self, unit: str) -> str:
         # The journal writes with a delay: it must have what was said just now.
         self.runner.run(["timeout", "10", "journalctl", "--sync"])
         since = f"--since=@{self.began:.3f}"
         command = ["journalctl", "--quiet", "--no-pager", "--output=cat", f"--lines={_JOURNAL_LINES}", since]
-        journal = self.runner.output([*command, f"--unit={unit}"])
-        return {f"The end of {self.wanted.log_file}": self.log.new_text(), f"The journal of {unit}": journal}
+        return self.runner.output([*command, f"--unit={unit}"])

@@ -68,8 +68,11 @@ def settle(wanted: Release, asked: dict, venv: dict, unused: Callable[[list[str]
     `unused` says which of some directories nobody needs now. Returns the venvs that only removed releases needed.
     """
     note = notes.find(wanted.directory, wanted.id)
-    if note is not None and note.venv != venv:
-        notes.write(wanted.directory, note._replace(venv=venv))
+    if note is not None:
+        # The companions of a release may need its code.
+        settled = note._replace(venv=venv, companions=asked.get("companions"))
+        if settled != note:
+            notes.write(wanted.directory, settled)
     live = notes.went_live(notes.read_live(wanted.directory), wanted.id, wanted.back, asked)
     notes.write_live(wanted.directory, live)
     if _is_ours(wanted):

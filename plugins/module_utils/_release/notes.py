@@ -36,6 +36,7 @@ class Note(NamedTuple):
     source: dict = {}  # where it is from, for people: no secrets
     brought: float = 0.0  # when its code was complete, in seconds since 1970
     built: bool = False  # whether its build steps are done as well
+    companions: dict | None = None  # with which it was live last; None before
     venv: dict = {}  # directory, fingerprint, gunicorn_version: of when it was live last; empty before
     candidate: str = ""  # the directory of the virtual environment with which its steps began
     steps: dict = {}  # by name: hash, at, reversible of the steps that it has done

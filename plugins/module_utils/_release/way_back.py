@@ -63,7 +63,7 @@ def later(live: Live, name: str) -> list[str]:
 
 
 def asked_for(live: Live, directory: str, target: Note) -> dict[str, Any]:
-    """What the service is asked to be to run the release: what it was asked last, with the release's code and venv."""
+    """What the service is asked to be to run the release: as it was asked last, with the code, venv and companions."""
     path = notes.path_of(directory, live.id)
     places = {path: target.path, live.asked["venv_directory"]: target.venv["directory"]}
     given = _replaced(live.asked, [(_whole(old), new) for old, new in places.items()])
@@ -77,6 +77,7 @@ def asked_for(live: Live, directory: str, target: Note) -> dict[str, Any]:
         "venv_fingerprint": target.venv["fingerprint"],
         "gunicorn_version": target.venv["gunicorn_version"],
         "release": {**given["release"], "id": target.id, "back": True},
+        "companions": given.get("companions") if target.companions is None else target.companions,
     }
 
 

@@ -10,6 +10,7 @@ import hashlib
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import text_hash
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text as values_text
@@ -38,6 +39,12 @@ def digest(*texts: str) -> str:
 def unlike(path: str) -> str:
     """The reason to act that a differing file is."""
     return f"{path} is not as configured"
+
+
+def command_problems(wanted: ServiceSpec, has_command: bool, sudoers: str | None) -> list[str]:
+    """What is not as wanted of the command that runs commands of the project, as before a collection that has it."""
+    found = [] if has_command else [f"the command {names.run_command(wanted.name)} is missing"]
+    return found + ([unlike(wanted.sudoers.path)] if sudoers != wanted.sudoers.content else [])
 
 
 # Reasons to act that root's mark of a refused change is: code in place may be the refused one

@@ -30,6 +30,18 @@ class Failed(Exception):
     """A step failed; the caller knows what to put back."""
 
 
+class CompanionFailed(Failed):
+    """A companion does not work; `said` is what it said, by the source of that."""
+
+    checked = False  # whether it came up, and its check failed
+
+    def __init__(self, companion: str, reason: str, said: dict[str, str], status: int = 0) -> None:
+        super().__init__(reason)
+        self.companion = companion
+        self.said = said
+        self.status = status  # of its process
+
+
 def deploy_error(
     what: str, failure: Exception, now: str, said: dict[str, str], secrets: Iterable[str] = ()
 ) -> DeployError:
@@ -38,7 +50,9 @@ def deploy_error(
     The secrets are masked in all of it.
     """
     secrets = tuple(secrets)
-    reason = fit(own_error(said) or str(failure), secrets)
+    # Of a companion that goes on, a traceback in the log may be of any task.
+    own = "" if getattr(failure, "checked", False) else own_error(said)
+    reason = fit(own or str(failure), secrets)
     quoted = "\n".join(f"{title}:\n{fit(excerpt(text), secrets)}" for title, text in said.items() if text.strip())
     return DeployError(f"{what}: {reason}. {now}.\n{quoted}")
 

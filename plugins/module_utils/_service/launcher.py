@@ -21,6 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses i
 PYTHON = "/usr/bin/python3"
 LAUNCHER = "gunicorn.launch.py"
 DESCRIPTION = "gunicorn.launch.json"
+_DESCRIPTION = re.compile(r"gunicorn\.launch\.([a-z0-9_-]+\.)?json")
 CONSOLE = "console.log"
 # supervisor waits a second longer after each attempt, and gives up after this many: it must never give up.
 _RETRIES = 1_000_000
@@ -70,6 +71,23 @@ def describe_trial(name: str, live: dict, command: list[str]) -> dict:
     }  # fmt: skip
 
 
+def describe_command(name: str, live: dict, command: list[str], directory: str, environment: dict) -> dict:
+    """What the launcher is told of a command that runs as the live service does; of variables, the service's count."""
+    return {
+        **live,
+        **_places(name),
+        "sockets": [],
+        "command": command,
+        "directory": directory,
+        "environment": {**environment, **live["environment"]},
+    }
+
+
+def describe_companion(program: str, live: dict, **own: object) -> dict:
+    """What the launcher is told of the processes of a companion: that of the service, but for its `own`."""
+    return {**live, **_places(program), "sockets": [], **own}
+
+
 def standin(name: str) -> str:
     """The name of a trial; no service can have it."""
     return f"{name}-standin"
@@ -116,21 +134,32 @@ def trial_socket(name: str) -> str:
 
 def program_options(name: str, folder: str, enabled: bool, stop_timeout: int, configuration: str) -> dict[str, str]:
     """The options of the service's program."""
-    launcher, description = (os.path.join(folder, each) for each in (LAUNCHER, DESCRIPTION))
-    command = [PYTHON, "-I", "-X", "utf8", launcher, description, configuration]
     return {
-        "command": programs.command_line(command),
+        "command": command(folder, DESCRIPTION, configuration),
+        **options(enabled, 1, "TERM", stop_timeout),
+        "stdout_logfile": os.path.join(programs.LOGS, name, CONSOLE),
+    }
+
+
+def command(folder: str, description: str, configuration: str) -> str:
+    """How supervisor calls the launcher with a description that is in the same folder."""
+    paths = (os.path.join(folder, each) for each in (LAUNCHER, description))
+    return programs.command_line([PYTHON, "-I", "-X", "utf8", *paths, configuration])
+
+
+def options(enabled: bool, start_seconds: int, stop_signal: str, stop_timeout: int) -> dict[str, str]:
+    """The options of a program that says how it starts and ends, and whose output is one."""
+    return {
         "autostart": str(enabled).lower(),
         "autorestart": "true",
-        "startsecs": "1",
+        "startsecs": str(start_seconds),
         "startretries": str(_RETRIES),
-        # Only the master gets the signal, and lets its workers finish. What is left then is killed with all of them.
-        "stopsignal": "TERM",
+        # Only the first process gets the signal, and lets its own finish. What is left then is killed with all of them.
+        "stopsignal": stop_signal,
         "stopasgroup": "false",
         "stopwaitsecs": str(stop_timeout),
         "killasgroup": "true",
         "redirect_stderr": "true",
-        "stdout_logfile": os.path.join(programs.LOGS, name, CONSOLE),
         "stdout_logfile_maxbytes": "10MB",
         "stdout_logfile_backups": "3",
     }
@@ -165,4 +194,4 @@ def descriptions_in(text: str) -> list[str]:
         # supervisor refuses what can't be split, too
         with contextlib.suppress(ValueError):
             words += shlex.split(each)
-    return [word for word in words if os.path.basename(word) == DESCRIPTION]
+    return [word for word in words if _DESCRIPTION.fullmatch(os.path.basename(word))]

@@ -14,7 +14,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.live import Release
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import addresses, checks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
@@ -34,6 +35,7 @@ ARGUMENTS = {
     "binds": {"type": "list", "elements": "str", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
     "workers": {"type": "int", "required": True},
+    "companions": {"type": "dict", "default": {}},
     "venv": {"type": "path", "required": True},
     "venv_directory": {"type": "path", "required": True},
     "venv_backup": {"type": "str", "default": ""},
@@ -42,6 +44,7 @@ ARGUMENTS = {
     "health": _health_request.ARGUMENT,
     "code_directory": {"type": "str", "default": ""},
     "release": live.ARGUMENT,
+    "run_group": {"type": "str", "default": ""},
 }
 
 # Of the arguments, what is secret, or is of one run only
@@ -53,7 +56,9 @@ class ServiceSpec:
     """A service as it must be."""
 
     name: str
-    started: bool
+    started: bool  # whether the web workers must run
+    companions_started: bool
+    companions: tuple[Companion, ...]
     user: str
     group: str
     log_file: str
@@ -73,6 +78,7 @@ class ServiceSpec:
     health_timeout: float
     release: Release | None
     code_directory: str
+    run_group: str  # whose members may run commands of the project
     asked: dict  # the arguments of the module, without secrets
 
     @property
@@ -84,6 +90,18 @@ class ServiceSpec:
     def code_in_place(self) -> str:
         """Where the code lies if it is no release: what is there is not always what was tried."""
         return "" if self.release else self.code_directory
+
+    @property
+    def sudoers(self) -> WantedFile:
+        """What lets the members of the group call the command that runs commands of the project."""
+        rule = f"%{self.run_group} ALL=(root) NOPASSWD: {names.run_command(self.name)}\n"
+        text = f"# Managed by Ansible (role pyweb.gunicorn.gunicorn)\n{rule}" if self.run_group else None
+        return WantedFile(names.sudoers(self.name), text, 0o440)
+
+    @property
+    def code(self) -> str:
+        """Where the code is that runs."""
+        return self.release.path if self.release else self.code_directory
 
     @property
     def log_files(self) -> list[str]:
@@ -108,7 +126,10 @@ def common_values(
     paths = names.paths(given["name"], given["config_directory"])
     return {
         "name": given["name"],
-        "started": given["state"] == "started",
+        # Without workers, a host has the companions alone.
+        "started": given["state"] == "started" and given["workers"] > 0,
+        "companions_started": given["state"] == "started",
+        "companions": tuple(companion.parse(given.get("companions") or {}, given["log_file"])),
         "user": given["user"],
         "group": given["group"],
         "log_file": given["log_file"],
@@ -128,5 +149,6 @@ def common_values(
         "health_timeout": checks.check_seconds("health.timeout", given["health"]["timeout"]),
         "release": Release(**given["release"]) if given.get("release") else None,
         "code_directory": given.get("code_directory", ""),
+        "run_group": given.get("run_group") or "",
         "asked": {name: value for name, value in given.items() if name not in _NOT_NOTED},
     }

@@ -10,14 +10,28 @@ import base64
 import json
 import os
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, launcher, marks, secrets, spec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
+    companion_programs,
+    comparison,
+    launcher,
+    marks,
+    names,
+    secrets,
+    spec,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_programs import (
+    ABSENT,
+    CompanionProgram,
+    ProgramState,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
@@ -47,6 +61,7 @@ class SupervisorSpec(ServiceSpec):
     program: WantedFile
     trial: str
     stop_timeout: int
+    companion_programs: tuple[CompanionProgram, ...] = ()
 
     @property
     def files(self) -> list[WantedFile]:
@@ -67,6 +82,9 @@ class SupervisorState(NamedTuple):
     lost_logs: dict[str, bool] = {}  # see running.lost_logs
     release_problems: tuple[str, ...] = ()  # see live.problems
     refused: bool = False  # see marks.refused
+    has_command: bool = True  # to run commands of the project
+    sudoers: str | None = None  # the rule that lets a group call it
+    companions: Mapping[str, ProgramState] = {}
 
 
 def spec_from(given: dict, secret: tuple[list[WantedFile], str] | None = None) -> SupervisorSpec:
@@ -79,17 +97,23 @@ def spec_from(given: dict, secret: tuple[list[WantedFile], str] | None = None) -
     secret_files, secrets_hash = secret or secrets.secret_files(given["secrets"], given["credentials"], folder)
     live = _describe(given)
     description = json.dumps(live, indent=2, sort_keys=True) + "\n"
-    options = (name, folder, given["enabled"], given["stop_timeout"])
+    options = (name, folder, given["enabled"] and given["workers"] > 0, given["stop_timeout"])
     texts = (given["launcher"], given["configuration"], given["venv_fingerprint"], description)
     configuration_hash = comparison.digest(*texts, json.dumps(launcher.program_options(*options, "")))
     program = programs.program_text(name, given["description"], launcher.program_options(*options, configuration_hash))
+    values = spec.common_values(given, group, secret_files, secrets_hash, configuration_hash)
+    code = values["release"].path if values["release"] else values["code_directory"]
+    common = Common(name, "", code, given["venv_directory"], given["venv_fingerprint"])
     return SupervisorSpec(
-        **spec.common_values(given, group, secret_files, secrets_hash, configuration_hash),
+        **values,
         launcher=WantedFile(os.path.join(folder, launcher.LAUNCHER), given["launcher"]),
         description=WantedFile(os.path.join(folder, launcher.DESCRIPTION), description, 0o640, group),
         program=WantedFile(os.path.join(programs.PROGRAMS, f"{name}.conf"), program),
         trial=json.dumps(launcher.describe_trial(name, live, given["trial_command"])),
         stop_timeout=given["stop_timeout"],
+        companion_programs=tuple(
+            companion_programs.wanted_program(common, each, live, given, group) for each in values["companions"]
+        ),
     )
 
 
@@ -103,7 +127,9 @@ def _describe(given: dict) -> dict:
 
 def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
     """Read what the host has and runs."""
-    process = supervisor.process(wanted.name) if supervisor.runs() else ProgramProcess()
+    runs = supervisor.runs()
+    process = supervisor.process(wanted.name) if runs else ProgramProcess()
+    folder = os.path.dirname(wanted.description.path)
     running = service_running.read_settled(wanted.name, process.pid) if process.is_up else None
     return SupervisorState(
         process=process,
@@ -116,6 +142,9 @@ def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
         lost_logs=service_running.lost_logs(process.pid, wanted.log_files) if running else {},
         refused=os.path.lexists(marks.refused(wanted.name)),
         release_problems=tuple(live.problems(wanted.release) if wanted.release else ()),
+        has_command=os.path.isfile(names.run_command(wanted.name)),
+        sudoers=files.read(names.sudoers(wanted.name)),
+        companions=companion_programs.read(wanted.name, folder, supervisor if runs else None),
     )
 
 
@@ -129,6 +158,7 @@ def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
         reasons.append(comparison.REFUSED)
     elif state.refused:
         idle.append(comparison.REFUSED_BEFORE)
+    idle += comparison.command_problems(wanted, state.has_command, state.sudoers)
     if comparison.has_new_venv(wanted, state.venv_directory):
         reasons.append("the virtual environment was changed")
     if not wanted.started:
@@ -142,4 +172,32 @@ def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
         reasons += comparison.mismatches(wanted, state.running)
         reasons += comparison.logs_out_of_reach(state.lost_logs)
         idle += [*state.release_problems, *comparison.logs_to_reopen(state.lost_logs)]
+    idle += _companion_reasons(wanted, state)
     return Decision(reasons + idle, switch=wanted.started and bool(reasons))
+
+
+def companion_problems(wanted: SupervisorSpec, state: SupervisorState) -> dict[str, list[str]]:
+    """What has to be put right of each companion that is wanted, in words that follow its name."""
+    return {
+        each.companion.name: state.companions.get(each.companion.name, ABSENT).problems(
+            each, wanted.companions_started, wanted.secrets_hash
+        )
+        for each in wanted.companion_programs
+    }
+
+
+def companion_differences(wanted: SupervisorSpec) -> list[dict[str, str]]:
+    """What diff mode shows of the companions' files; to be called before anything is changed."""
+    made = [file for each in wanted.companion_programs for file in each.files]
+    there = companion_programs.read(wanted.name, os.path.dirname(wanted.description.path), None)
+    known = {file.path for file in made}
+    gone = [WantedFile(path, None) for each in there.values() for path in each.paths if path not in known]
+    return files.differences([*made, *gone])
+
+
+def _companion_reasons(wanted: SupervisorSpec, state: SupervisorState) -> list[str]:
+    problems = companion_problems(wanted, state)
+    return [
+        *(f"the companion {name} {problem}" for name, found in problems.items() for problem in found),
+        *(f"the companion {name} is not wanted any more" for name in state.companions if name not in problems),
+    ]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Mapping
+
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox_trial, units
@@ -20,6 +22,26 @@ class NotStarted(Failed):
         self.status = status
         self.step = f"{status}/{name}: {meaning}" if name else ""
         super().__init__(f"{said}. It failed at {self.step}" if self.step else said)
+
+
+_STATUSES = {"oom-kill": "it was ended since the memory was used up", "timeout": "it did not end in time"}
+# Values of ExecMainCode=, see siginfo_t
+_BY_SIGNAL = ("2", "3")
+# What `ended` is told
+ENDED = ("Result", "ExecMainStatus", "ExecMainCode")
+
+
+def ended(shown: Mapping[str, list[str]]) -> str:
+    """How a unit's main process has ended, by what show_units said of ENDED; empty if that is not known."""
+    result, status, code = (shown.get(name, [""])[0] for name in ENDED)
+    if result in _STATUSES:
+        return _STATUSES[result]
+    if code in _BY_SIGNAL:
+        return f"it was ended by signal {status}"
+    step = sandbox_trial.STEPS.get(int(status or 0))
+    if step:
+        return f"systemd could not start it: {status}/{step[0]}: {step[1]}"
+    return f"it ended with status {status}" if code == "1" else ""
 
 
 class Systemctl:

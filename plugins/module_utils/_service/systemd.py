@@ -13,10 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Iterable
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison, names, spec, systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
+    companion_units,
+    comparison,
+    names,
+    spec,
+    systemd_state,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_state import ABSENT, CompanionState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
@@ -38,7 +47,8 @@ ARGUMENTS = {
 class SystemdSpec(ServiceSpec):
     """A service under systemd as it must be."""
 
-    enabled: bool
+    enabled: bool  # whether the web workers must start at boot
+    companions_enabled: bool
     unit: WantedFile
     socket: WantedFile
     standin_unit: str
@@ -57,6 +67,13 @@ class SystemdSpec(ServiceSpec):
         return [self.configuration, *self.secret_files, self.socket, self.unit]
 
     @property
+    def common(self) -> Common:
+        """What its companions have in common."""
+        return Common(
+            self.name, self.unit.content or "", self.code, self.venv_directory, self.asked["venv_fingerprint"]
+        )
+
+    @property
     def idle_paths(self) -> tuple[str, str]:
         """The files that a running process does not read, so that a change of them starts nothing."""
         return self.logrotate.path, self.socket.path
@@ -73,7 +90,8 @@ def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_h
     )
     return SystemdSpec(
         **spec.common_values(given, group, secret_files, secrets_hash, configuration_hash),
-        enabled=given["enabled"],
+        enabled=given["enabled"] and given["workers"] > 0,
+        companions_enabled=given["enabled"],
         unit=WantedFile(paths.unit, unit),
         socket=WantedFile(paths.socket, given["socket_unit"]),
         standin_unit=standin_unit,
@@ -92,7 +110,7 @@ def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
 def decide(wanted: SystemdSpec, state: SystemdState) -> Decision:
     """Compare what a host has and runs with what it must have."""
     differing = state.differing(wanted.all_files)
-    idle = _idle_reasons(wanted, state, differing)
+    idle = [*_idle_reasons(wanted, state, differing), *_companion_reasons(wanted, state)]
     if wanted.started:
         reasons = _reasons_to_switch(wanted, state, differing)
         return Decision(reasons + idle, switch=bool(reasons))
@@ -107,6 +125,7 @@ def _idle_reasons(wanted: SystemdSpec, state: SystemdState, differing: list[str]
     reasons = [comparison.unlike(path) for path in differing if not wanted.started or path in wanted.idle_paths]
     if service.enabled != wanted.enabled or socket.enabled != wanted.enabled:
         reasons.append(f"the service must {'' if wanted.enabled else 'not '}start at boot")
+    reasons += comparison.command_problems(wanted, state.has_command, state.sudoers)
     if service.stale or socket.stale:
         reasons.append("systemd has not read the units since they changed")
     if state.standin.active or state.standin.starting:
@@ -118,6 +137,37 @@ def _idle_reasons(wanted: SystemdSpec, state: SystemdState, differing: list[str]
     if not wanted.started and (state.interrupted or comparison.has_new_venv(wanted, state.venv_directory)):
         reasons.append("a deployment was not finished")
     return reasons
+
+
+def companion_problems(wanted: SystemdSpec, state: SystemdState) -> dict[str, list[str]]:
+    """What has to be put right of each companion that is wanted, in words that follow its name."""
+    return {
+        each.name: state.companions.get(each.name, ABSENT).problems(
+            each, wanted.common, wanted.companions_started, wanted.companions_enabled, wanted.secrets_hash
+        )
+        for each in wanted.companions
+    }
+
+
+def companion_differences(wanted: SystemdSpec, found: dict[str, CompanionState]) -> list[dict[str, str]]:
+    """What diff mode shows of the companions' units; to be called before anything is changed."""
+    texts: dict[str, str] = {}
+    for each in wanted.companions:
+        # By the numbers of what runs, or all would differ.
+        generation = found.get(each.name, ABSENT).generation or 1
+        texts.update(companion_units.texts(wanted.common, each, generation))
+    there = [unit for each in found.values() for unit in each.files]
+    paths = {companion_units.path_of(unit): texts.get(unit) for unit in [*there, *texts]}
+    return atomic_files.differences([WantedFile(path, text) for path, text in paths.items()])
+
+
+def _companion_reasons(wanted: SystemdSpec, state: SystemdState) -> list[str]:
+    problems = companion_problems(wanted, state)
+    gone = (name for name, each in state.companions.items() if name not in problems and each.is_there)
+    return [
+        *(f"the companion {name} {problem}" for name, found in problems.items() for problem in found),
+        *(f"the companion {name} is not wanted any more" for name in gone),
+    ]
 
 
 def _reasons_to_switch(wanted: SystemdSpec, state: SystemdState, differing: list[str]) -> list[str]:

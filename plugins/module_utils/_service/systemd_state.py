@@ -18,9 +18,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import marks
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_state, marks
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_state import CompanionState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
@@ -45,6 +46,9 @@ class SystemdState(NamedTuple):
     lost_logs: dict[str, bool] = {}  # see running.lost_logs
     release_problems: tuple[str, ...] = ()  # see live.problems
     refused: bool = False  # see marks.refused
+    companions: dict[str, CompanionState] = {}  # by their names
+    has_command: bool = True  # to run commands of the project
+    sudoers: str | None = None  # the rule that lets a group call it
 
     def differing(self, wanted: list[WantedFile]) -> list[str]:
         """The paths of the files that are not as wanted."""
@@ -87,6 +91,9 @@ def read(
         group=accounts.group_id(group),
         lost_logs=service_running.lost_logs(service.main_pid, logs) if service.main_pid else {},
         refused=os.path.lexists(marks.refused(name)),
+        companions=companion_state.read(name, runner),
+        has_command=os.path.isfile(service_names.run_command(name)),
+        sudoers=atomic_files.read(service_names.sudoers(name)),
     )
 
 
@@ -96,14 +103,24 @@ def without_secrets(state: SystemdState, files: Iterable[WantedFile], secrets_ha
     running = state.running
     if running:
         running = running._replace(secrets="" if running.secrets == secrets_hash else "others")
-    return state._replace(differing_secrets=differing, running=running)
+    companions = {
+        name: each._replace(secrets=tuple("" if value == secrets_hash else "others" for value in each.secrets))
+        for name, each in state.companions.items()
+    }
+    return state._replace(differing_secrets=differing, running=running, companions=companions)
 
 
 def as_dict(state: SystemdState) -> dict:
     """A state as a module can return it."""
     units = {name: getattr(state, name)._asdict() for name in ("service", "socket", "standin")}
     files = {path: file and file._asdict() for path, file in state.files.items()}
-    return {**state._asdict(), **units, "running": state.running and state.running._asdict(), "files": files}
+    return {
+        **state._asdict(),
+        **units,
+        "running": state.running and state.running._asdict(),
+        "files": files,
+        "companions": {name: companion_state.as_dict(each) for name, each in state.companions.items()},
+    }
 
 
 def from_dict(told: dict) -> SystemdState:
@@ -115,6 +132,7 @@ def from_dict(told: dict) -> SystemdState:
             **units,
             "running": told["running"] and Running(**_with_tuples(told["running"])),
             "files": {path: file and FileState(**file) for path, file in told["files"].items()},
+            "companions": {name: companion_state.from_dict(each) for name, each in told["companions"].items()},
         }
     )
 

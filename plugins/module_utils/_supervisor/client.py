@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import socket
+import time
 import urllib.parse
 import xmlrpc.client
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor.configu
 
 # Error codes, see supervisor.xmlrpc.Faults
 _BAD_NAME, _ALREADY_STARTED, _NOT_RUNNING = 10, 60, 70
+_PAUSE = 0.1  # seconds between two looks
 
 
 class ProgramProcess(NamedTuple):
@@ -62,7 +64,11 @@ class Supervisor:
             told = self._ask("getProcessInfo", name)
         except _UnknownName:
             return ProgramProcess()
-        return ProgramProcess(told["statename"], told["pid"], told["spawnerr"] or told["description"])
+        return _process(told)
+
+    def group(self, name: str) -> dict[str, ProgramProcess]:
+        """What it knows of the processes of a program that has several, by their names."""
+        return {told["name"]: _process(told) for told in self._ask("getAllProcessInfo") if told["group"] == name}
 
     def load(self, name: str) -> bool:
         """Have it read a program's file; returns whether that was new or changed. A program that changed is stopped."""
@@ -81,6 +87,18 @@ class Supervisor:
     def stop(self, name: str) -> None:
         """Stop a program, and wait until it has finished its requests."""
         self._ask("stopProcess", name, True, unless=_NOT_RUNNING)
+
+    def start_group(self, name: str) -> None:
+        """Start all processes of a program that were not started yet."""
+        self._ask("startProcessGroup", name, False)
+
+    def stop_group(self, name: str, wait: bool = True) -> None:
+        """Ask all processes of a program to end, if it knows it, and wait until they have."""
+        with contextlib.suppress(_UnknownName):
+            self._ask("stopProcessGroup", name, False)
+        # Asked to wait, it would not for those that were asked to end before.
+        while wait and any(process.state == "STOPPING" for process in self.group(name).values()):
+            time.sleep(_PAUSE)
 
     def signal(self, name: str, number: str) -> None:
         """Send a signal to a program's process."""
@@ -111,6 +129,10 @@ class Supervisor:
 def this_supervisor() -> Supervisor:
     """The supervisor of this host, whether it runs or not."""
     return Supervisor(configuration.read_access())
+
+
+def _process(told: dict) -> ProgramProcess:
+    return ProgramProcess(told["statename"], told["pid"], told["spawnerr"] or told["description"])
 
 
 class _UnknownName(SupervisorError):

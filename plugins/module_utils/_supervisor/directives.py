@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
+VARIABLE = "gunicorn_service_directives"
 # The notice says that there is no sandbox. These ask for more than that sandbox, so a user who sets one relies on it.
 _RELIED_ON = frozenset(
     [
@@ -52,17 +53,17 @@ class ProcessOptions(NamedTuple):
     oom_score_adjust: int = 0
 
 
-def check(directives: dict) -> None:
+def check(directives: dict, variable: str = VARIABLE) -> None:
     """Raise InvalidValue for directives that can't be read, and for protection that supervisor can't give."""
-    process_options(directives)
+    process_options(directives, variable)
     for name in sorted(_RELIED_ON & set(directives)):
         value = directives[name]
         if value is not None and _BOOLEANS.get(str(value).lower(), True):
             expected = "directives that work under supervisor: without systemd nothing would enforce this one"
-            raise InvalidValue(f"gunicorn_service_directives['{name}']", value, expected)
+            raise InvalidValue(f"{variable}['{name}']", value, expected)
 
 
-def process_options(directives: dict) -> ProcessOptions:
+def process_options(directives: dict, variable: str = VARIABLE) -> ProcessOptions:
     """The directives that the launcher can replace; raises InvalidValue for a value that systemd would not take."""
     readers = {
         "umask": ("UMask", _umask, "octal digits, such as 0027"),
@@ -77,7 +78,7 @@ def process_options(directives: dict) -> ProcessOptions:
         try:
             values[field] = reader(value)
         except (KeyError, ValueError):
-            raise InvalidValue(f"gunicorn_service_directives['{name}']", value, expected) from None
+            raise InvalidValue(f"{variable}['{name}']", value, expected) from None
     return ProcessOptions(**values)
 
 
@@ -98,21 +99,25 @@ def _score(value: object) -> int:
     return score
 
 
+def without_effect(directives: dict) -> list[str]:
+    """The names of the directives that nothing enforces."""
+    done = ("UMask", "NoNewPrivileges", "OOMScoreAdjust")
+    return sorted(name for name, value in directives.items() if name not in done and value is not None)
+
+
 def notice(service: str, directives: dict, logs: list[str]) -> str:
     """A warning for the user: what the service lacks under supervisor."""
     sized_by = sorted(_SIZED_BY & set(directives))
-    done = {"UMask", "NoNewPrivileges", "OOMScoreAdjust", *sized_by}
-    ignored = sorted(name for name, value in directives.items() if name not in done and value is not None)
-    variable = "gunicorn_service_directives"
+    ignored = [name for name in without_effect(directives) if name not in sized_by]
     parts = [
         f"{service} runs under supervisor here, which can't do all that systemd does. Nothing holds the listening "
         "sockets: connections are refused while the service restarts. A reload by hand is not tried first. There is no "
         "sandbox except the user, the umask and the lack of privileges."
     ]
     if ignored:
-        parts.append(f"Ignored: {variable} ({', '.join(ignored)}).")
+        parts.append(f"Ignored: {VARIABLE} ({', '.join(ignored)}).")
     if sized_by:
-        parts.append(f"Not enforced, and only used to size the workers: {variable} ({', '.join(sized_by)}).")
+        parts.append(f"Not enforced, and only used to size the workers: {VARIABLE} ({', '.join(sized_by)}).")
     if "-" in logs:
         parts.append(f"There is no journal: a log that is '-' is in {programs.LOGS}/{service}/console.log.")
     return " ".join(parts)

@@ -22,6 +22,8 @@ MANAGED = "Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed he
 PROGRAM = "/usr/bin/supervisord"
 PROGRAMS = "/etc/supervisor/conf.d"
 LOGS = "/var/log/supervisor"
+# Stands for the number of a process in the options of a program that has several: a character for private use
+NUMBER = "\uf8ff"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # supervisor's parser removes blanks at the ends of a value, and takes ; or # after a blank for a comment.
 _CUT = re.compile(r"(^|\s)[;#]|^\s|\s\Z|[\x00-\x1f\x7f]")
@@ -32,7 +34,8 @@ _EVERYTHING = "all"
 def program_text(name: str, description: str, options: dict[str, str]) -> str:
     """The text of a file with one program; raises ValueError for what supervisor would read differently."""
     _check_name(name)
-    lines = [f"{option}={_quoted(option, value)}" for option, value in options.items()]
+    number = "%(process_num)d" if "numprocs" in options else NUMBER
+    lines = [f"{option}={_quoted(option, value).replace(NUMBER, number)}" for option, value in options.items()]
     title = " ".join(_CONTROL.sub(" ", checked(description)).split())
     return "\n".join([f"; {MANAGED}", f"; {title}", f"[program:{name}]", *lines, ""])
 

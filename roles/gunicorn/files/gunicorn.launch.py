@@ -1,11 +1,12 @@
 # Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run.
 """Does for a service under supervisor what systemd does for a unit, and then becomes Gunicorn.
 
-    python3 -I -X utf8 gunicorn.launch.py DESCRIPTION CONFIGURATION
+    python3 -I -X utf8 gunicorn.launch.py DESCRIPTION CONFIGURATION [INSTANCE]
 
 supervisor starts this as root. It ends what is left of the last start, makes the runtime directory, opens the listening
 sockets, hands over credentials, and gives way to Gunicorn as the service's user, without privileges, with the
 environment that the DESCRIPTION (JSON) has and no other. CONFIGURATION is a hash of what the service is started with.
+In the same way, it becomes a process of a companion. INSTANCE is its number among those that have one description.
 """
 
 from __future__ import annotations
@@ -170,10 +171,26 @@ def without_privileges(description: dict) -> list[str]:
     ]
 
 
-def main(source: str, configuration: str) -> None:
+def of_instance(description: dict, instance: str) -> dict:
+    """What one process of a companion is started with; nothing else has an instance."""
+    if not instance:
+        return description
+    host = socket.gethostname()
+    return {
+        **description,
+        # No service has such a name.
+        **{name: f"{description[name]}@{instance}" for name in ("runtime_directory", "state")},
+        "command": [
+            word.replace("{instance}", instance).replace("{hostname}", host) for word in description["command"]
+        ],
+        "environment": {**description["environment"], "GUNICORN_COMPANION_INSTANCE": instance},
+    }
+
+
+def main(source: str, configuration: str, instance: str = "") -> None:
     """Start the service; this process becomes its master."""
     with open(source, encoding="utf-8") as file:
-        description = json.load(file)
+        description = of_instance(json.load(file), instance)
     account, group = pwd.getpwnam(description["user"]), grp.getgrnam(description["group"])
     os.umask(0o022)
     runtime = description["runtime_directory"]

@@ -32,6 +32,9 @@ WantedBy=sockets.target
 COMMON = {
     "name": "shop",
     "started": True,
+    "companions_started": True,
+    "companions": (),
+    "run_group": "",
     "user": "shop",
     "group": "shop",
     "log_file": "-",
@@ -56,6 +59,7 @@ COMMON = {
 SYSTEMD_SPEC = SystemdSpec(
     **COMMON,
     enabled=True,
+    companions_enabled=True,
     unit=WantedFile("/etc/systemd/system/shop.service", "[Service]\n"),
     socket=WantedFile("/etc/systemd/system/shop.socket", SOCKET_TEXT),
     standin_unit="[Service]\n",

@@ -150,3 +150,27 @@ def test_a_failure_is_one_line(tmp_path: Path) -> None:
         [sys.executable, LAUNCHER, tmp_path / "json", "hash"], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (1, "gunicorn.launch.py: 'user'\n")
+
+
+def test_a_process_of_a_companion_has_its_own_number() -> None:
+    """Where it is asked for; what it keeps in /run is no other process's, and no service's."""
+    description = {
+        "command": ["/bin/sh", "-c", 'exec "$@"', "mail", "celery", "--hostname=worker-{instance}@{hostname}"],
+        "environment": {"A": "{instance}"},
+        "runtime_directory": "/run/gunicorn/shop-mail",
+        "state": "/run/gunicorn-shop-mail",
+        "user": "shop",
+    }
+    assert launcher.of_instance(description, "2") == {
+        "command": ["/bin/sh", "-c", 'exec "$@"', "mail", "celery", f"--hostname=worker-2@{socket.gethostname()}"],
+        "environment": {"A": "{instance}", "GUNICORN_COMPANION_INSTANCE": "2"},
+        "runtime_directory": "/run/gunicorn/shop-mail@2",
+        "state": "/run/gunicorn-shop-mail@2",
+        "user": "shop",
+    }
+
+
+def test_the_service_itself_has_no_number() -> None:
+    """What looks like a placeholder in its command is none."""
+    description = {"command": ["gunicorn", "{instance}"], "environment": {}}
+    assert launcher.of_instance(description, "") == description

@@ -345,7 +345,7 @@ class Deployment:
         self.folder = folder
         self.releases = str(folder / "releases")
         self.static = folder / "static"
-        self.settled: list[tuple[str, str]] = []
+        self.settled: list[str] = []
         monkeypatch.setattr(uses.Uses, "unused", lambda _self, paths: paths)
 
     def venv(self, name: str) -> str:
@@ -376,7 +376,7 @@ class Deployment:
             asked={"name": "shop", "venv_fingerprint": name},
         )
         made = Change(wanted, str(self.folder / "journal"), os.path.realpath(wanted.venv), False, Runner(print))
-        made.settled = lambda *told: self.settled.append(told)
+        made.settled = lambda wanted: self.settled.append(wanted.name)
         nothing = lambda *_arguments: None  # noqa: E731
         for step in ("run_trial", "end_trial", "stop_trial", "verify", "what_was_said", "what_the_trial_said"):
             setattr(made, f"_{step}", steps.get(step, nothing if not step.startswith("what") else dict))
@@ -416,7 +416,7 @@ class TestReleases:
         deployment.deploy("a", "b")
         assert notes.read_live(deployment.releases).id == "b"
         assert notes.find(deployment.releases, "b").venv["directory"] == deployment.venv("b")
-        assert deployment.settled == [("shop", deployment.releases)] * 2
+        assert deployment.settled == ["shop"] * 2
 
     def test_a_page_of_the_trial_finds_its_files(self, deployment: Deployment) -> None:
         """Before its first worker answers."""

@@ -211,3 +211,14 @@ def test_all_that_there_is_of_releases_is_named_for_removal(host: Host) -> None:
     assert live.paths(str(host.directory), str(host.static), "shop") == named
     # Another project's are never removed with it.
     assert live.paths(str(host.directory), str(host.static), "blog") == []
+
+
+def test_a_release_remembers_its_companions(host: Host) -> None:
+    """Those with which it was live last."""
+    host.bring("1a")
+    for companions in ({"mail": {"command": "mail"}}, {}):
+        asked = {"name": "shop", "companions": companions}
+        live.settle(
+            host.release("1a"), asked, {"directory": "/opt/venv", "fingerprint": "", "gunicorn_version": ""}, list
+        )
+        assert notes.find(str(host.directory), "1a").companions == companions

@@ -96,9 +96,9 @@ def asked(**more: object) -> dict:
     }
 
 
-def back_to_1a(given: dict) -> dict:
+def back_to_1a(given: dict, **noted: object) -> dict:
     told = {"directory": "/opt/x/venv-1a", "fingerprint": "print-1a", "gunicorn_version": "27.0.1"}
-    note = Note("1a", "/opt/x/releases/1a", venv=told)
+    note = Note("1a", "/opt/x/releases/1a", venv=told, **noted)
     return way_back.asked_for(Live("2b", [], given), "/opt/x/releases", note)
 
 
@@ -121,3 +121,10 @@ def test_another_release_that_begins_in_the_same_way_stays() -> None:
 def test_the_environment_of_a_program_of_supervisor_says_the_release() -> None:
     given = back_to_1a(asked(environment={"GUNICORN_APP_REVISION": "2b", "PYTHONPATH": "/opt/x/releases/2b"}))
     assert given["environment"] == {"GUNICORN_APP_REVISION": "1a", "PYTHONPATH": "/opt/x/releases/1a"}
+
+
+def test_companions_go_back_with_their_release() -> None:
+    """One that came with later code would not find it. A note of before there were companions says nothing of them."""
+    given = asked(companions={"mail": {"command": "mail"}, "later": {"command": "python -m later"}})
+    assert back_to_1a(given, companions={"mail": {"command": "mail"}})["companions"] == {"mail": {"command": "mail"}}
+    assert back_to_1a(given)["companions"] == given["companions"]

@@ -6,7 +6,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed, deploy_error
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import (
+    CompanionFailed,
+    Failed,
+    deploy_error,
+)
 
 TRACEBACK = """\
 Traceback (most recent call last):
@@ -36,6 +40,18 @@ def test_the_traceback_is_quoted_by_its_source() -> None:
     """Without what stood around it, and without sources that said nothing."""
     text = told(log=f"before\n{TRACEBACK}after\n", journal=" \n")
     assert text.splitlines()[1:] == ["log:", *TRACEBACK.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("checked", "reason"), [(True, "no answer"), (False, "ModuleNotFoundError: No module named 'nosuch'")]
+)
+def test_the_log_of_a_companion_that_goes_on_is_not_the_reason(checked: bool, reason: str) -> None:
+    """Its traceback may be of any task; that of one that did not come up is its own."""
+    failure = CompanionFailed("mail", "no answer", {"log": TRACEBACK})
+    failure.checked = checked
+    first, *rest = str(deploy_error("shop failed", failure, "All is as before", failure.said)).splitlines()
+    assert first == f"shop failed: {reason}. All is as before."
+    assert rest == ["log:", *TRACEBACK.splitlines()]
 
 
 @pytest.mark.parametrize("said", ["", "\n".join(map(str, range(40)))])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 GIVEN = {
@@ -61,6 +62,22 @@ class TestDescriptions:
         assert options["command"].endswith(" /etc/opt/shop/gunicorn.launch.json hash")
         assert "user" not in options
         assert launcher.program_options("shop", "/etc/opt/shop", False, 40, "hash")["autostart"] == "false"
+
+    def test_a_program_of_a_companion_names_a_description_too(self) -> None:
+        """Whoever removes something looks into it."""
+        line = "command=/usr/bin/python3 /etc/opt/shop/gunicorn.launch.py /etc/opt/shop/{} hash"
+        text = f"; {programs.MANAGED}\n{line}\n"
+        for name in ("gunicorn.launch.json", "gunicorn.launch.mail-2.json"):
+            assert launcher.descriptions_in(text.format(name)) == [f"/etc/opt/shop/{name}"]
+        assert launcher.descriptions_in(text.format("other.json")) == []
+
+    def test_a_companion_has_no_sockets(self) -> None:
+        """And what it keeps in /run is its own."""
+        live = launcher.describe("shop", GIVEN, [{"host": "127.0.0.1", "port": 8000}], ["KEY"])
+        made = launcher.describe_companion("shop-mail", live, command=["celery"])
+        assert (made["sockets"], made["command"]) == ([], ["celery"])
+        assert (made["runtime_directory"], made["state"]) == ("/run/gunicorn/shop-mail", "/run/gunicorn-shop-mail")
+        assert made["credentials"] == live["credentials"]
 
     @pytest.mark.parametrize("text", [None, "", "[]", "nonsense", '{"sockets": 1}', '{"sockets": [1]}'])
     def test_a_live_description_that_is_not_ours(self, text: str | None) -> None:

@@ -188,6 +188,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
         venv_directory=str(tmp_path / "venv-1"),
         interrupted=False,
         group=-1,
+        has_command=False,
     )
     assert systemd.decide(WANTED, found._replace(files=FOUND.files)).switch
 

@@ -104,6 +104,52 @@ class TestProcess:
         assert supervisor.process("shop") == ProgramProcess()
 
 
+class TestGroup:
+    """The processes of a program that has several."""
+
+    def test_its_own_are_told_by_their_names(self, daemon: Daemon, supervisor: Supervisor) -> None:
+        told = {"group": "shop-mail", "statename": "RUNNING", "pid": 7, "spawnerr": "", "description": "pid 7"}
+        daemon.answers["supervisor.getAllProcessInfo"] = [
+            {**told, "name": "1"},
+            {**told, "name": "2", "statename": "BACKOFF", "pid": 0, "spawnerr": "Exited too quickly"},
+            {**told, "name": "shop", "group": "shop"},
+        ]
+        assert supervisor.group("shop-mail") == {
+            "1": ProgramProcess("RUNNING", 7, "pid 7"),
+            "2": ProgramProcess("BACKOFF", 0, "Exited too quickly"),
+        }
+
+    def test_all_are_started(self, daemon: Daemon, supervisor: Supervisor) -> None:
+        """Nobody waits here until they have been up for a while."""
+        supervisor.start_group("shop-mail")
+        assert daemon.told == [("supervisor.startProcessGroup", "shop-mail", False)]
+
+    def test_their_end_is_waited_for_even_if_they_were_asked_before(
+        self, daemon: Daemon, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """supervisor itself waits for those alone that it asks now: what follows would kill a task."""
+        told = {"group": "shop-mail", "name": "1", "pid": 7, "spawnerr": "", "description": ""}
+        daemon.answers["supervisor.getAllProcessInfo"] = [{**told, "statename": "STOPPING"}]
+        pauses = []
+
+        def sleep(_seconds: float) -> None:
+            pauses.append(1)
+            if len(pauses) == 3:
+                daemon.answers["supervisor.getAllProcessInfo"] = [{**told, "statename": "STOPPED"}]
+
+        monkeypatch.setattr(client.time, "sleep", sleep)
+        supervisor.stop_group("shop-mail", wait=False)
+        assert not pauses
+        supervisor.stop_group("shop-mail")
+        assert len(pauses) == 3
+        assert daemon.told[0] == ("supervisor.stopProcessGroup", "shop-mail", False)
+
+    def test_one_that_supervisor_does_not_know_has_ended(self, daemon: Daemon, supervisor: Supervisor) -> None:
+        daemon.answers["supervisor.stopProcessGroup"] = xmlrpc.client.Fault(BAD_NAME, "BAD_NAME: shop-mail")
+        daemon.answers["supervisor.getAllProcessInfo"] = []
+        supervisor.stop_group("shop-mail")
+
+
 class TestLoad:
     @pytest.mark.parametrize(
         ("changes", "is_new", "told"),

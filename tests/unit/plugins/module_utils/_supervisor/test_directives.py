@@ -84,3 +84,17 @@ class TestNotice:
         assert "UMask" not in said
         assert "PrivateTmp" not in said
         assert "/var/log/supervisor/shop/console.log" in said
+
+
+def test_the_directives_of_a_companion_are_named_as_its_own() -> None:
+    """Both what can't be read and what supervisor can't do."""
+    variable = "gunicorn_companions['mail']['directives']"
+    for directives in ({"UMask": "9"}, {"PrivateNetwork": "yes"}):
+        with pytest.raises(InvalidValue, match=r"^gunicorn_companions\['mail'\]\['directives'\]\['"):
+            supervisor_directives.check(directives, variable)
+
+
+def test_directives_without_effect() -> None:
+    """Those that nothing enforces; one that was removed is none."""
+    given = {"UMask": "077", "OOMScoreAdjust": 1, "MemoryMax": "1G", "CPUWeight": 5, "Nice": None}
+    assert supervisor_directives.without_effect(given) == ["CPUWeight", "MemoryMax"]

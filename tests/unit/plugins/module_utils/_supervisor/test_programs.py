@@ -34,6 +34,12 @@ class TestProgramText:
         assert read_as_supervisor(text, "option") == f"/a{value}"
         assert read_as_supervisor(text, "last") == "1"
 
+    def test_the_number_of_a_process(self) -> None:
+        """supervisor fills it in if the program has several, and nowhere else."""
+        numbered = programs.program_text("shop", "", {"numprocs": "2", "option": f"/a % {programs.NUMBER}"})
+        assert numbered.endswith("\noption=/a %% %(process_num)d\n")
+        assert programs.NUMBER in programs.program_text("shop", "", {"option": f"/a{programs.NUMBER}"})
+
     @given(st.text())
     def test_any_value_is_the_same_or_refused(self, value: str) -> None:
         """Nothing is cut off, and nothing becomes another option or section."""
