@@ -9,18 +9,16 @@ import contextlib
 import functools
 import itertools
 import json
-import os
 import random
-import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
 
 import load_on_host
 import pytest
+from cut_off import CutOff
 from hosts import connect
-from playbook_run import JSON_LINES, PlaybookRun
+from playbook_run import PlaybookRun
 from waiting import wait_for
 from web import get_json
 
@@ -66,42 +64,6 @@ def change():
     return ["--extra-vars", json.dumps(variables_of(number))], (f"Notes {number}", str(number))
 
 
-class CutOff:
-    """A run of ansible-playbook that a test ends early."""
-
-    def __init__(self, *arguments):
-        self._process = subprocess.Popen(
-            ["ansible-playbook", *arguments, str(PLAYBOOK)],
-            env={**os.environ, **JSON_LINES},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    def wait_for_results(self, task):
-        """Wait until each host has a result of the task; fail if the run ends before."""
-        waiting = set(NAMES)
-        for line in self._process.stdout:
-            result = json.loads(line) if line.startswith("{") else {}
-            if result.get("task") == task:
-                assert not result["failed"], result
-                waiting.discard(result["host"])
-            if not waiting:
-                return
-        pytest.fail(f"the run ended before {task}")
-
-    def kill(self):
-        """Kill the run and the processes that it started on this machine."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
-
-    def wait(self):
-        """Wait until the run ends by itself, and return its exit code."""
-        self._process.communicate()
-        return self._process.returncode
-
-
 def everywhere(hosts, command):
     """Run a command on all hosts at once."""
 
@@ -136,8 +98,8 @@ def change_cut_off(hosts, task, *more):
     arguments, said = change()
     arguments += more
     with under_load(hosts):
-        cut = CutOff(*arguments)
-        cut.wait_for_results(task)
+        cut = CutOff(PLAYBOOK, *arguments)
+        cut.wait_for_results(task, NAMES)
         yield cut
         assert_completed(hosts, arguments, said)
 
@@ -201,8 +163,8 @@ def test_rebooted_during_the_switch(hosts):
     arguments, said = change()
     arguments += OTHER_VERSION
     booted = [host.check_output("cut -d ' ' -f 22 /proc/1/stat") for host in hosts]
-    cut = CutOff(*arguments)
-    cut.wait_for_results(COMPARE)
+    cut = CutOff(PLAYBOOK, *arguments)
+    cut.wait_for_results(COMPARE, NAMES)
     time.sleep(random.uniform(0, SWITCH))
     everywhere(hosts, "systemctl reboot --force")
     cut.kill()
@@ -228,7 +190,7 @@ def test_two_runs_at_once(hosts):
     one, said_one = change()
     other, said_other = change()
     with under_load(hosts):
-        both = [CutOff(*one), CutOff(*other)]
+        both = [CutOff(PLAYBOOK, *one), CutOff(PLAYBOOK, *other)]
         codes = [run.wait() for run in both]
         assert 0 in codes
         for host in hosts:
@@ -367,8 +329,8 @@ def test_killed_between_two_tasks_of_a_release(released, task):
     version = random.randrange(10**6)
     commit(released, version)
     with under_load(released):
-        cut = CutOff(*RELEASED)
-        cut.wait_for_results(task)
+        cut = CutOff(PLAYBOOK, *RELEASED)
+        cut.wait_for_results(task, NAMES)
         cut.kill()
         assert [said_by(host) for host in released] == before
         assert_released(released, version)
@@ -380,8 +342,8 @@ def test_modules_killed_during_a_release(released, number):
     version = random.randrange(10**6)
     commit(released, version)
     with under_load(released):
-        cut = CutOff(*RELEASED)
-        cut.wait_for_results(LOOK)
+        cut = CutOff(PLAYBOOK, *RELEASED)
+        cut.wait_for_results(LOOK, NAMES)
 
         def kill(host, after):
             time.sleep(after)

@@ -1,50 +1,39 @@
 #!/usr/bin/env python3
-"""Make a bare git repository of the board: a tag for each version, and main at the first one.
+"""Make a bare git repository of a project beside this: a tag for each version, and main at the first one.
 
-history.py DIRECTORY     leaves DIRECTORY/board.git
+history.py PROJECT DIRECTORY     leaves DIRECTORY/PROJECT.git
+
+PROJECT/versions.json has the versions, each with the one that its files change, and PROJECT/commits these files.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-COMMITS = Path(__file__).parent / "commits"
-# Each version, and the one that its files change
-PARENTS = {
-    "first": None,
-    "column": "first",
-    # What must never go live
-    "broken": "column",
-    "error_500": "column",
-    "bad_build": "column",
-    "bad_migration": "column",
-    # A column is renamed
-    "expand": "column",
-    "move": "expand",
-    "contract": "move",
-    "last": "contract",
-}
+PROJECTS = Path(__file__).parent
 AUTHOR = ("-c", "user.name=tests", "-c", "user.email=tests@example.com")
 
 
 def main() -> None:
     """Make the repository anew."""
-    directory = Path(sys.argv[1]).resolve()
-    work, bare = directory / "board", directory / "board.git"
+    project, directory = sys.argv[1], Path(sys.argv[2]).resolve()
+    work, bare = directory / project, directory / f"{project}.git"
     for path in (work, bare):
         shutil.rmtree(path, ignore_errors=True)
     work.mkdir(parents=True)
     git(work, "init", "--quiet", "--initial-branch=main", "--template=")
-    for name, parent in PARENTS.items():
+    for name, parent in json.loads((PROJECTS / project / "versions.json").read_text()).items():
         if parent:
             git(work, "checkout", "--quiet", "--detach", parent)
-        shutil.copytree(COMMITS / name, work, dirs_exist_ok=True)
-        (work / "board" / "version.py").write_text(f'VERSION = "{name}"\n')
-        with (work / "board" / "static" / "board" / "board.css").open("a") as stylesheet:
-            stylesheet.write(f"/* Version {name} */\n")
+        shutil.copytree(PROJECTS / project / "commits" / name, work, dirs_exist_ok=True)
+        (work / project / "version.py").write_text(f'VERSION = "{name}"\n')
+        for stylesheet in work.rglob("*.css"):
+            with stylesheet.open("a") as file:
+                file.write(f"/* Version {name} */\n")
         git(work, "add", ".")
         git(work, *AUTHOR, "commit", "--quiet", f"--message={name}")
         git(work, "tag", name)

@@ -1,0 +1,48 @@
+"""Runs that are ended early; pytest finds this folder by pyproject.toml."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from playbook_run import JSON_LINES
+
+
+class CutOff:
+    """A run of ansible-playbook that a test ends early."""
+
+    def __init__(self, playbook: Path, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            ["ansible-playbook", *arguments, str(playbook)],
+            env={**os.environ, **JSON_LINES},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for_results(self, task: str, hosts: Iterable[str]) -> None:
+        """Wait until each host has a result of the task; fail if the run ends before."""
+        waiting = set(hosts)
+        for line in self._process.stdout:
+            result = json.loads(line) if line.startswith("{") else {}
+            if result.get("task") == task:
+                assert not result["failed"], result
+                waiting.discard(result["host"])
+            if not waiting:
+                return
+        raise AssertionError(f"the run ended before {task}")
+
+    def kill(self) -> None:
+        """Kill the run and the processes that it started on this machine."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def wait(self) -> int:
+        """Wait until the run ends by itself, and return its exit code."""
+        self._process.communicate()
+        return self._process.returncode
