@@ -460,7 +460,8 @@ services:
           description: When a job ended, in epoch seconds. Null as RV(services[].companions[].last_result).
           type: float
         next_run:
-          description: When the calendar starts a job again, in epoch seconds. Null for other companions.
+          description:
+            - When the calendar starts a job again, in epoch seconds. Null for other companions, and while the job runs.
           type: float
     unseen:
       description: What could not be read of this service, and why.
