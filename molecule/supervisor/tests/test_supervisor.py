@@ -311,7 +311,7 @@ def test_companions_are_programs(host):
     began = work(host)
     assert [line.split()[:2] for line in began] == [["began", "1"], ["began", "2"]]
     assert all("s3cret" in line for line in began)
-    assert host.check_output("stat --format=%U:%a /var/log/shop/worker.log") == "shop:640"
+    assert host.check_output("stat --format=%U:%a /var/log/shop/worker.log") == "shop:644"
     assert host.file("/var/log/shop/worker.log").content_string == "at work\n" * 2
     assert deploy_worker("1").changed() == []
 
@@ -345,7 +345,8 @@ def test_companion_that_does_not_work_is_taken_back(host, more, said):
     assert "The previous configuration is live again" in message
     assert files(host) == before
     wait_for(lambda: host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 2)
-    assert work(host)[-1].endswith(" 2") or said == "no mail today"
+    began = [line for line in work(host) if line.startswith("began")]
+    assert sum(line.endswith(" 2") for line in began) == 2
     assert deploy_worker("2").changed() == []
 
 
