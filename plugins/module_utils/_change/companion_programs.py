@@ -14,7 +14,7 @@ import functools
 import os
 import signal
 import time
-from typing import Iterable, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
@@ -106,7 +106,7 @@ class CompanionPrograms:
             self._check(each)
 
     @contextlib.contextmanager
-    def _failing(self, each: Todo):  # noqa: ANN202
+    def _failing(self, each: Todo) -> Iterator[None]:
         try:
             yield
         except SupervisorError as error:
