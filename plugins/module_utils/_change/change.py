@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import Callable
+from typing import Any, Callable
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import directories, files, links
@@ -48,6 +48,8 @@ class Change:
     FAILURES: tuple[type[Exception], ...] = (Failed, OSError)
     # What makes a service of the manager's
     DEFINITION = "file"
+    # What follows the service; each manager has a class of its own for it.
+    companions: Any = None
 
     def __init__(
         self, wanted: ServiceSpec, journal: str, venv_directory: str, interrupted: bool, runner: Runner
@@ -103,10 +105,10 @@ class Change:
 
     def _take_companions_back(self) -> bool:
         """Put back the companions' files alone, and run what ran; return whether that worked."""
-        self._withdraw_companions()
+        self.companions.withdraw()
         self._put_back()
         works = self._read_files()
-        self._restore_companions()
+        self.companions.restore()
         atomic_journal.commit(self.journal)
         return works
 
@@ -251,18 +253,6 @@ class Change:
 
     def _bring_companions(self) -> None:
         """Start those that the change concerns, beside the old ones, and see that they work; raises CompanionFailed."""
-
-    def _retire_companions(self) -> None:
-        """Ask the old ones to finish; all that is new works."""
-
-    def _clear_companions(self) -> None:
-        """Leave nothing of those that have ended; the way back is forgotten."""
-
-    def _withdraw_companions(self) -> None:
-        """Ask the new ones to end, before the files of before are put back."""
-
-    def _restore_companions(self) -> None:
-        """Have run again what ran before, after its files were put back."""
 
     # Files and the virtual environment
 

@@ -318,11 +318,12 @@ class Companions:
     def _new_units(self) -> list[str]:
         """The units that are there and were not before this change, or the one that was killed."""
         found = []
+        there = companion_state.read(self.wanted.name, self._runner)
         for each in self.todo:
             name = f"{self.wanted.name}-{each.wanted.name}.service"
             before = self._live_before(name)
-            now = companion_state.read(self.wanted.name, self._runner).get(each.wanted.name, ABSENT)
-            generation = max(map(companion_units.generation_of, before.replace("=", " ").split()), default=0)
+            now = there.get(each.wanted.name, ABSENT)
+            generation = companion_units.live_generation(name, before)
             found += [unit for unit in now.files if companion_units.generation_of(unit) not in (0, generation)]
             if not before:
                 found += [unit for unit in now.files if not companion_units.generation_of(unit)]

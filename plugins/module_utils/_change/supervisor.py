@@ -204,7 +204,7 @@ class SupervisorChange(Change):
                 directories.remove_socket(path)
         files.put(self.wanted.logrotate)
         self._forget_way_back()
-        self._clear_companions()
+        self.companions.clear()
 
     def _bring_companions(self) -> None:
         if self.wanted.companions_started:
@@ -212,19 +212,10 @@ class SupervisorChange(Change):
         else:
             self.companions.stop()
 
-    def _clear_companions(self) -> None:
-        self.companions.clear()
-
-    def _withdraw_companions(self) -> None:
-        self.companions.withdraw()
-
-    def _restore_companions(self) -> None:
-        self.companions.restore()
-
     def _go_back(self) -> bool:
         """Put back what was there, and run it if it ran; return whether what ran runs again."""
         name, before = self.wanted.name, self.before
-        self._withdraw_companions()
+        self.companions.withdraw()
         self._put_back()
         try:
             loaded = self.supervisor.load(name)
@@ -240,7 +231,7 @@ class SupervisorChange(Change):
             works = True
         except (Failed, SupervisorError):
             works = False
-        self._restore_companions()
+        self.companions.restore()
         journal.commit(self.journal)
         return works
 

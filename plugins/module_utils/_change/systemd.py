@@ -221,9 +221,9 @@ class SystemdChange(Change):
         self.adoption.forget_names()
         self._keep_what_was_made_by_hand()
         files.put(self.wanted.logrotate)
-        self._retire_companions()
+        self.companions.retire(self.journal)
         self._forget_way_back()
-        self._clear_companions()
+        self.companions.clear()
 
     def _bring_companions(self) -> None:
         if not self.wanted.companions_started:
@@ -248,18 +248,6 @@ class SystemdChange(Change):
         self.systemctl.do("daemon-reload")
         self.companions.bring()
 
-    def _retire_companions(self) -> None:
-        self.companions.retire(self.journal)
-
-    def _clear_companions(self) -> None:
-        self.companions.clear()
-
-    def _withdraw_companions(self) -> None:
-        self.companions.withdraw()
-
-    def _restore_companions(self) -> None:
-        self.companions.restore()
-
     def _keep_what_was_made_by_hand(self) -> None:
         """Keep files that are not the role's where systemd does not read them: the way back ends here."""
         for file in (self.wanted.unit, self.wanted.socket, self.wanted.configuration):
@@ -272,7 +260,7 @@ class SystemdChange(Change):
         service, socket = self.before.service, self.before.socket
         if not service.active:
             self.systemctl.attempt("stop", self.service, *([] if socket.active else [self.sockets.unit]))
-        self._withdraw_companions()
+        self.companions.withdraw()
         self._put_back()
         self.systemctl.attempt("daemon-reload")
         if socket.active:
@@ -285,7 +273,7 @@ class SystemdChange(Change):
         else:
             self.systemctl.attempt("reset-failed", self.service, self.sockets.unit)
             works = True
-        self._restore_companions()
+        self.companions.restore()
         atomic_journal.commit(self.journal)
         return works
 

@@ -92,6 +92,11 @@ def filled_in(command: tuple[str, ...], instance: str, hostname: str) -> list[st
     return [word.replace(INSTANCE, instance).replace(HOSTNAME, hostname) for word in command]
 
 
+def environment_of(wanted: Companion, instance: str) -> dict[str, str]:
+    """What a process of a companion has in its environment beside what the service has."""
+    return {**wanted.environment, NAME_IN_ENVIRONMENT: wanted.name, INSTANCE_IN_ENVIRONMENT: instance}
+
+
 def by_shell(wanted: Companion, words: list[str]) -> list[str]:
     """The command that becomes the words of a companion's command, and has them write to its log."""
     if wanted.log_file == JOURNAL:

@@ -22,11 +22,11 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
     companion,
-    companion_units,
     comparison,
     launcher,
     names,
     running,
+    unit_base,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_state import ANOTHER, OTHER_SECRETS
@@ -173,7 +173,7 @@ def wanted_program(common: Common, wanted: Companion, live: dict, given: Mapping
     """
     check(wanted)
     name = name_of(common.service, wanted.name)
-    path = {} if "PATH" in live["environment"] else {"PATH": companion_units.search_path(common)}
+    path = {} if "PATH" in live["environment"] else {"PATH": unit_base.search_path(common.venv)}
     options = directives.process_options({**given["service_directives"], **wanted.directives})
     told = launcher.describe_companion(
         name,

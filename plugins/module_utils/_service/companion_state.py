@@ -100,8 +100,8 @@ def paths_of(service: str) -> dict[str, dict[str, str]]:
 def _state(service: str, name: str, paths: dict[str, str], known: dict[str, Unit]) -> CompanionState:
     in_place = {unit: path for unit, path in paths.items() if os.path.dirname(path) == units.UNIT_DIRECTORY}
     generations = [companion_units.generation_of(unit) for unit in paths]
-    stands_for = atomic_files.read(in_place.get(f"{service}-{name}.service", "")) or ""
-    live = [companion_units.generation_of(word) for word in stands_for.replace("=", " ").split()]
+    main = f"{service}-{name}.service"
+    stands_for = atomic_files.read(in_place.get(main, "")) or ""
     own = {unit: known[unit] for unit in paths}
     # A job that runs has what it needs, and the next one gets what is there then. So it is with what finishes.
     going_on = [] if f"{service}-{name}.timer" in in_place else in_place
@@ -109,7 +109,7 @@ def _state(service: str, name: str, paths: dict[str, str], known: dict[str, Unit
     return CompanionState(
         files={unit: atomic_files.state(path) for unit, path in in_place.items()},
         units=own,
-        generation=max(live, default=0),
+        generation=companion_units.live_generation(main, stands_for),
         newest=max(generations, default=0),
         # A process that has cleared its environment does not use them.
         secrets=tuple(sorted({each[running.SECRETS] for each in started if running.SECRETS in each})),

@@ -28,8 +28,6 @@ _WANTS = re.compile(r"^Wants=(.*)$", re.MULTILINE)
 _GENERATION = re.compile(r"@([0-9]{1,9})-[0-9]+\.service\Z")
 # Of a web service, and not of what runs beside it
 _LIMITS = ("MemoryMax", "MemoryHigh", "MemorySwapMax", "CPUQuota", "TasksMax")
-# What systemd's units have for a search path
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Takes the place of the host's name until the rest is quoted: a character for private use, which no file has.
 _HOSTNAME = "\uf8ff"
 _RESTART_PAUSE = "2s"
@@ -106,8 +104,7 @@ def texts(common: Common, wanted: Companion, generation: int) -> dict[str, str]:
         "Type": "oneshot",
         "RemainAfterExit": True,
         "ExecStart": "/bin/true",
-        "KillSignal": f"SIG{wanted.stop_signal}",
-        "TimeoutStopSec": wanted.stop_timeout,
+        **_end(wanted),
     }
     found = {}
     for unit_name in names:
@@ -143,6 +140,11 @@ def stands_for(unit: str, text: str) -> list[str]:
     return [word for word in words if word.startswith(prefix) and generation_of(word)]
 
 
+def live_generation(unit: str, text: str) -> int:
+    """The generation of the processes for which a unit stands; 0 for one that runs a command itself."""
+    return max(map(generation_of, stands_for(unit, text)), default=0)
+
+
 # Over its start limit, one would stay down when what it needs is there again.
 _AFTER_NETWORK = {"After": "network.target", "StartLimitIntervalSec": 0}
 _INSTALL = ("", "[Install]", "WantedBy=multi-user.target")
@@ -157,7 +159,8 @@ def _text(common: Common, wanted: Companion, unit: dict, own: dict, installed: b
     """The text of a unit that runs the companion's command."""
     lines = unit_base.service_lines(common.unit, _LIMITS)
     if not unit_base.has_path(lines) and "PATH" not in wanted.environment:
-        own = {**own, "Environment": [*own["Environment"], quoting.environment_assignment("PATH", search_path(common))]}
+        path = quoting.environment_assignment("PATH", unit_base.search_path(common.venv))
+        own = {**own, "Environment": [*own["Environment"], path]}
     # Lines that come later replace those of the service, or add to them.
     directives = quoting.with_drop_in({**own, **_limits(wanted)}, dict(wanted.directives))
     return "\n".join(
@@ -174,11 +177,6 @@ def _text(common: Common, wanted: Companion, unit: dict, own: dict, installed: b
     )
 
 
-def search_path(common: Common) -> str:
-    """Where the programs of a companion are: first in the virtual environment."""
-    return f"{common.venv}/bin:{_PATH}"
-
-
 def _limits(wanted: Companion) -> dict:
     found = {"MemoryMax": wanted.memory_max, "CPUQuota": wanted.cpu_quota}
     return {name: value for name, value in found.items() if value}
@@ -193,8 +191,7 @@ def _process(common: Common, wanted: Companion, unit: str) -> dict:
         "RestartSec": _RESTART_PAUSE,
         # The process asks its children itself. What is left then is killed with all of them.
         "KillMode": "mixed",
-        "KillSignal": f"SIG{wanted.stop_signal}",
-        "TimeoutStopSec": wanted.stop_timeout,
+        **_end(wanted),
     }
 
 
@@ -204,18 +201,18 @@ def _job(common: Common, wanted: Companion) -> dict:
         "Type": "oneshot",
         **_command(common, wanted, "1"),
         "KillMode": "mixed",
-        "KillSignal": f"SIG{wanted.stop_signal}",
-        "TimeoutStopSec": wanted.stop_timeout,
+        **_end(wanted),
     }
+
+
+def _end(wanted: Companion) -> dict:
+    """How a process is asked to end, and when it is killed."""
+    return {"KillSignal": f"SIG{wanted.stop_signal}", "TimeoutStopSec": wanted.stop_timeout}
 
 
 def _command(common: Common, wanted: Companion, instance: str) -> dict:
     command = companion.by_shell(wanted, companion.filled_in(wanted.command, instance, _HOSTNAME))
-    environment = {
-        **wanted.environment,
-        companion.NAME_IN_ENVIRONMENT: wanted.name,
-        companion.INSTANCE_IN_ENVIRONMENT: instance,
-    }
+    environment = companion.environment_of(wanted, instance)
     return {
         "ExecStart": " ".join(map(quoting.command_argument, command)).replace(_HOSTNAME, "%H"),
         "WorkingDirectory": common.directory,

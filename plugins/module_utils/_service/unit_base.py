@@ -12,6 +12,8 @@ from typing import Iterable
 # What makes a unit the web service, and what others have of their own. These are beginnings of names.
 _OF_SERVICE = ("Type", "NotifyAccess", "NonBlocking", "Exec", "Restart", "Timeout", "RuntimeMax", "Kill", "Watchdog")
 _OF_SERVICE += ("Sockets", "RuntimeDirectory", "WorkingDirectory", "Standard", "RemainAfterExit", "SuccessExitStatus")
+# What a unit of systemd has for its search path
+_SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CONFIGURATION = "Environment=GUNICORN_CONFIGURATION="
 
 
@@ -22,6 +24,11 @@ def service_lines(unit: str, left_out: tuple[str, ...] = ()) -> list[str]:
         for name, line in _assignments(unit)
         if not name.startswith(_OF_SERVICE) and not line.startswith(_CONFIGURATION) and name not in left_out
     ]
+
+
+def search_path(venv: str) -> str:
+    """Where what runs as the service does has its programs: first in the virtual environment."""
+    return f"{venv}/bin:{_SYSTEM}"
 
 
 def has_path(lines: Iterable[str]) -> bool:

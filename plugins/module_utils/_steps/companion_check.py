@@ -14,7 +14,7 @@ import time
 from typing import Callable, Iterator
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, launcher, unit_base
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec import ServiceSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.supervisor import SupervisorSpec
@@ -75,13 +75,8 @@ def run_supervised(wanted: SupervisorSpec, checked: Companion, instance: str, ti
 def execution(wanted: ServiceSpec, checked: Companion, instance: str, timeout: int, has_path: bool) -> Execution:
     """The check as a manager is asked for it; `has_path` says that the service's environment has a PATH."""
     command = companion.filled_in(checked.check, instance, socket.gethostname())
-    path = {} if has_path else {"PATH": programs.search_path(wanted.venv_directory)}
-    environment = {
-        **path,
-        **checked.environment,
-        companion.NAME_IN_ENVIRONMENT: checked.name,
-        companion.INSTANCE_IN_ENVIRONMENT: instance,
-    }
+    path = {} if has_path else {"PATH": unit_base.search_path(wanted.venv_directory)}
+    environment = {**path, **companion.environment_of(checked, instance)}
     located = programs.located(command, wanted.code, wanted.venv_directory)
     return Execution({}, located, wanted.code, environment, [], timeout)
 

@@ -21,7 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.notes impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.steps import BUILD, Step
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.writes import Owners
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import failures, launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import failures, launcher, unit_base
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
@@ -157,7 +157,7 @@ class Job:
     def _start(self, step: Step) -> None:
         self._check_writes(step)
         command = programs.located(step.command, self._note.path, self._wanted.venv_directory)
-        path = {} if self._has_path else {"PATH": programs.search_path(self._wanted.venv_directory)}
+        path = {} if self._has_path else {"PATH": unit_base.search_path(self._wanted.venv_directory)}
         environment = {**path, **step.environment, steps.NAME_IN_ENVIRONMENT: step.name}
         places = list(step.writes)
         if step.when == BUILD:

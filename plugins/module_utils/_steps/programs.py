@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which program a step runs, and what it finds in its search path."""
+"""Which program a step runs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,8 @@ import os
 import shutil
 from typing import Iterable
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import unit_base
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps.execution import StepFailed
-
-# What a unit of systemd has for its search path
-_SYSTEM = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def search_path(venv: str) -> str:
-    """Where the programs of a step are: first in the virtual environment."""
-    return f"{venv}/bin:{_SYSTEM}"
 
 
 def located(command: Iterable[str], directory: str, venv: str) -> list[str]:
@@ -28,7 +21,7 @@ def located(command: Iterable[str], directory: str, venv: str) -> list[str]:
         path = os.path.normpath(os.path.join(directory, program))
         where = f"there is no program {path}"
     else:
-        path = shutil.which(program, path=search_path(venv)) or ""
+        path = shutil.which(program, path=unit_base.search_path(venv)) or ""
         where = f"there is no program {program!r} in {venv}/bin, and none in the search path of the system"
     if not path or not os.path.isfile(path):
         raise StepFailed(where)

@@ -16,7 +16,7 @@ import shlex
 import sys
 import syslog
 import time
-from typing import Callable, Mapping, NamedTuple
+from typing import Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
@@ -89,14 +89,14 @@ def main(told: Mapping, arguments: list[str] | None = None) -> int:
     except (Refused, InvalidValue, StepFailed) as error:
         sys.stderr.write(f"{name}: {failures.fit(str(error), ())}\n")
         return _FAILED
-    with _audited(name, project, prepared, command) as note_end:
-        run = run_systemd.run if project.manager == manager.SYSTEMD else run_supervisor.run
-        try:
-            status = run(project.service, prepared.given, prepared.directory, prepared.venv, located)
-        except StepFailed as error:
-            sys.stderr.write(f"{name}: {error}\n")
-            status = _FAILED
-        note_end(status)
+    run = run_systemd.run if project.manager == manager.SYSTEMD else run_supervisor.run
+    _note_begin(name, project, prepared, command)
+    began, how = time.monotonic(), "it was cut off"
+    try:
+        status = run(project.service, prepared.given, prepared.directory, prepared.venv, located)
+        how = f"status {status}"
+    finally:
+        syslog.syslog(syslog.LOG_NOTICE, f"ended after {time.monotonic() - began:.1f} s: {how}")
     return status
 
 
@@ -153,13 +153,10 @@ def _prepare(project: Project, wanted: str) -> Prepared:
 def _live_texts(project: Project) -> dict:
     """Of the arguments of the service's module, what is needed here, as its files have it; raises Refused."""
     if project.manager == manager.SYSTEMD:
-        path = names.paths(project.service, project.config_directory).unit
-        text = files.read(path)
-        key = "unit"
+        key, path = "unit", names.paths(project.service, project.config_directory).unit
     else:
-        path = os.path.join(project.config_directory, launcher.DESCRIPTION)
-        text = files.read(path)
-        key = "description_text"
+        key, path = "description_text", os.path.join(project.config_directory, launcher.DESCRIPTION)
+    text = files.read(path)
     if text is None:
         raise Refused(f"there is no {path}: the service is not on this host")
     return {key: text, "config_directory": project.config_directory}
@@ -173,23 +170,14 @@ def _located(command: list[str], prepared: Prepared) -> list[str]:
     return programs.located(command, prepared.directory, prepared.venv)
 
 
-@contextlib.contextmanager
-def _audited(name: str, project: Project, prepared: Prepared, command: list[str]) -> object:
-    """Note who runs what, and how it ends; yields what is called with the exit status."""
+def _note_begin(name: str, project: Project, prepared: Prepared, command: list[str]) -> None:
+    """Note in the journal who runs what."""
     found, _hash = service_secrets.live_files(project.config_directory)
     said = values_text.masked(" ".join(map(shlex.quote, command)), service_secrets.secret_values(found))
     release = f" in the release {prepared.release}" if prepared.release else ""
     what = values_text.shown(f"{_caller()} runs{release}: {said}".replace("\n", " "), _LONGEST)
     syslog.openlog(name, syslog.LOG_PID, syslog.LOG_AUTHPRIV)
     syslog.syslog(syslog.LOG_NOTICE, what)
-    began = time.monotonic()
-    ends: list[int] = []
-    note: Callable[[int], None] = ends.append
-    try:
-        yield note
-    finally:
-        how = f"status {ends[0]}" if ends else "it was cut off"
-        syslog.syslog(syslog.LOG_NOTICE, f"ended after {time.monotonic() - began:.1f} s: {how}")
 
 
 def _caller() -> str:

@@ -14,7 +14,6 @@ import pty
 import pwd
 import select
 import signal
-import subprocess
 import termios
 import tty
 from typing import Mapping
@@ -23,11 +22,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import dire
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import kernel_files, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.directories import UnsafeDirectory
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import programs, terminal
-
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_BLOCK = 65536  # bytes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, unit_base
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import terminal
 
 
 def run(service: str, given: Mapping, directory: str, venv: str, command: list[str]) -> int:
@@ -35,13 +31,16 @@ def run(service: str, given: Mapping, directory: str, venv: str, command: list[s
     name = f"{service}-run-{os.getpid()}"
     description = f"/run/gunicorn-{name}.json"
     with terminal.guarded(lambda: _clean_up(name, description)):
-        environment = {"PATH": programs.search_path(venv), **terminal.variables()}
+        environment = {"PATH": unit_base.search_path(venv), **terminal.variables()}
         told = launcher.describe_command(name, _live(service, given), command, directory, environment)
         files.put(WantedFile(description, json.dumps(told), 0o600, os.getegid(), os.geteuid()))
         program = os.path.join(given["config_directory"], launcher.LAUNCHER)
         asked = [launcher.PYTHON, "-I", "-X", "utf8", program, description, ""]
         interactive = os.isatty(0) and os.isatty(1)
-        status = _interactive(asked, pwd.getpwnam(told["user"]).pw_uid) if interactive else _piped(asked)
+        if interactive:
+            status = _interactive(asked, pwd.getpwnam(told["user"]).pw_uid)
+        else:
+            status = terminal.piped(asked, forward=_signal, end=lambda pid: _signal(pid, signal.SIGTERM))
     return status if status >= 0 else 128 - status
 
 
@@ -67,21 +66,15 @@ def _interactive(asked: list[str], uid: int) -> int:
         fcntl.ioctl(master, termios.TIOCSWINSZ, fcntl.ioctl(0, termios.TIOCGWINSZ, b"\0" * 8))
 
     resize()
-    handler = signal.signal(signal.SIGWINCH, resize)
-    tty.setraw(0)
-    try:
-        _relay(master)
-    finally:
-        with contextlib.suppress(termios.error):  # the terminal is lost
-            termios.tcsetattr(0, termios.TCSADRAIN, before)
-        signal.signal(signal.SIGWINCH, handler)
+    with terminal.handling((signal.SIGWINCH,), resize):
+        tty.setraw(0)
+        try:
+            _relay(master)
+        finally:
+            with contextlib.suppress(termios.error):  # the terminal is lost
+                termios.tcsetattr(0, termios.TCSADRAIN, before)
     _pid, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status) if hasattr(os, "waitstatus_to_exitcode") else _exit_code(status)
-
-
-def _exit_code(status: int) -> int:
-    """As Python 3.9 has it."""
-    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return os.waitstatus_to_exitcode(status)
 
 
 def _relay(master: int) -> None:
@@ -90,44 +83,23 @@ def _relay(master: int) -> None:
         ready, _writable, _failed = select.select(sources, [], [])
         if master in ready:
             try:
-                block = os.read(master, _BLOCK)
+                block = os.read(master, terminal.BLOCK)
             except OSError:  # the command has closed its side
                 return
             if not block:
                 return
-            _write(1, block)
+            terminal.write(1, block)
         if 0 in ready:
-            block = os.read(0, _BLOCK)
+            block = os.read(0, terminal.BLOCK)
             if block:
-                _write(master, block)
+                terminal.write(master, block)
             else:
                 sources.remove(0)
 
 
-def _write(target: int, block: bytes) -> None:
-    while block:
-        block = block[os.write(target, block) :]
-
-
-def _piped(asked: list[str]) -> int:
-    """The command has the caller's files and pipes, and gets its signals."""
-    streams = terminal.Streams()
-    process = subprocess.Popen(
-        asked, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, cwd="/", start_new_session=True
-    )
-    streams.hand_over()
-
-    def forward(number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-
-    before = {number: signal.signal(number, forward) for number in _FORWARDED}
-    try:
-        return terminal.wait(process, streams, lambda: forward(signal.SIGTERM, None))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        streams.finish()
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
 
 
 def _clean_up(name: str, description: str) -> None:

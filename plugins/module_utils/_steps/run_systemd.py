@@ -17,12 +17,11 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner, run_command
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import unit_base
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import Systemctl
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import programs, terminal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import terminal
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, quoting, runtime_units
 
 _DROP_IN = "10-gunicorn-run.conf"
 _STOP_TIMEOUT = 10  # seconds
-_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 # How the command has ended; see systemd.exec(5), "Environment Variables Set or Propagated by the Service Manager"
 _NOTE_END = 'echo "$EXIT_CODE $EXIT_STATUS" >"$0"'
 
@@ -66,38 +65,23 @@ def _text(name: str, lines: list[str], directory: str, venv: str) -> str:
         "OOMScoreAdjust": 0,
     }
     if not unit_base.has_path(lines):
-        own["Environment"] = [quoting.environment_assignment("PATH", programs.search_path(venv))]
+        own["Environment"] = [quoting.environment_assignment("PATH", unit_base.search_path(venv))]
     return "\n".join(["[Service]", *lines, *quoting.directives(own)]) + "\n"
 
 
 def _interactive(asked: list[str]) -> int:
     """systemd-run gives the command a terminal, and hands on what is typed, Ctrl-C included."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
-    try:
+    with terminal.handling((signal.SIGINT, signal.SIGQUIT), signal.SIG_IGN):
         return subprocess.run(asked, check=False).returncode
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _piped(asked: list[str], unit: str, runner: Runner) -> int:
     """The command has the caller's files and pipes, and gets its signals."""
-    streams = terminal.Streams()
-    process = subprocess.Popen(
-        asked, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, start_new_session=True
+    return terminal.piped(
+        asked,
+        forward=lambda _pid, number: runner.run(["systemctl", "kill", f"--signal={number}", unit]),
+        end=lambda _pid: runner.run(["systemctl", "stop", "--no-block", unit]),
     )
-    streams.hand_over()
-
-    def forward(number: int, _frame: object) -> None:
-        runner.run(["systemctl", "kill", f"--signal={number}", unit])
-
-    before = {number: signal.signal(number, forward) for number in _FORWARDED}
-    try:
-        return terminal.wait(process, streams, lambda: runner.run(["systemctl", "stop", "--no-block", unit]))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        streams.finish()
 
 
 def _by_signal(note: str) -> int:

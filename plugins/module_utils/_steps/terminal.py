@@ -15,9 +15,10 @@ import stat
 import subprocess
 import syslog
 import threading
-from typing import Callable
+from typing import Any, Callable, Iterable, Iterator
 
-_BLOCK = 65536  # bytes
+BLOCK = 65536  # bytes
+_FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 # What of the caller's environment says how to write to the terminal
@@ -79,27 +80,56 @@ class Streams:
 
 def _copy(source: int, target: int, close: bool = True) -> None:
     with contextlib.suppress(OSError):
-        while block := os.read(source, _BLOCK):
-            while block:
-                block = block[os.write(target, block) :]
+        while block := os.read(source, BLOCK):
+            write(target, block)
     if close:
         os.close(target)
 
 
-def wait(process: subprocess.Popen, streams: Streams, end: Callable[[], object]) -> int:
-    """Wait for the end of a command; `end` asks it to, once, if nobody reads what it prints any more."""
-    asked = False
-    while True:
-        try:
-            return process.wait(1)
-        except subprocess.TimeoutExpired:
-            if not asked and streams.are_lost():
-                asked = True
-                end()
+def write(target: int, block: bytes) -> None:
+    """Write all of a block."""
+    while block:
+        block = block[os.write(target, block) :]
 
 
 @contextlib.contextmanager
-def guarded(clean_up: Callable[[], None]) -> object:
+def handling(numbers: Iterable[int], handler: Any) -> Iterator[None]:
+    """Handle signals in another way meanwhile."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def piped(asked: list[str], forward: Callable[[int, int], None], end: Callable[[int], None]) -> int:
+    """Run a program with the caller's files and pipes to its end; return its exit code as Popen has it.
+
+    It does not get the caller's signals itself: `forward` is called with its process id and the number of each. `end`
+    is called with its process id, once, if nobody reads what it prints any more.
+    """
+    streams = Streams()
+    process = subprocess.Popen(
+        asked, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr, cwd="/", start_new_session=True
+    )
+    streams.hand_over()
+    with handling(_FORWARDED, lambda number, _frame: forward(process.pid, number)):
+        asked_to_end = False
+        while True:
+            try:
+                status = process.wait(1)
+                break
+            except subprocess.TimeoutExpired:
+                if not asked_to_end and streams.are_lost():
+                    asked_to_end = True
+                    end(process.pid)
+    streams.finish()
+    return status
+
+
+@contextlib.contextmanager
+def guarded(clean_up: Callable[[], None]) -> Iterator[None]:
     """Call `clean_up` afterwards, also if this process is killed: by another one, which waits for its end."""
     reader, writer = os.pipe()
     guard = os.fork()
