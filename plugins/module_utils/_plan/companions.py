@@ -85,7 +85,8 @@ def not_enforced(wanted: DeploymentParameters) -> list[str]:
 
 
 def _check_calendar(each: Companion, runner: Runner) -> None:
-    code, _output, errors = runner.run(["systemd-analyze", "calendar", each.calendar])
+    # The error is of the user's value, and says so: check_rc would show systemd's words alone.
+    code, _output, errors = runner.run(["systemd-analyze", "calendar", each.calendar], check_rc=False)
     if code:
         expected = f"a time that systemd takes, see systemd.time(7) ({' '.join(errors.split())})"
         raise InvalidValue(_option(each, "calendar"), each.calendar, expected)

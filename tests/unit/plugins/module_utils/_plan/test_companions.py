@@ -18,10 +18,16 @@ MARKER = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed h
 MAIL = {"mail": {"command": "celery worker"}}
 
 
-def calendars(command: list[str]) -> tuple[int, str, str]:
-    """What systemd-analyze says."""
+def calendars(command: list[str], check_rc: bool) -> tuple[int, str, str]:
+    """What systemd-analyze says; as AnsibleModule.run_command does, it fails at once if check_rc is set."""
     assert command[:2] == ["systemd-analyze", "calendar"]
-    return (1, "", "Failed to parse\n") if command[2] == "sometimes" else (0, "", "")
+    code = 1 if command[2] == "sometimes" else 0
+    assert not (code and check_rc)
+    return code, "", "Failed to parse\n" if code else ""
+
+
+# As gunicorn_plan_info runs commands
+RUNNER = Runner(calendars, check_rc=True)
 
 
 def test_logs_are_where_the_service_can_write(check: Callable) -> None:
@@ -68,10 +74,10 @@ def test_a_unit_of_somebody_else_is_left_alone(
     path.write_text(text)
     wanted = check(companions=MAIL)
     if fits:
-        companions.check_units(wanted, Runner(calendars))
+        companions.check_units(wanted, RUNNER)
         return
     with pytest.raises(InvalidValue, match=f"gunicorn_companions: 'mail' can't be used: .*{path} is not"):
-        companions.check_units(wanted, Runner(calendars))
+        companions.check_units(wanted, RUNNER)
 
 
 def test_a_unit_of_a_package_is_left_alone(check: Callable, etc_units: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,13 +87,13 @@ def test_a_unit_of_a_package_is_left_alone(check: Callable, etc_units: Path, mon
     (folder / "shop-mail.service").write_text("[Service]\n")
     monkeypatch.setattr(companions, "_OTHERS", (str(folder),))
     with pytest.raises(InvalidValue, match="is not this companion's"):
-        companions.check_units(check(companions=MAIL), Runner(calendars))
+        companions.check_units(check(companions=MAIL), RUNNER)
 
 
 def test_systemd_itself_reads_the_calendar(check: Callable, etc_units: Path) -> None:
-    companions.check_units(check(companions={"mail": {"command": "x", "calendar": "daily"}}), Runner(calendars))
+    companions.check_units(check(companions={"mail": {"command": "x", "calendar": "daily"}}), RUNNER)
     with pytest.raises(InvalidValue) as caught:
-        companions.check_units(check(companions={"mail": {"command": "x", "calendar": "sometimes"}}), Runner(calendars))
+        companions.check_units(check(companions={"mail": {"command": "x", "calendar": "sometimes"}}), RUNNER)
     assert str(caught.value) == (
         "gunicorn_companions['mail']['calendar']: 'sometimes' can't be used: expected a time that systemd takes, see "
         "systemd.time(7) (Failed to parse)"
