@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 
 from letters.tasks import letter, stamp
 from letters.version import VERSION
@@ -13,12 +13,14 @@ def home(request):
 
 
 def order(request):
+    """Order so many, and answer with their names."""
     from letters.celery import app
 
-    letters, stamps = (int(request.GET.get(name, 0)) for name in ("letters", "stamps"))
+    letters, stamps = (range(int(request.GET.get(name, 0))) for name in ("letters", "stamps"))
     with app.connection_for_write() as connection:
-        for _number in range(letters):
-            letter.apply_async(kwargs={"held": "held" in request.GET}, connection=connection)
-    for _number in range(stamps):
-        stamp(uuid.uuid4().hex)
-    return HttpResponse(f"{letters} letters, {stamps} stamps")
+        ordered = {"held": "held" in request.GET}
+        names = [letter.apply_async(kwargs=ordered, connection=connection).id for _number in letters]
+    stamped = [uuid.uuid4().hex for _number in stamps]
+    for name in stamped:
+        stamp(name)
+    return JsonResponse({"letter": names, "stamp": stamped})
