@@ -25,6 +25,7 @@ import time
 from typing import Any, Iterator, NoReturn
 
 # A host has no collection to import from: the template puts the texts of these modules in place of the lines.
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.asgi_application import AsgiApplication
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.health_answer import HealthAnswer
 
@@ -87,11 +88,28 @@ def _ask(application: Any) -> None:
 
     If it leads to https, the application is asked again as by somebody who has followed.
     """
-    if _is_asgi(application):
-        return  # no request is sent, it is enough that the application loads
     answer, causes = _answer(application, _HEALTH_SCHEME)
     if answer.wants_https(_HEALTH_STATUSES):
         answer, causes = _answer(application, "https")
+    _accept(answer, causes)
+
+
+async def _ask_asgi(application: AsgiApplication) -> None:
+    """Do what `_ask` does, for an application for ASGI that has started up."""
+    try:
+        answer, causes = await _asgi_answer(application, _HEALTH_SCHEME)
+        if answer.wants_https(_HEALTH_STATUSES):
+            answer, causes = await _asgi_answer(application, "https")
+    except TypeError as error:
+        if _is_asgi(application.application):
+            raise
+        advice = "set gunicorn_worker_class to one for WSGI, such as 'sync'"
+        raise RuntimeError(f"{_APP} is no ASGI application: {advice}") from error
+    _accept(answer, causes)
+
+
+def _accept(answer: HealthAnswer, causes: _Causes) -> None:
+    """Raise RuntimeError with the causes if an answer is not accepted."""
     problem = answer.problem(_HEALTH_STATUSES)
     if not problem:
         return
@@ -148,6 +166,15 @@ def _answer(application: Any, scheme: str) -> tuple[HealthAnswer, _Causes]:
     return HealthAnswer(scheme, _HEALTH_HOST, _HEALTH_PATH, int(status.split()[0]), *location[:1]), causes
 
 
+async def _asgi_answer(application: AsgiApplication, scheme: str) -> tuple[HealthAnswer, _Causes]:
+    """Do what `_answer` does, for an application for ASGI."""
+    # It may answer in other threads; no other request is under way.
+    with _causes_noted(all_threads=True) as causes:
+        status, headers = await application.get(scheme, _HEALTH_HOST, _HEALTH_PATH)
+    location = [value for name, value in headers if name == "location"]
+    return HealthAnswer(scheme, _HEALTH_HOST, _HEALTH_PATH, status, *location[:1]), causes
+
+
 class _Causes:
     """Why an application answers as it does: the exceptions that its framework has caught, and its last message."""
 
@@ -157,7 +184,7 @@ class _Causes:
 
 
 @contextlib.contextmanager
-def _causes_noted() -> Iterator[_Causes]:
+def _causes_noted(all_threads: bool = False) -> Iterator[_Causes]:
     """Note meanwhile why the application answers as it does: some frameworks log it only where they are told to.
 
     Django and Flask send a signal for each exception that they turn into an answer. They and others log it, or another
@@ -172,7 +199,7 @@ def _causes_noted() -> Iterator[_Causes]:
 
     class Noting(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.thread != thread:
+            if record.thread != thread and not all_threads:
                 return
             if record.exc_info and record.exc_info[1]:
                 causes.errors.append(record.exc_info[1])
@@ -206,7 +233,27 @@ def _try_application(directory: str) -> None:
     os.chdir(directory)
     if os.getcwd() != _LEFT_OUT:
         sys.path.insert(0, os.getcwd())
-    _ask(import_app(_APP))
+    application = import_app(_APP)
+    if _is_asgi(application):
+        import asyncio
+
+        asyncio.run(_try_asgi(AsgiApplication(application)))
+    else:
+        _ask(application)
+
+
+async def _try_asgi(application: AsgiApplication) -> None:
+    """Start an application for ASGI up, send it one request, and shut it down."""
+    await _start(application)
+    await _ask_asgi(application)
+    await application.end()
+
+
+async def _start(application: AsgiApplication) -> None:
+    try:
+        await application.start()
+    except RuntimeError as error:
+        raise RuntimeError(f"{_APP} does not start up: {str(error)[:_LONGEST_REASON]}") from error.__cause__
 
 
 def _users_hook(name: str, *arguments: Any) -> None:
@@ -266,13 +313,16 @@ def _replaces_another() -> bool:
     return bool(_RUN) and os.path.exists(f"{_RUN}/ready")
 
 
+_LEAVES = "A new worker leaves the work to the others: %s"
+
+
 def _leave(worker: Any, problem: str) -> NoReturn:
     """End this worker alone, and let the master start another one.
 
     Gunicorn ends all workers if one exits with the code for a failed start. It replaces one that exits with 1 at once,
     so this waits for a second.
     """
-    worker.log.exception("A new worker leaves the work to the others: %s", problem)
+    worker.log.exception(_LEAVES, problem)
     time.sleep(1)
     sys.exit(1)
 
@@ -365,24 +415,220 @@ def post_fork(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Let a worker accept connections once the application works in it, and say so: start and reload wait for all."""
     _users_hook("post_worker_init", worker)
-    # Gunicorn's own class for ASGI has no wsgi, and requests that take no attribute for the counting.
-    speaks_wsgi = hasattr(worker, "wsgi")
+    server = _asgi_server(worker)
+    if server:
+        server.serve(_TriedApplication(worker, server))
+        return
     try:
-        if worker.cfg.worker_class_str in _WSGI_CLASSES and _is_asgi(worker.wsgi):
-            advice = "set gunicorn_worker_class to 'asgi' or to a class such as 'uvicorn_worker.UvicornWorker'"
-            raise RuntimeError(f"{_APP} is an ASGI application: {advice}")
-        _ask(worker.wsgi if speaks_wsgi else worker.asgi)
+        _ask_by_wsgi(worker)
     except Exception:
         if not _replaces_another():
             _keep_others_from_it()
             raise
-        if any(os.path.exists(f"{_RUN}/worker-{pid}") for pid in worker.older):
-            _leave(worker, f"the request for {_HEALTH_PATH} failed")
-        worker.log.exception("The request for %s failed, and no other worker is left", _HEALTH_PATH)
+        if _has_older(worker):
+            _leave(worker, _FAILED_REQUEST % _HEALTH_PATH)
+        worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
     if _RUN:
-        if speaks_wsgi:
-            _count(worker)
+        _count(worker)
         _say_ready(worker)
+
+
+_FAILED_REQUEST = "the request for %s failed"
+_NONE_LEFT = "The request for %s failed, and no other worker is left"
+
+
+def _has_older(worker: Any) -> bool:
+    """Return whether another worker is left that has worked."""
+    return any(os.path.exists(f"{_RUN}/worker-{pid}") for pid in worker.older)
+
+
+def _ask_by_wsgi(worker: Any) -> None:
+    """Send the application of a class for WSGI, or of one that we don't know, a request."""
+    if not _is_asgi(worker.wsgi):
+        _ask(worker.wsgi)
+    elif worker.cfg.worker_class_str in _WSGI_CLASSES:
+        advice = "set gunicorn_worker_class to 'asgi' or to a class such as 'uvicorn_worker.UvicornWorker'"
+        raise RuntimeError(f"{_APP} is an ASGI application: {advice}")
+    else:
+        import asyncio
+
+        # What it then does in the loop of its worker, nobody knows.
+        asyncio.run(_try_asgi(AsgiApplication(worker.wsgi)))
+
+
+class _GunicornsAsgi:
+    """How Gunicorn's own class for ASGI gets its application."""
+
+    def __init__(self, worker: Any) -> None:
+        self.worker, self.application, self.lifespan = worker, worker.asgi, worker.cfg.asgi_lifespan
+
+    def serve(self, application: Any) -> None:
+        """Have the worker serve an application, which accepts connections once its lifespan has started up."""
+        self.worker.asgi = application
+        self.worker.cfg.set("asgi_lifespan", "on")
+
+
+class _UvicornsAsgi:
+    """How Uvicorn's classes get theirs."""
+
+    def __init__(self, worker: Any) -> None:
+        self.worker, self.application, self.lifespan = worker, worker.wsgi, worker.config.lifespan
+
+    def serve(self, application: Any) -> None:
+        """Have the worker serve an application, which accepts connections once its lifespan has started up."""
+        self.worker.wsgi = application
+        self.worker.config.lifespan, self.worker.config.interface = "on", "asgi3"
+
+
+def _asgi_server(worker: Any) -> _GunicornsAsgi | _UvicornsAsgi | None:
+    """Return the server of a worker that speaks ASGI, if we know its kind."""
+    if hasattr(worker, "asgi"):
+        return _GunicornsAsgi(worker)
+    if getattr(getattr(worker, "config", None), "interface", "wsgi") != "wsgi":
+        return _UvicornsAsgi(worker)
+    return None
+
+
+class _TriedApplication:
+    """An ASGI application as its server gets it: tried while it starts up, in the loop that serves it, and counted.
+
+    Its server accepts connections once it says that it has started up. No hook of Gunicorn's comes so late.
+    """
+
+    def __init__(self, worker: Any, server: _GunicornsAsgi | _UvicornsAsgi) -> None:
+        self._worker = worker
+        self._tried = AsgiApplication(server.application, server.lifespan)
+        self._closes = isinstance(server, _GunicornsAsgi)  # Uvicorn closes websockets itself
+        self._ending: Any = None  # a future that is done when the worker is to end
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        """Do what an ASGI application does."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif scope["type"] == "http" and _counters:
+            await self._count(_counters, scope, receive, send)
+        elif scope["type"] == "websocket" and self._ending:
+            await self._converse(scope, receive, send)
+        else:
+            await self._tried.application(scope, receive, send)
+
+    async def _live(self, scope: dict, receive: Any, send: Any) -> None:
+        """Go through the lifespan, with the trial in it."""
+        worker = self._worker
+        self._tried.state = scope.get("state", {})
+        await receive()
+        try:
+            await _start(self._tried)
+        except Exception as error:
+            if _replaces_another():
+                await self._leave(f"{_APP} does not start up")
+            await self._fail(error, send)
+            return
+        try:
+            await _ask_asgi(self._tried)
+        except Exception as error:
+            if not _replaces_another():
+                await self._tried.end()
+                await self._fail(error, send)
+                return
+            if _has_older(worker):
+                await self._leave(_FAILED_REQUEST % _HEALTH_PATH)
+            worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
+        if _RUN:
+            _count(worker)
+            _say_ready(worker)
+        if self._closes:
+            self._watch()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._tried.end()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _fail(self, error: Exception, send: Any) -> None:
+        """Say why this first worker does not work: its server ends it, and the master with it."""
+        _keep_others_from_it()
+        self._worker.log.exception("Exception in worker process")
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+
+    async def _leave(self, problem: str) -> None:
+        """Do what `_leave` does. The server would take an exception for an application without a lifespan."""
+        import asyncio
+
+        self._worker.log.exception(_LEAVES, problem)
+        await asyncio.sleep(1)
+        asyncio.get_running_loop().call_soon(sys.exit, 1)
+        await asyncio.Event().wait()
+
+    async def _count(self, counters: _Counters, scope: dict, receive: Any, send: Any) -> None:
+        """Have a request counted, which lasts until its answer has ended."""
+        begun: tuple | None = counters.begin()
+
+        def end() -> None:
+            nonlocal begun
+            if begun:
+                counters.end(begun)
+                begun = None
+
+        async def send_and_end(message: dict) -> None:
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                end()
+
+        try:
+            await self._tried.application(scope, receive, send_and_end)
+        finally:
+            end()
+
+    def _watch(self) -> None:
+        """Note soon when the worker is to end, for its websockets."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._ending = loop.create_future()
+
+        def look() -> None:
+            if not self._worker.alive:
+                self._ending.set_result(None)
+            else:
+                loop.call_later(0.5, look)
+
+        look()
+
+    async def _converse(self, scope: dict, receive: Any, send: Any) -> None:
+        """Close a websocket when the worker is to end, as a service that restarts does: its client then comes again.
+
+        Gunicorn would wait for it until graceful_timeout is over, and drop the connection.
+        """
+        import asyncio
+
+        heard: Any = None
+
+        async def hear() -> dict:
+            nonlocal heard
+            heard = heard or asyncio.ensure_future(receive())
+            await asyncio.wait({heard, self._ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not heard.done():
+                return {"type": "websocket.disconnect", "code": 1012, "reason": "Service Restart"}
+            message, heard = heard.result(), None
+            return message
+
+        async def say(message: dict) -> None:
+            # After its end, nothing can be said any more.
+            if not self._ending.done():
+                await send(message)
+
+        async def close() -> None:
+            await asyncio.wait({self._ending})
+            await send({"type": "websocket.close", "code": 1012, "reason": "Service Restart"})
+
+        closing = asyncio.ensure_future(close())
+        try:
+            await self._tried.application(scope, hear, say)
+        finally:
+            if not self._ending.done():
+                closing.cancel()
+            if heard:
+                heard.cancel()
 
 
 def _say_ready(worker: Any) -> None:

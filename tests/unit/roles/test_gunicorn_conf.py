@@ -24,6 +24,7 @@ HOOKS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__
 UTILS = "ansible_collections.pyweb.gunicorn.plugins.module_utils"
 # What is embedded in place of an import
 EMBEDDED = {
+    f"from {UTILS}._service.asgi_application import AsgiApplication": "_service/asgi_application.py",
     f"from {UTILS}._service.counters_format import CountersFormat": "_service/counters_format.py",
     f"from {UTILS}._values.health_answer import HealthAnswer": "_values/health_answer.py",
 }

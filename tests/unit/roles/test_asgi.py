@@ -1,0 +1,332 @@
+"""Workers that speak ASGI: tried in the loop that serves them, ready only then, counted, their websockets closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, Callable
+
+import pytest
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
+
+DEAD = (1 << 22) + 1
+HTTP = {"type": "http"}
+
+
+class Log:
+    """A log of Gunicorn that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def exception(self, text: str, *arguments: object) -> None:
+        """Keep a line."""
+        self.lines.append(text % arguments)
+
+
+class Settings(SimpleNamespace):
+    """Gunicorn's settings in a worker."""
+
+    def set(self, name: str, value: object) -> None:
+        """Set one."""
+        setattr(self, name, value)
+
+
+def gunicorns(application: Callable, **settings: object) -> SimpleNamespace:
+    """A worker of Gunicorn's class."""
+    known = {"workers": 1, "worker_class_str": "asgi", "asgi_lifespan": "auto", **settings}
+    return SimpleNamespace(asgi=application, cfg=Settings(**known), older=[], pid=DEAD, log=Log(), alive=True)
+
+
+def uvicorns(application: Callable, lifespan: str = "auto", interface: str = "auto") -> SimpleNamespace:
+    """A worker of Uvicorn's class."""
+    settings = Settings(workers=1, worker_class_str="uvicorn_worker.UvicornWorker")
+    config = SimpleNamespace(lifespan=lifespan, interface=interface)
+    return SimpleNamespace(wsgi=application, cfg=settings, config=config, older=[], pid=DEAD, log=Log(), alive=True)
+
+
+def served_by(worker: SimpleNamespace) -> Callable:
+    """The application as the worker's server has it now, which must be told of a lifespan."""
+    if hasattr(worker, "asgi"):
+        assert worker.cfg.asgi_lifespan == "on"
+        return worker.asgi
+    assert (worker.config.lifespan, worker.config.interface) == ("on", "asgi3")
+    return worker.wsgi
+
+
+def application(status: int = 200, startup: str = "complete", seen: list | None = None) -> Callable:
+    """An application with a lifespan, that notes what it was called for."""
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if seen is not None:
+            seen.append(scope["type"])
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": f"lifespan.startup.{startup}", "message": "OperationalError: no server"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        await send({"type": "http.response.start", "status": status})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await send({"type": "http.response.body"})
+
+    return called
+
+
+class Server:
+    """What Gunicorn's and Uvicorn's workers do with an application, as far as it is seen from there."""
+
+    def __init__(self, served: Callable) -> None:
+        self.served = served
+        self.inbox: Any = None
+        self.sent: list[dict] = []
+
+    async def start(self) -> dict:
+        """Start up, and return the answer to that."""
+        self.inbox, outbox = asyncio.Queue(), asyncio.Queue()
+        await self.inbox.put({"type": "lifespan.startup"})
+        self.life = asyncio.ensure_future(self.served({"type": "lifespan", "state": {}}, self.inbox.get, outbox.put))
+        self.outbox = outbox
+        return await outbox.get()
+
+    async def stop(self) -> dict:
+        """Shut down, and return the answer to that."""
+        await self.inbox.put({"type": "lifespan.shutdown"})
+        answer = await self.outbox.get()
+        await self.life
+        return answer
+
+    async def request(self) -> None:
+        """Have a request answered."""
+
+        async def receive() -> dict:
+            return {"type": "http.request", "body": b""}
+
+        async def send(message: dict) -> None:
+            self.sent.append(message)
+
+        await self.served(HTTP, receive, send)
+
+
+KINDS = pytest.mark.parametrize("kind", [gunicorns, uvicorns])
+
+
+@KINDS
+def test_ready_only_when_tried(hooks: ModuleType, tmp_path: Path, kind: Callable) -> None:
+    """The lifespan starts up, a request is answered, and only then is it said; other requests are counted."""
+    seen: list[str] = []
+    worker = kind(application(seen=seen))
+    hooks.post_worker_init(worker)
+    assert list(tmp_path.iterdir()) == []
+
+    async def live() -> None:
+        server = Server(served_by(worker))
+        assert (await server.start())["type"] == "lifespan.startup.complete"
+        assert seen == ["lifespan", "http"]
+        assert (tmp_path / f"worker-{os.getpid()}").exists()
+        assert (tmp_path / "ready").exists()
+        for _time in range(3):
+            await server.request()
+        assert (await server.stop())["type"] == "lifespan.shutdown.complete"
+
+    asyncio.run(live())
+    counted = request_counters.read(str(tmp_path), time.time())
+    assert counted.count == 3
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("status", "startup", "words"),
+    [
+        (500, "complete", "shop answers / with status 500: see what it logged before this"),
+        (200, "failed", "shop does not start up: its startup failed: OperationalError: no server"),
+    ],
+)
+def test_a_first_worker_that_does_not_work(
+    hooks: ModuleType, tmp_path: Path, kind: Callable, status: int, startup: str, words: str
+) -> None:
+    """Its server is told so, which ends it, and the master with it; nobody says that it is ready."""
+    hooks._APP = "shop"
+    worker = kind(application(status, startup))
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    assert asyncio.run(live()) == {"type": "lifespan.startup.failed", "message": words}
+    assert worker.log.lines == ["Exception in worker process"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("status", "startup", "problem"),
+    [(500, "complete", "the request for / failed"), (200, "failed", "shop does not start up")],
+)
+def test_a_later_worker_that_does_not_work(
+    hooks: ModuleType, tmp_path: Path, kind: Callable, status: int, startup: str, problem: str
+) -> None:
+    """It leaves the work to the others, with an exit code that ends none of them."""
+    hooks._APP = "shop"
+    for name in ("ready", f"worker-{DEAD - 1}"):
+        (tmp_path / name).touch()
+    worker = kind(application(status, startup))
+    worker.older = [DEAD - 1]
+    hooks.post_worker_init(worker)
+
+    async def live() -> None:
+        await Server(served_by(worker)).start()
+
+    with pytest.raises(SystemExit) as caught:
+        asyncio.run(live())
+    assert caught.value.code == 1
+    assert worker.log.lines == [f"A new worker leaves the work to the others: {problem}"]
+    assert not (tmp_path / f"worker-{os.getpid()}").exists()
+
+
+@KINDS
+def test_a_bad_answer_is_better_than_none(hooks: ModuleType, tmp_path: Path, kind: Callable) -> None:
+    """Without another worker, one that answers badly serves."""
+    (tmp_path / "ready").touch()
+    worker = kind(application(500))
+    worker.older = [DEAD - 1]
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    assert asyncio.run(live())["type"] == "lifespan.startup.complete"
+    assert worker.log.lines == ["The request for / failed, and no other worker is left"]
+
+
+@pytest.mark.parametrize("worker", [gunicorns(print, asgi_lifespan="off"), uvicorns(print, "off")])
+def test_a_lifespan_that_is_off_stays_off(hooks: ModuleType, worker: SimpleNamespace) -> None:
+    """The server has one all the same, in which the application is tried."""
+    seen: list[str] = []
+    setattr(worker, "asgi" if hasattr(worker, "asgi") else "wsgi", application(seen=seen))
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    assert asyncio.run(live())["type"] == "lifespan.startup.complete"
+    assert seen == ["http"]
+
+
+@KINDS
+def test_a_wsgi_application_needs_another_class(hooks: ModuleType, kind: Callable) -> None:
+    hooks._APP = "shop"
+
+    def wsgi(environ: dict, start_response: Callable) -> list:
+        raise AssertionError
+
+    worker = kind(wsgi)
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    told = asyncio.run(live())
+    assert told["message"] == "shop is no ASGI application: set gunicorn_worker_class to one for WSGI, such as 'sync'"
+
+
+def test_a_class_that_we_do_not_know(hooks: ModuleType, tmp_path: Path) -> None:
+    """Its application is tried in a loop of its own."""
+    hooks._APP = "shop"
+    seen: list[str] = []
+    worker = uvicorns(application(seen=seen))
+    worker.cfg.worker_class_str = "own.Worker"
+    del worker.config
+    hooks.post_worker_init(worker)
+    assert seen == ["lifespan", "http"]
+    assert (tmp_path / f"worker-{os.getpid()}").exists()
+    (tmp_path / "ready").unlink()
+    worker.wsgi = application(503)
+    with pytest.raises(RuntimeError, match="shop answers / with status 503"):
+        hooks.post_worker_init(worker)
+
+
+def test_run_as_a_program(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Loaded, started up, asked, shut down."""
+    seen: list[str] = []
+    monkeypatch.setitem(__import__("sys").modules, "gunicorn", ModuleType("gunicorn"))
+    util = ModuleType("gunicorn.util")
+    util.import_app = lambda name: application(seen=seen)
+    monkeypatch.setitem(__import__("sys").modules, "gunicorn.util", util)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    hooks._try_application(str(tmp_path))
+    assert seen == ["lifespan", "http"]
+
+
+class TestWebsockets:
+    """What happens to a websocket when its worker is to end."""
+
+    @staticmethod
+    def converse(hooks: ModuleType, kind: Callable, application: Callable) -> list[dict]:
+        """What a client of a websocket is sent, whose worker is to end after its first word."""
+        sent: list[dict] = []
+        words = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": "first"}]
+
+        async def receive() -> dict:
+            if words:
+                return words.pop(0)
+            return await asyncio.get_running_loop().create_future()
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+            worker.alive = message["type"] != "websocket.send"
+
+        async def everything(scope: dict, receive: Callable, send: Callable) -> None:
+            await (application if scope["type"] == "websocket" else answering)(scope, receive, send)
+
+        answering = globals()["application"]()
+        worker = kind(everything)
+        hooks.post_worker_init(worker)
+
+        async def live() -> None:
+            server = Server(served_by(worker))
+            await server.start()
+            await asyncio.wait_for(server.served({"type": "websocket"}, receive, send), 5)
+            await asyncio.sleep(0)
+            await server.stop()
+
+        asyncio.run(live())
+        return sent
+
+    def test_it_is_closed(self, hooks: ModuleType) -> None:
+        """The client hears that the service restarts, the application that the client has gone."""
+        heard = []
+
+        async def echo(scope: dict, receive: Callable, send: Callable) -> None:
+            while True:
+                message = await receive()
+                heard.append(message["type"])
+                if message["type"] == "websocket.disconnect":
+                    # Nobody hears this any more.
+                    await send({"type": "websocket.send", "text": "late"})
+                    return
+                kind = "accept" if message["type"] == "websocket.connect" else "send"
+                await send({"type": f"websocket.{kind}", "text": message.get("text")})
+
+        sent = self.converse(hooks, gunicorns, echo)
+        assert heard == ["websocket.connect", "websocket.receive", "websocket.disconnect"]
+        assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.close"]
+        assert sent[-1]["code"] == 1012
+
+    def test_one_that_ends_before_is_left_alone(self, hooks: ModuleType) -> None:
+        async def short(scope: dict, receive: Callable, send: Callable) -> None:
+            await send({"type": "websocket.close", "code": 4000})
+
+        assert [message["code"] for message in self.converse(hooks, gunicorns, short)] == [4000]
+
+    def test_uvicorn_closes_its_own(self, hooks: ModuleType) -> None:
+        async def short(scope: dict, receive: Callable, send: Callable) -> None:
+            await send({"type": "websocket.send", "text": str(send.__qualname__)})
+
+        (message,) = self.converse(hooks, uvicorns, short)
+        assert "TestWebsockets" in message["text"]
