@@ -429,7 +429,8 @@ def post_worker_init(worker: Any) -> None:
             _leave(worker, _FAILED_REQUEST % _HEALTH_PATH)
         worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
     if _RUN:
-        _count(worker)
+        global _counters
+        _counters = _count(worker)
         _say_ready(worker)
 
 
@@ -499,14 +500,15 @@ class _TriedApplication:
         self._worker = worker
         self._tried = AsgiApplication(server.application, server.lifespan)
         self._closes = isinstance(server, _GunicornsAsgi)  # Uvicorn closes websockets itself
+        self._counters: _Counters | None = None
         self._ending: Any = None  # a future that is done when the worker is to end
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Do what an ASGI application does."""
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
-        elif scope["type"] == "http" and _counters:
-            await self._count(_counters, scope, receive, send)
+        elif scope["type"] == "http" and self._counters:
+            await self._count(self._counters, scope, receive, send)
         elif scope["type"] == "websocket" and self._ending:
             await self._converse(scope, receive, send)
         else:
@@ -535,7 +537,7 @@ class _TriedApplication:
                 await self._leave(_FAILED_REQUEST % _HEALTH_PATH)
             worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
         if _RUN:
-            _count(worker)
+            self._counters = _count(worker)
             _say_ready(worker)
         if self._closes:
             self._watch()
@@ -724,20 +726,20 @@ class _Counters:
         os.replace(f"{kept}.new", kept)
 
 
-_counters: _Counters | None = None
-
-
-def _count(worker: Any) -> None:
-    """Count the requests of this worker from now on. Without room on the disk, it works without."""
-    global _counters
+def _count(worker: Any) -> _Counters | None:
+    """Return what counts the requests of this worker from now on. Without room on the disk, it works without."""
     try:
-        _counters = _Counters(worker.cfg.worker_class_str in ("sync", "gthread"))
+        return _Counters(worker.cfg.worker_class_str in ("sync", "gthread"))
     except OSError:
         worker.log.exception("The requests of this worker are not counted")
+        return None
+
+
+_counters: _Counters | None = None  # for the hooks around a request
 
 
 def pre_request(worker: Any, req: Any) -> None:
-    """Count a request from its beginning."""
+    """Count a request from its beginning; those of a class for ASGI are counted by `_TriedApplication`."""
     if _counters:
         req.begun_for_counters = _counters.begin()
     _users_hook("pre_request", worker, req)

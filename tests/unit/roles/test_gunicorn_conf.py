@@ -143,7 +143,7 @@ def test_settings_are_read_without_executing_the_file(configuration: Path) -> No
 
 def test_what_it_counts_is_read(loaded: types.ModuleType, tmp_path: Path) -> None:
     """The embedded definition of the counters' file is the reader's."""
-    loaded._count(types.SimpleNamespace(cfg=types.SimpleNamespace(worker_class_str="sync")))
+    loaded._counters = loaded._count(types.SimpleNamespace(cfg=types.SimpleNamespace(worker_class_str="sync")))
     loaded._USERS_HOOKS = {}
     for _number in range(5):
         request = types.SimpleNamespace()
