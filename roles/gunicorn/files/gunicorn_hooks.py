@@ -19,6 +19,7 @@ import json
 import logging
 import mmap
 import os
+import signal
 import sys
 import threading
 import time
@@ -367,17 +368,22 @@ def _wait_for_turn(worker: Any) -> None:
     global _turn
     # Not closed here, which would end the lock.
     lock = open(f"{_RUN}/first", "w")  # noqa: SIM115
-    while not glob.glob(f"{_RUN}/worker-*"):
-        with contextlib.suppress(OSError):  # another one has it
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _turn = lock
-        # After a failure, Gunicorn ends all workers.
-        if _turn and not os.path.exists(f"{_RUN}/failed"):
-            return
-        if not worker.alive or os.getppid() != worker.ppid:
-            sys.exit(0)
-        worker.notify()
-        time.sleep(0.05)
+    # A worker for ASGI would hear of it in its loop alone, which does not run yet.
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    try:
+        while not glob.glob(f"{_RUN}/worker-*"):
+            with contextlib.suppress(OSError):  # another one has it
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _turn = lock
+            # After a failure, Gunicorn ends all workers.
+            if _turn and not os.path.exists(f"{_RUN}/failed"):
+                return
+            if not worker.alive or os.getppid() != worker.ppid:
+                sys.exit(0)
+            worker.notify()
+            time.sleep(0.05)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _keep_others_from_it() -> None:

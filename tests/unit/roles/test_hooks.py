@@ -510,6 +510,33 @@ class TestTurns:
         """What they exited with."""
         return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
 
+    def test_one_that_waits_ends_when_it_is_told_to(self, hooks: ModuleType, untried: Path) -> None:
+        """Before its loop runs, a worker for ASGI would not notice."""
+        begun = untried.parent / "begun"
+
+        def forever() -> None:
+            begun.touch()
+            select.select([], [], [])
+
+        before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
+        try:
+            first = self.fork(hooks, answering("200 OK"), forever)
+            while not begun.exists():
+                select.select([], [], [], 0.01)
+            waited = untried.parent / "waited"
+            other = self.fork(hooks, answering("200 OK"), forever, notify=waited.touch)
+            while not waited.exists():
+                select.select([], [], [], 0.01)
+            os.kill(other, signal.SIGTERM)
+            assert self.codes([other]) == [0]
+            # The one whose turn it is has its own way to end again.
+            os.kill(first, signal.SIGTERM)
+            assert os.waitpid(first, os.WNOHANG) == (0, 0)
+            os.kill(first, signal.SIGKILL)
+            assert self.codes([first]) == [-signal.SIGKILL]
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
     def test_one_loads_before_the_others(self, hooks: ModuleType, untried: Path) -> None:
         """They set up their data only if it is not there, which at the same time each would find."""
         tables = untried.parent / "tables"
