@@ -437,6 +437,8 @@ def post_worker_init(worker: Any) -> None:
     if _RUN:
         global _counters
         _counters = _count(worker)
+        if _counters and _is_of(worker, _TORNADOS):
+            _count_in_application(worker, _counters)
         _say_ready(worker)
 
 
@@ -451,7 +453,11 @@ def _has_older(worker: Any) -> bool:
 
 def _ask_by_wsgi(worker: Any) -> None:
     """Send the application of a class for WSGI, or of one that we don't know, a request."""
-    if not _is_asgi(worker.wsgi):
+    if _is_tornados(worker.wsgi):
+        if not _is_of(worker, _TORNADOS):
+            raise RuntimeError(f"{_APP} is an application of Tornado: set gunicorn_worker_class to 'tornado'")
+        _ask_tornados(worker.wsgi)
+    elif not _is_asgi(worker.wsgi):
         _ask(worker.wsgi)
     elif worker.cfg.worker_class_str in _WSGI_CLASSES:
         advice = "set gunicorn_worker_class to 'asgi' or to a class such as 'uvicorn_worker.UvicornWorker'"
@@ -461,6 +467,86 @@ def _ask_by_wsgi(worker: Any) -> None:
 
         # What it then does in the loop of its worker, nobody knows.
         asyncio.run(_try_asgi(AsgiApplication(worker.wsgi)))
+
+
+_TORNADOS = "gunicorn.workers.gtornado"
+
+
+def _is_of(worker: Any, module: str) -> bool:
+    """Return whether a worker's class is one of a module, or made of it."""
+    return any(kind.__module__ == module for kind in type(worker).__mro__)
+
+
+def _is_tornados(application: Any) -> bool:
+    """Return whether an application is one for Tornado's server, which Gunicorn's class for it serves too."""
+    kinds = {"tornado.web": "Application", "tornado.wsgi": "WSGIContainer"}
+    known = [getattr(sys.modules[module], name) for module, name in kinds.items() if module in sys.modules]
+    return isinstance(application, tuple(known))
+
+
+def _ask_tornados(application: Any) -> None:
+    """Do what `_ask` does, for an application for Tornado's server: over a pair of sockets, in the worker's loop."""
+    from tornado.ioloop import IOLoop
+
+    def ask(scheme: str) -> tuple[HealthAnswer, _Causes]:
+        with _causes_noted() as causes:
+            text = IOLoop.current().run_sync(lambda: _tornados_answer(application, scheme))
+        head, *lines = text.decode("latin-1").partition("\r\n\r\n")[0].split("\r\n")
+        headers = [line.partition(":") for line in lines]
+        location = [value.strip() for name, _colon, value in headers if name.lower() == "location"]
+        return HealthAnswer(scheme, _HEALTH_HOST, _HEALTH_PATH, int(head.split()[1]), *location[:1]), causes
+
+    answer, causes = ask(_HEALTH_SCHEME)
+    if answer.wants_https(_HEALTH_STATUSES):
+        answer, causes = ask("https")
+    _accept(answer, causes)
+
+
+async def _tornados_answer(application: Any, scheme: str) -> bytes:
+    import socket
+
+    from tornado.httpserver import HTTPServer
+    from tornado.iostream import IOStream
+
+    near, far = map(IOStream, socket.socketpair())
+    HTTPServer(application).handle_stream(far, ("127.0.0.1", 0))
+    lines = [f"GET {_HEALTH_PATH} HTTP/1.1", f"Host: {_HEALTH_HOST}", "User-Agent: gunicorn-health"]
+    lines += ["X-Forwarded-Proto: https"] if scheme == "https" else []
+    await near.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
+    return await near.read_until_close()
+
+
+def _count_in_application(worker: Any, counters: _Counters) -> None:
+    """Have an application count its requests: Gunicorn's class for Tornado calls no hook for them."""
+    application = worker.wsgi
+    if hasattr(application, "log_request"):  # Tornado's own
+        log = application.log_request
+
+        def log_request(handler: Any) -> None:
+            alone, start, account = counters.begin()
+            counters.end((alone, start - int(handler.request.request_time() * 1e9), account))
+            log(handler)
+
+        application.log_request = log_request
+    elif hasattr(application, "wsgi_application"):
+        application.wsgi_application = _counted(application.wsgi_application, counters)
+    else:
+        worker.wsgi = _counted(application, counters)
+
+
+def _counted(application: Any, counters: _Counters) -> Any:
+    """Return a WSGI application that counts the requests of another one."""
+
+    def counted(environ: dict, start_response: Any) -> Iterator[bytes]:
+        begun, body = counters.begin(), None
+        try:
+            body = application(environ, start_response)
+            yield from body
+        finally:
+            getattr(body, "close", lambda: None)()
+            counters.end(begun)
+
+    return counted
 
 
 class _GunicornsAsgi:
