@@ -5,7 +5,6 @@ The tests of a class find the service of the class before it, so that each chang
 
 from __future__ import annotations
 
-import base64
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -64,7 +63,7 @@ def version(host) -> str:
 
 
 def info(host) -> dict:
-    (found,) = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=kinds sample=0", check=False, become=True)[
+    (found,) = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=kinds sample=0.1", check=False, become=True)[
         "services"
     ]
     return found
@@ -140,18 +139,18 @@ def test_rotation_reaches_the_workers(host, kind):
     TABLE[kind]["log rotation"] = "yes"
 
 
-def websocket(host, words: str) -> str:
-    """A shell command that opens a websocket and shows what it gets after it has sent a text."""
-    key = base64.b64encode(b"0123456789abcdef").decode()
-    lines = ["GET /ws HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade"]
-    lines += [f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13", "", ""]
-    text = "\r\n".join(lines)
-    return (
-        "import socket; peer = socket.create_connection(('127.0.0.1', 8000)); peer.settimeout(60); "
-        f"peer.sendall({text!r}.encode()); print(peer.recv(4096)[:12]); "
-        f"peer.sendall(b'\\x81' + bytes([128 + {len(words)}]) + bytes(4) + {words.encode()!r}); "
-        "print(peer.recv(4096), flush=True); print(peer.recv(4096), flush=True)"
-    )
+# Opens a websocket, sends it a text, and prints what comes until it ends.
+WEBSOCKET = """
+import socket
+peer = socket.create_connection(("127.0.0.1", 8000))
+lines = ["GET /ws HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
+         "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Version: 13", "", ""]
+peer.sendall("\\r\\n".join(lines).encode())
+print(peer.recv(4096), flush=True)
+peer.sendall(b"\\x81\\x85" + bytes(4) + b"hello")
+while text := peer.recv(4096):
+    print(text, flush=True)
+"""
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.app == "kinds:asgi"], ids=lambda kind: kind[0])
@@ -159,10 +158,8 @@ def test_a_websocket_is_closed_at_a_change(host, kind):
     """With the code that says that the service restarts, at once and not after the graceful timeout."""
     assert deploy(kind, f"w{KINDS.index(kind)}").code == 0
     name = f"websocket-{KINDS.index(kind)}"
-    script = websocket(host, "hello").replace('"', '\\"')
-    host.check_output(
-        f'systemd-run --quiet --collect --unit={name} --property=StandardOutput=file:/tmp/{name} python3 -c "{script}"'
-    )
+    unit = f"systemd-run --quiet --collect --unit={name} --property=StandardOutput=file:/tmp/{name}"
+    host.check_output(f"{unit} python3 -c %s", WEBSOCKET)
     told = host.file(f"/tmp/{name}")
     wait_for(lambda: "hello" in told.content_string)
     assert deploy(kind, f"x{KINDS.index(kind)}").code == 0

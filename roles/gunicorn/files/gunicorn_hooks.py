@@ -235,7 +235,9 @@ def _try_application(directory: str) -> None:
     if os.getcwd() != _LEFT_OUT:
         sys.path.insert(0, os.getcwd())
     application = import_app(_APP)
-    if _is_asgi(application):
+    if _is_tornados(application):
+        _ask_tornados(application)
+    elif _is_asgi(application):
         import asyncio
 
         asyncio.run(_try_asgi(AsgiApplication(application)))
