@@ -371,6 +371,7 @@ def post_worker_init(worker: Any) -> None:
         if worker.cfg.worker_class_str in _WSGI_CLASSES and _is_asgi(worker.wsgi):
             advice = "set gunicorn_worker_class to 'asgi' or to a class such as 'uvicorn_worker.UvicornWorker'"
             raise RuntimeError(f"{_APP} is an ASGI application: {advice}")
+        _try_certificate(worker.cfg)
         _ask(worker.wsgi if speaks_wsgi else worker.asgi)
     except Exception:
         if not _replaces_another():
@@ -383,6 +384,18 @@ def post_worker_init(worker: Any) -> None:
         if speaks_wsgi:
             _count(worker)
         _say_ready(worker)
+
+
+def _try_certificate(cfg: Any) -> None:
+    """Load the certificate as for a connection; raises RuntimeError. Gunicorn itself would only refuse each visitor."""
+    if not cfg.is_ssl:
+        return
+    from gunicorn import sock
+
+    try:
+        sock.ssl_context(cfg)
+    except (OSError, ValueError) as error:  # ssl.SSLError is one of the first
+        raise RuntimeError(f"TLS with the certificate {cfg.certfile} does not work: {error}") from error
 
 
 def _say_ready(worker: Any) -> None:

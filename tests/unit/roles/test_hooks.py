@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import signal
+import ssl
 import sys
 import threading
 import types
@@ -70,7 +71,7 @@ def failing(*_arguments: object) -> None:
 
 def worker_with(application: Callable | None = None, **attributes: object) -> SimpleNamespace:
     """A worker of a service that has two."""
-    settings = SimpleNamespace(workers=2, worker_class_str="sync")
+    settings = SimpleNamespace(workers=2, worker_class_str="sync", is_ssl=False)
     more = {"max_requests": 20, "alive": True, "ppid": os.getppid(), "notify": lambda: None, **attributes}
     return SimpleNamespace(wsgi=application, older=[], pid=DEAD, log=Log(), cfg=settings, **more)
 
@@ -788,3 +789,28 @@ def test_counts_that_are_lost_end_no_master(
     hooks.child_exit(server, worker)
     assert server.log.lines == [f"What worker {DEAD} counted is lost"]
     assert calls == [(server, worker)]
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "No such file"), ssl.SSLError("PEM lib"), ValueError("what?"), None]
+)
+def test_a_certificate_that_does_not_work(
+    hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """The worker does not serve: Gunicorn would refuse each visitor, one by one."""
+
+    def ssl_context(cfg: SimpleNamespace) -> None:
+        assert cfg.certfile == "/etc/tls.pem"
+        if error:
+            raise error
+
+    gunicorn = ModuleType("gunicorn")
+    gunicorn.sock = SimpleNamespace(ssl_context=ssl_context)
+    monkeypatch.setitem(sys.modules, "gunicorn", gunicorn)
+    worker = worker_with(answering("200 OK"))
+    worker.cfg.is_ssl, worker.cfg.certfile = True, "/etc/tls.pem"
+    if not error:
+        hooks.post_worker_init(worker)
+        return
+    with pytest.raises(RuntimeError, match=r"TLS with the certificate /etc/tls.pem does not work: "):
+        hooks.post_worker_init(worker)
