@@ -53,6 +53,14 @@ options:
         self.DOCUMENTATION = (
             self.REQUEST
             + """\
+      protocols:
+        description:
+          - What the request speaks on an address in place of O(health.scheme), by the address as Gunicorn's C(--bind)
+            takes it. C(plan.health_protocols) of M(pyweb.gunicorn.gunicorn_plan_info) has it.
+          - A list of C(tls), C(proxy-v1), C(proxy-v2), C(h2) and C(uwsgi), or of C(tcp), for which an open connection
+            is enough.
+        type: dict
+        default: {}
       timeout:
         description: Seconds within which the request must succeed on every address, from 1 to 3600.
         type: int

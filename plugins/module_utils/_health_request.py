@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import socket
 import time
-from typing import NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
@@ -25,11 +25,15 @@ ARGUMENT = {
         "statuses": {"type": "list", "elements": "int", "default": []},
         "scheme": {"type": "str", "choices": ["http", "https", "tcp"], "default": "http"},
         "forwarded_proto": {"type": "str", "choices": ["http", "https"], "default": "http"},
+        "protocols": {"type": "dict", "default": {}},
         "timeout": {"type": "int", "default": 30},
     },
 }
 # Bytes of an answer after which its rest is left alone: the status is known
 _LONGEST_ANSWER = 1 << 20
+# What a connection may speak, from the outside inwards
+LAYERS = ("tcp", "tls", "proxy-v1", "proxy-v2", "h2", "uwsgi")
+_OF_SCHEMES = {"http": (), "https": ("tls",), "tcp": ("tcp",)}
 
 
 class HealthRequest(NamedTuple):
@@ -37,15 +41,23 @@ class HealthRequest(NamedTuple):
 
     path: str
     host: str
-    scheme: str  # that is spoken
+    scheme: str  # that is spoken where `protocols` says nothing of the address
     statuses: tuple[int, ...]
     forwarded_proto: str = "http"  # the scheme that a web server in front would tell
+    protocols: Mapping[str, list] = {}  # what is spoken, of LAYERS, by an address as Gunicorn's --bind takes it
+
+    def layers(self, bind: Address) -> tuple[str, ...]:
+        """What is spoken on this address. Without any, it is HTTP/1.1; with tcp, an open connection is enough."""
+        given = self.protocols.get(bind.gunicorn_bind)
+        return _OF_SCHEMES[self.scheme] if given is None else tuple(given)
 
 
 def request_from(given: dict) -> HealthRequest:
     """The request that the option asks for."""
     statuses = tuple(given["statuses"])
-    return HealthRequest(given["path"], given["host"], given["scheme"], statuses, given.get("forwarded_proto", "http"))
+    # An earlier version has noted a request with fewer values.
+    proto, protocols = given.get("forwarded_proto", "http"), given.get("protocols") or {}
+    return HealthRequest(given["path"], given["host"], given["scheme"], statuses, proto, protocols)
 
 
 def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
@@ -65,7 +77,7 @@ def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
             if answer and answer.leads_to_itself() and not request.statuses:
                 # Gunicorn may believe the header of others alone, such as a balancer (forwarded_allow_ips).
                 return ""
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         # http.client quotes what the other end has sent.
         return f"no answer on {bind.gunicorn_bind}: {text.shown(str(error) or type(error).__name__)}"
     wrong = answer.problem(request.statuses) if answer else ""
@@ -73,32 +85,85 @@ def problem(bind: Address, request: HealthRequest, timeout: float) -> str:
 
 
 def _ask(bind: Address, request: HealthRequest, deadline: float) -> HealthAnswer | None:
-    import http.client
-
+    layers = request.layers(bind)
     connection = socket.socket(bind.family, socket.SOCK_STREAM)
     with connection:
         _limit(connection, deadline)
         connection.connect(bind.path or (bind.reached_at, bind.port))
-        if request.scheme == "tcp":
+        if "tcp" in layers:
             return None
-        if request.scheme == "https":
+        if "tls" in layers:
             # The handshake as a whole has the time-out of its socket.
-            connection = _with_tls(connection)
-        headers = {"User-Agent": "gunicorn-health", "Connection": "close"}
+            connection = encrypted = _with_tls(connection, "h2" in layers)
+            if encrypted.selected_alpn_protocol() != "h2":
+                layers = tuple(layer for layer in layers if layer != "h2")
+        headers = {"User-Agent": "gunicorn-health"}
         if request.forwarded_proto == "https":
             headers["X-Forwarded-Proto"] = "https"
         with connection:
-            # http.client writes and parses; it has no way to connect to a unix socket, and no deadline.
-            client = http.client.HTTPConnection(request.host)
-            client.sock = _Timed(connection, deadline)  # type: ignore[assignment]
-            client.request("GET", request.path, headers=headers)
-            answer = client.getresponse()
-            body = answer.read(_LONGEST_ANSWER)
-            if answer.length and len(body) < _LONGEST_ANSWER:
-                # Asked for a part, http.client does not say that the rest is missing.
-                raise http.client.IncompleteRead(body, answer.length)
-            scheme = "https" if "https" in (request.scheme, request.forwarded_proto) else "http"
-            return HealthAnswer(scheme, request.host, request.path, answer.status, answer.getheader("Location") or "")
+            timed = _Timed(connection, deadline)
+            _introduce(timed, layers)
+            exchange = _by_http2 if "h2" in layers else _by_uwsgi if "uwsgi" in layers else _by_http
+            scheme = "https" if "tls" in layers or request.forwarded_proto == "https" else "http"
+            status, location = exchange(timed, request, headers, scheme)
+            return HealthAnswer(scheme, request.host, request.path, status, location)
+
+
+def _introduce(connection: _Timed, layers: tuple[str, ...]) -> None:
+    """Say who the visitor is, where Gunicorn expects that of a balancer."""
+    for layer in layers:
+        if layer.startswith("proxy-"):
+            from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import wire_formats
+
+            connection.sendall(wire_formats.PROXY_LINES[layer])
+
+
+def _by_http(connection: _Timed, request: HealthRequest, headers: dict, _scheme: str) -> tuple[int, str]:
+    """Return the status, and where a redirect leads, of what HTTP/1.1 answers."""
+    import http.client
+
+    # http.client writes and parses; it has no way to connect to a unix socket, and no deadline.
+    client = http.client.HTTPConnection(request.host)
+    client.sock = connection  # type: ignore[assignment]
+    client.request("GET", request.path, headers={**headers, "Connection": "close"})
+    return _read_answer(client.getresponse())
+
+
+def _by_uwsgi(connection: _Timed, request: HealthRequest, headers: dict, scheme: str) -> tuple[int, str]:
+    import http.client
+
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import wire_formats
+
+    connection.sendall(wire_formats.uwsgi_packet(request.path, request.host, headers, scheme == "https"))
+    answer = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
+    answer.begin()
+    return _read_answer(answer)
+
+
+def _read_answer(answer: Any) -> tuple[int, str]:
+    import http.client
+
+    body = answer.read(_LONGEST_ANSWER)
+    if answer.length and len(body) < _LONGEST_ANSWER:
+        # Asked for a part, http.client does not say that the rest is missing.
+        raise http.client.IncompleteRead(body, answer.length)
+    return answer.status, answer.getheader("Location") or ""
+
+
+def _by_http2(connection: _Timed, request: HealthRequest, headers: dict, scheme: str) -> tuple[int, str]:
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import wire_formats
+
+    connection.sendall(wire_formats.http2_request(request.path, request.host, headers, scheme == "https"))
+    answer, stream = wire_formats.Http2Answer(), connection.makefile("rb")
+    while not answer.is_complete and answer.body_length < _LONGEST_ANSWER:
+        header = stream.read(9)
+        payload = stream.read(answer.payload_length(header))
+        reply = answer.take(header, payload)
+        if reply:
+            connection.sendall(reply)
+    # Where a redirect leads is not read. A server that has ended TLS speaks HTTP/2: ask as by https.
+    leads = scheme == "http" and answer.status in (301, 302, 303, 307, 308)
+    return answer.status, f"https://{request.host}{request.path}" if leads else ""
 
 
 def _limit(connection: socket.socket, deadline: float) -> None:
@@ -141,11 +206,13 @@ class _Reader(io.RawIOBase):
         return self._connection.recv_into(buffer)
 
 
-def _with_tls(connection: socket.socket) -> socket.socket:
+def _with_tls(connection: socket.socket, offer_http2: bool) -> Any:
     """Speak TLS with our own service on this host, whose certificate has another name."""
     import ssl
 
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if offer_http2:
+        context.set_alpn_protocols(["h2", "http/1.1"])
     return context.wrap_socket(connection)

@@ -203,6 +203,13 @@ plan:
     socket_directives:
       description: The directives of the socket unit that follow from the addresses.
       type: dict
+    health_protocols:
+      description:
+        - What the health request speaks on the addresses where Gunicorn takes something else than HTTP/1.1, for
+          O(pyweb.gunicorn.gunicorn_service#module:health.protocols).
+        - Where the request can't speak it, a warning says what is not proved.
+      type: dict
+      sample: {"127.0.0.1:8000": [tls, h2]}
     environment:
       description: The environment variables. All values are strings.
       type: dict

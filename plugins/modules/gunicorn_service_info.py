@@ -155,8 +155,20 @@ services:
             - The children of the master that are workers. During a reload, the old and the new ones.
             - Null if the user may not see the processes of others (C(hidepid)).
           type: int
+    dirty_workers:
+      description: The number of dirty workers, which Gunicorn from 25.0 on has for C(dirty_apps).
+      type: dict
+      contains:
+        configured:
+          description: The configured number, V(0) without C(dirty_apps).
+          type: int
+        running:
+          description: Those that are there. Null where the number of workers is.
+          type: int
     processes:
-      description: The master, then the workers, from C(/proc/PID). Sizes are in bytes.
+      description: >-
+        The master, then the workers, the process that starts the dirty workers, and these, from C(/proc/PID). Sizes are
+        in bytes.
       type: list
       elements: dict
       contains:
@@ -164,7 +176,7 @@ services:
           description: The process id.
           type: int
         role:
-          description: V(master) or V(worker).
+          description: V(master), V(worker), V(dirty arbiter) or V(dirty worker).
           type: str
         started:
           description: The start time in epoch seconds, from C(stat).
@@ -484,6 +496,7 @@ services:
       worker_class: sync
       threads: 1
       workers: {configured: 2, running: 2}
+      dirty_workers: {configured: 0, running: 0}
       measured: {wait_ratio: 8.3, memory_per_worker: 152M, requests: 12000}
       companions:
         - name: worker

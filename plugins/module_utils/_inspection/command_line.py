@@ -37,8 +37,10 @@ _OPTIONS = {
     "-e": "raw_env",
     "--env": "raw_env",
     "--control-socket": "control_socket",
+    "--dirty-app": "dirty_apps",
+    "--dirty-workers": "dirty_workers",
 }
-_REPEATED = ("bind", "raw_env")
+_REPEATED = ("bind", "raw_env", "dirty_apps")
 # All other options take a value, also those of versions newer than this list.
 _FLAGS = {
     "-D",
@@ -74,7 +76,12 @@ _FLAGS = {
 
 def is_gunicorn(arguments: t.Sequence[str]) -> bool:
     """Whether a process with these arguments is one of Gunicorn's, or gave itself such a title."""
-    return is_title(arguments) or own_arguments(arguments) is not None
+    return is_title(arguments) or is_dirty_arbiter(arguments) or own_arguments(arguments) is not None
+
+
+def is_dirty_arbiter(arguments: t.Sequence[str]) -> bool:
+    """Whether the arguments are the title of the process that starts dirty workers, which names no application."""
+    return bool(arguments) and arguments[0].startswith("gunicorn: dirty-arbiter")
 
 
 def is_title(arguments: t.Sequence[str]) -> bool:

@@ -35,6 +35,8 @@ DEFAULTS: dict[str, t.Any] = {
     "access_log_format": '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
     "errorlog": "-",
     "control_socket": "gunicorn.ctl",
+    "dirty_apps": [],
+    "dirty_workers": 0,
 }
 _LONGEST_FILE = 1 << 16
 
@@ -51,6 +53,7 @@ class Configured(t.NamedTuple):
     access_log_format: str | None
     errorlog: str | None
     control_socket: str | None
+    dirty_workers: int | None
     complete: bool  # the configuration file could be read, or there is none
 
 
@@ -170,6 +173,8 @@ def _typed(found: dict[str, t.Any]) -> dict[str, t.Any]:
         "access_log_format": _word(found["access_log_format"]),
         "errorlog": _word(found["errorlog"]),
         "control_socket": _word(found["control_socket"]),
+        # Without an app, Gunicorn starts none.
+        "dirty_workers": 0 if found["dirty_apps"] == [] else _count(found["dirty_workers"]),
     }
 
 

@@ -18,8 +18,13 @@ def read_processes(service: Service, boot_time: float, root: str, unseen: list[s
     """Return the processes that are still there, the master first."""
     processes = []
     hidden = False
-    for pid in ((service.master,) if service.master else ()) + service.workers:
-        process = read_process(pid, "master" if pid == service.master else "worker", boot_time, root)
+    roles = {service.master: "master"} if service.master else {}
+    roles.update(dict.fromkeys(service.workers, "worker"))
+    if service.dirty_arbiter:
+        roles[service.dirty_arbiter] = "dirty arbiter"
+    roles.update(dict.fromkeys(service.dirty_workers, "dirty worker"))
+    for pid, role in roles.items():
+        process = read_process(pid, role, boot_time, root)
         if process:
             processes.append(process)
             hidden = hidden or process["pss"] is None

@@ -70,6 +70,10 @@ def read_service(
         "worker_class": configured.worker_class,
         "threads": configured.threads,
         "workers": {"configured": configured.workers, "running": None if hidden else len(service.workers)},
+        "dirty_workers": {
+            "configured": configured.dirty_workers,
+            "running": None if hidden else len(service.dirty_workers),
+        },
         "processes": processes,
         "memory": memory,
         "cgroup": _accounting(details),

@@ -16,6 +16,7 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read_tail
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
     command_line,
     companion_files,
@@ -43,6 +44,8 @@ class Service(t.NamedTuple):
     listens: tuple[str, ...]  # the addresses of the unit's socket, as ListenStream= has them
     program: str = ""  # its name in supervisor, which passes it to what it starts
     companions: tuple[CompanionFiles, ...] = ()
+    dirty_arbiter: int | None = None  # the process that starts the dirty workers
+    dirty_workers: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,7 +64,8 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
     commands = {
         pid: arguments for pid, arguments in processes.read_command_lines(root) if command_line.is_gunicorn(arguments)
     }
-    families = _families(commands, root)
+    parents = _parents(commands, root)
+    families = _families(commands, parents)
     units = {master: unit_processes.unit_of(master, root) for master in families}
     families = {master: workers for master, workers in families.items() if units[master] not in of_companions}
     installed = {name: words for name, words in unit_files.read_installed(root).items() if name not in of_companions}
@@ -79,6 +83,7 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
             service = _service(None, master, workers, commands[master], installed, listens)
             services.append(service._replace(program=_program(master, root)))
         # The others are workers without a master, which has ended.
+    services = [_with_dirty_workers(service, commands, parents, root) for service in services]
     services += [_service(unit, None, (), (), installed, listens) for unit in left.values()]
     found = {service.name for service in services}
     without_unit = {each.service for each in companions} - found
@@ -102,17 +107,48 @@ def read_user(service: Service, root: str = "/") -> str | None:
     return processes.read_user(service.master, root) if service.master else None
 
 
-def _families(commands: dict[int, tuple[str, ...]], root: str) -> dict[int, tuple[int, ...]]:
+def _parents(commands: dict[int, tuple[str, ...]], root: str) -> dict[int, int]:
+    stats = {pid: processes.read_stat(pid, root) for pid in commands}
+    return {pid: stat.parent for pid, stat in stats.items() if stat}
+
+
+def _families(commands: dict[int, tuple[str, ...]], parents: dict[int, int]) -> dict[int, tuple[int, ...]]:
     """Return the workers of each master. A Gunicorn process that another one started is no master."""
-    parents = {}
-    for pid in commands:
-        stat = processes.read_stat(pid, root)
-        if stat:
-            parents[pid] = stat.parent
-    masters = [pid for pid, parent in parents.items() if parent not in parents]
-    return {
-        master: tuple(sorted(pid for pid, parent in parents.items() if parent == master)) for master in sorted(masters)
-    }
+    masters = [
+        pid
+        for pid, parent in parents.items()
+        # One that starts dirty workers ends a second after its master.
+        if parent not in parents and not command_line.is_dirty_arbiter(commands[pid])
+    ]
+    return {master: _children(master, parents) for master in sorted(masters)}
+
+
+def _children(pid: int, parents: dict[int, int]) -> tuple[int, ...]:
+    return tuple(sorted(child for child, parent in parents.items() if parent == pid))
+
+
+def _with_dirty_workers(
+    service: Service, commands: dict[int, tuple[str, ...]], parents: dict[int, int], root: str
+) -> Service:
+    """Tell the process that starts dirty workers, and these, from the web workers.
+
+    It has its master's arguments, unless setproctitle is there. Gunicorn writes which one it is, by our hooks, into a
+    file of the service's user: so only a child of the master counts.
+    """
+    titled = (pid for pid in service.workers if command_line.is_dirty_arbiter(commands[pid]))
+    arbiter = next(titled, None) or _noted_arbiter(service.name, root)
+    if arbiter not in service.workers:
+        return service
+    web = tuple(pid for pid in service.workers if pid != arbiter)
+    return service._replace(workers=web, dirty_arbiter=arbiter, dirty_workers=_children(arbiter, parents))
+
+
+def _noted_arbiter(service: str, root: str) -> int | None:
+    try:
+        text, _begin = read_tail(join(root, f"/run/gunicorn/{service}/dirty.pid"), 20)
+        return int(text)
+    except (OSError, ValueError):
+        return None
 
 
 def _program(master: int, root: str) -> str:

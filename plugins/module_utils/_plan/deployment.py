@@ -51,6 +51,7 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
         warnings += companions.not_enforced(wanted)
     plan = plan_plan.make_plan(wanted, runner, manager)
+    warnings += wanted.protocols.warnings
     plan["directories"] += releases.directories_to_make(wanted)
     plan["packages"] += given["release_packages"]
     warnings += accounts.warnings(wanted)

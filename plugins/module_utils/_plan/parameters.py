@@ -11,7 +11,14 @@ import re
 from typing import Callable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directives, settings, sizing, version
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
+    directives,
+    protocols,
+    settings,
+    sizing,
+    version,
+)
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.protocols import Protocols
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.live import Release
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
@@ -70,6 +77,7 @@ class DeploymentParameters(NamedTuple):
     companions: tuple[Companion, ...] = ()
     run_group: str = ""
     serves: bool = True  # whether there are web workers
+    protocols: Protocols = Protocols({}, [])
 
 
 def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
@@ -83,6 +91,10 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
             check(f"gunicorn_{name}", value)
     sizing_options = _read_sizing(given)
     settings.check_settings(given["settings"])
+    variables = environment.check_environment("gunicorn_environment", given["environment"])
+    serves = given["workers"] != checks.NO_WORKERS
+    heard = binds if serves else []
+    spoken = protocols.of_service(given["settings"], given["worker_class"], given["threads"], variables, heard)
     _check_secrets(given["unfit_secrets"])
     if given["installer"] == "uv":
         uv.find()
@@ -97,7 +109,7 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
         python=given["python"],
         venv_rebuild=given["venv_rebuild"],
         binds=binds,
-        environment=environment.check_environment("gunicorn_environment", given["environment"]),
+        environment=variables,
         config_directory=checks.check_path("gunicorn_config_directory", given["config_directory"]),
         data_directory=checks.check_path("gunicorn_data_directory", given["data_directory"]),
         log_files=_check_log_files(given["log_file"], given["access_log_file"]),
@@ -105,7 +117,8 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
         release=read_release(given["release"], given["release_steps"]),
         companions=_read_companions(given),
         run_group=given["run_group"] and checks.check_name("gunicorn_run_group", given["run_group"]),
-        serves=given["workers"] != checks.NO_WORKERS,
+        serves=serves,
+        protocols=spoken,
     )
 
 

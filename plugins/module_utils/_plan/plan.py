@@ -51,6 +51,7 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
         "manager": manager,
         "binds": [bind.gunicorn_bind for bind in wanted.binds],
         "socket_directives": addresses.socket_directives(wanted.binds),
+        "health_protocols": wanted.protocols.by_bind,
         "environment": wanted.environment,
         "packages": packages.missing_packages(wanted, has_venv, manager),
         "create_user": account is None,

@@ -49,3 +49,6 @@ def check_settings(settings: dict) -> None:
             )
         if name in _NOT_HERE:
             raise InvalidValue(f"gunicorn_settings['{name}']", value, f"no such setting here: {_NOT_HERE[name]}")
+    if settings.get("dirty_apps") and not settings.get("dirty_workers"):
+        expected = "gunicorn_settings['dirty_workers'] beside it: without a number, Gunicorn starts none"
+        raise InvalidValue("gunicorn_settings['dirty_apps']", settings["dirty_apps"], expected)

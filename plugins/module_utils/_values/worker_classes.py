@@ -13,6 +13,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 # The bundled classes that serve many requests in one process (eventlet up to Gunicorn 25).
 ASYNC_CLASSES = ("asgi", "eventlet", "gevent", "gevent_pywsgi", "gevent_wsgi", "tornado")
 WORKER_CLASSES = ("sync", "gthread") + ASYNC_CLASSES
+_WITH_OWN_PARSER = ("egg:gunicorn#tornado", "gunicorn.workers.gtornado.", "uvicorn.workers.", "uvicorn_worker.")
 _CLASS_PATH = re.compile(r"egg:\S+|[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
@@ -37,3 +38,8 @@ def is_async(worker_class: str) -> bool:
     """Whether its workers serve many requests in one thread."""
     # A class that we don't know is most often an event loop (uvicorn's, aiohttp's).
     return not (is_sync(worker_class) or is_gthread(worker_class))
+
+
+def has_own_parser(worker_class: str) -> bool:
+    """Whether its workers take requests apart themselves, so that Gunicorn's settings of protocols don't reach them."""
+    return worker_class == "tornado" or worker_class.startswith(_WITH_OWN_PARSER)

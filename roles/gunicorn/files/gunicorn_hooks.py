@@ -295,6 +295,9 @@ def _publish() -> None:
 def on_starting(server: Any) -> None:
     """Prepare the master, which has loaded the configuration and starts no worker yet."""
     _forget_left_out()
+    if _RUN:
+        # Gunicorn's own is in /tmp, by the application's name: a stand-in would end the live service's dirty workers.
+        server._get_dirty_pidfile_path = lambda: f"{_RUN}/dirty.pid"
     _users_hook("on_starting", server)
 
 
@@ -308,6 +311,8 @@ def on_reload(server: Any) -> None:
     """Say what runs, which a reload may have changed."""
     _forget_left_out()
     _publish()
+    if _has_dirty_workers(server.cfg):
+        server.log.warning("A reload brings no new code of the dirty apps: restart the service")
     _users_hook("on_reload", server)
 
 
@@ -424,10 +429,13 @@ def post_worker_init(worker: Any) -> None:
     """Let a worker accept connections once the application works in it, and say so: start and reload wait for all."""
     _users_hook("post_worker_init", worker)
     server = _asgi_server(worker)
-    if server:
-        server.serve(_TriedApplication(worker, server))
-        return
     try:
+        _try_certificate(worker.cfg)
+        # The request may need one.
+        _wait_for_dirty_workers(worker)
+        if server:
+            server.serve(_TriedApplication(worker, server))
+            return
         _ask_by_wsgi(worker)
     except Exception:
         if not _replaces_another():
@@ -727,18 +735,157 @@ class _TriedApplication:
                 heard.cancel()
 
 
+def _try_certificate(cfg: Any) -> None:
+    """Load the certificate as for a connection; raises RuntimeError. Gunicorn itself would only refuse each visitor."""
+    if not cfg.is_ssl:
+        return
+    from gunicorn import sock
+
+    try:
+        sock.ssl_context(cfg)
+    except (OSError, ValueError) as error:  # ssl.SSLError is one of the first
+        raise RuntimeError(f"TLS with the certificate {cfg.certfile} does not work: {error}") from error
+
+
 def _say_ready(worker: Any) -> None:
     """Note that this worker is ready, and that the service is once all its workers are."""
     open(f"{_RUN}/worker-{os.getpid()}", "w").close()
-    ready = 0
-    for note in glob.glob(f"{_RUN}/worker-*"):
+    if _count_alive("worker") >= worker.cfg.workers:
+        open(f"{_RUN}/ready", "w").close()
+
+
+def _count_alive(kind: str) -> int:
+    """Return how many processes have noted that they are ready, and are still there."""
+    alive = 0
+    for note in glob.glob(f"{_RUN}/{kind}-[0-9]*"):
         if os.path.exists("/proc/" + note.rpartition("-")[2]):
-            ready += 1
+            alive += 1
         else:
             with contextlib.suppress(OSError):  # another worker was quicker
                 os.unlink(note)
-    if ready >= worker.cfg.workers:
-        open(f"{_RUN}/ready", "w").close()
+    return alive
+
+
+# Dirty workers: a process of its own starts them, and gives them the tasks that web workers wait for.
+
+
+def _has_dirty_workers(cfg: Any) -> bool:
+    """Return whether Gunicorn, which may be too old to know them, starts dirty workers."""
+    return bool(getattr(cfg, "dirty_workers", 0) and getattr(cfg, "dirty_apps", None))
+
+
+def _wait_for_dirty_workers(worker: Any) -> None:
+    """Let a web worker of a service that starts wait for all dirty workers; raises RuntimeError if one fails.
+
+    Gunicorn itself would start one after the other for ever, and answer requests that need them with errors.
+    """
+    if not _RUN or not _has_dirty_workers(worker.cfg) or _replaces_another():
+        return
+    while True:
+        with contextlib.suppress(OSError, ValueError), open(f"{_RUN}/dirty-wanted") as file:
+            if _count_alive("dirty") >= int(file.read()):
+                return
+        with contextlib.suppress(FileNotFoundError), open(f"{_RUN}/dirty-failed") as file:
+            raise RuntimeError(file.read())
+        if not worker.alive or os.getppid() != worker.ppid:
+            sys.exit(0)
+        worker.notify()
+        time.sleep(0.05)
+
+
+def _say_dirty_failed(apps: list[str], problem: str) -> None:
+    """Tell the web workers of a service that starts, which then fail."""
+    if _RUN and not _replaces_another() and not os.path.exists(f"{_RUN}/dirty-failed"):
+        with open(f"{_RUN}/dirty-failed.new", "w") as file:
+            file.write(f"{', '.join(apps)} of dirty_apps does not start: {problem}"[:_LONGEST_REASON])
+        os.replace(f"{_RUN}/dirty-failed.new", f"{_RUN}/dirty-failed")
+
+
+def on_dirty_starting(arbiter: Any) -> None:
+    """Prepare the process that starts the dirty workers."""
+    if _RUN:
+        # An app may be for a part of them. The first version with dirty workers knows no parts.
+        specs = getattr(arbiter, "app_specs", {}).values()
+        counts = [spec["worker_count"] for spec in specs]
+        wanted = arbiter.num_workers if None in [*counts, *([] if counts else [None])] else max(counts)
+        with open(f"{_RUN}/dirty-wanted.new", "w") as file:
+            file.write(str(min(wanted, arbiter.num_workers)))
+        os.replace(f"{_RUN}/dirty-wanted.new", f"{_RUN}/dirty-wanted")
+    _slow_down_failures()
+    _guard_signals(arbiter)
+    _users_hook("on_dirty_starting", arbiter)
+
+
+def _slow_down_failures() -> None:
+    """Have a dirty worker that fails say why, and end a second later: Gunicorn replaces it at once."""
+    from gunicorn.dirty.worker import DirtyWorker
+
+    load = DirtyWorker.load_apps
+
+    def load_or_say(worker: Any) -> None:
+        try:
+            load(worker)
+        except (Exception, SystemExit) as error:
+            _say_dirty_failed(worker.app_paths, f"{type(error).__name__}: {error}")
+            time.sleep(1)
+            raise
+
+    DirtyWorker.load_apps = load_or_say
+
+
+def _guard_signals(arbiter: Any) -> None:
+    """Pass USR1 on, which Gunicorn does not, and end the dirty workers only when the web workers have ended.
+
+    Gunicorn ends both at the same time, and requests that wait for a task get 500.
+    """
+    import asyncio
+
+    handle_client, handle_signal = arbiter.handle_client, arbiter._signal_handler
+    clients: set[Any] = set()
+    ending: list[Any] = []
+
+    async def handle_counted(reader: Any, writer: Any) -> None:
+        clients.add(writer)
+        try:
+            await handle_client(reader, writer)
+        finally:
+            clients.discard(writer)
+
+    async def end_after_clients() -> None:
+        # The master kills it after graceful_timeout.
+        deadline = time.monotonic() + arbiter.cfg.graceful_timeout - 1
+        while clients and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        handle_signal(signal.SIGTERM, None)
+
+    def begin_to_end() -> None:
+        ending.append(asyncio.ensure_future(end_after_clients()))
+
+    def handle(number: int, frame: Any) -> None:
+        if number == signal.SIGTERM and clients and not ending:
+            arbiter._loop.call_soon_threadsafe(begin_to_end)
+            return
+        handle_signal(number, frame)
+        if number == signal.SIGUSR1 and os.getpid() == arbiter.pid:
+            for pid in list(arbiter.workers):
+                with contextlib.suppress(OSError):  # it has just ended
+                    os.kill(pid, signal.SIGUSR1)
+
+    arbiter.handle_client, arbiter._signal_handler = handle_counted, handle
+
+
+def dirty_worker_init(worker: Any) -> None:
+    """Say that a dirty worker has loaded its apps."""
+    _users_hook("dirty_worker_init", worker)
+    if _RUN:
+        open(f"{_RUN}/dirty-{os.getpid()}", "w").close()
+
+
+def dirty_worker_exit(arbiter: Any, worker: Any) -> None:
+    """Say that a dirty worker has ended before it was ready, such as by the kernel."""
+    if arbiter.alive and not os.path.exists(f"{_RUN}/dirty-{worker.pid}"):
+        _say_dirty_failed(worker.app_paths, "its worker ended while it started")
+    _users_hook("dirty_worker_exit", arbiter, worker)
 
 
 _AT = {word: place for place, word in enumerate(CountersFormat.WORDS)}

@@ -38,13 +38,13 @@ class Settings(SimpleNamespace):
 
 def gunicorns(application: Callable, **settings: object) -> SimpleNamespace:
     """A worker of Gunicorn's class."""
-    known = {"workers": 1, "worker_class_str": "asgi", "asgi_lifespan": "auto", **settings}
+    known = {"workers": 1, "worker_class_str": "asgi", "is_ssl": False, "asgi_lifespan": "auto", **settings}
     return SimpleNamespace(asgi=application, cfg=Settings(**known), older=[], pid=DEAD, log=Log(), alive=True)
 
 
 def uvicorns(application: Callable, lifespan: str = "auto", interface: str = "auto") -> SimpleNamespace:
     """A worker of Uvicorn's class."""
-    settings = Settings(workers=1, worker_class_str="uvicorn_worker.UvicornWorker")
+    settings = Settings(workers=1, worker_class_str="uvicorn_worker.UvicornWorker", is_ssl=False)
     config = SimpleNamespace(lifespan=lifespan, interface=interface)
     return SimpleNamespace(wsgi=application, cfg=settings, config=config, older=[], pid=DEAD, log=Log(), alive=True)
 

@@ -214,3 +214,29 @@ def test_the_data_directory_has_no_code(directory: Path, tmp_path: Path, named: 
         check=False,
     )
     assert done.stdout.splitlines() == [str(tmp_path), *(["imported"] if named else [])], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ({}, None),
+        ({"control_socket_disable": True, "control_socket": "/run/x.ctl"}, None),
+        ({"control_socket_disable": False}, "/run/gunicorn/shop/gunicorn.ctl"),
+        ({"control_socket": "/run/x.ctl"}, "/run/x.ctl"),
+        ({"control_socket_disable": False, "control_socket": "/run/x.ctl"}, "/run/x.ctl"),
+    ],
+)
+def test_a_control_socket(
+    directory: Path,
+    load_configuration: Callable[[Path], types.ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict,
+    path: str | None,
+) -> None:
+    """The live service alone has it, where the user wants one: a stand-in would take it over."""
+    file = render(directory / f"control-{len(settings)}-{path is None}.py", gunicorn_settings=settings)
+    for standin in (False, True):
+        monkeypatch.setenv("RUNTIME_DIRECTORY", str(directory / ("shop-standin" if standin else "shop")))
+        loaded = load_configuration(file)
+        assert loaded.control_socket_disable is (path is None or standin)
+    assert getattr(loaded, "control_socket", None) == (settings.get("control_socket") or path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import importlib.util
@@ -10,6 +11,7 @@ import logging
 import os
 import select
 import signal
+import ssl
 import sys
 import threading
 import types
@@ -70,7 +72,7 @@ def failing(*_arguments: object) -> None:
 
 def worker_with(application: Callable | None = None, **attributes: object) -> SimpleNamespace:
     """A worker of a service that has two."""
-    settings = SimpleNamespace(workers=2, worker_class_str="sync")
+    settings = SimpleNamespace(workers=2, worker_class_str="sync", is_ssl=False)
     more = {"max_requests": 20, "alive": True, "ppid": os.getppid(), "notify": lambda: None, **attributes}
     return SimpleNamespace(wsgi=application, older=[], pid=DEAD, log=Log(), cfg=settings, **more)
 
@@ -277,7 +279,7 @@ class TestImports:
         (data / "link").symlink_to(data)
         sys.path[1:1] = [str(data / "link"), str(data / "code")]
         hooks._import_nothing_from(str(data / "link"))
-        getattr(hooks, hook)(SimpleNamespace())
+        getattr(hooks, hook)(SimpleNamespace(cfg=None))
         assert str(data) not in sys.path
         assert str(data / "link") not in sys.path
         assert sys.path[0] == str(data / "code")
@@ -668,7 +670,7 @@ def test_without_a_runtime_directory(hooks: ModuleType, gunicorn: ModuleType, tm
 @pytest.mark.parametrize("hook", ["when_ready", "on_reload"])
 def test_what_runs_is_told(hooks: ModuleType, gunicorn: ModuleType, tmp_path: Path, hook: str) -> None:
     """By process, command, environment and version, and by the hash of the configuration that was loaded."""
-    getattr(hooks, hook)(None)
+    getattr(hooks, hook)(SimpleNamespace(cfg=None))
     assert json.loads((tmp_path / "running.json").read_text()) == {
         "pid": os.getpid(),
         "argv": sys.argv,
@@ -693,14 +695,46 @@ def test_the_hash_is_of_what_was_loaded(
     assert said["configuration_sha256"] == hashlib.sha256(text.encode()).hexdigest()
 
 
+class DirtyWorker:
+    """Gunicorn's class, as far as the hooks know it."""
+
+    app_paths = ("jobs:Model", "jobs:Other")
+
+    def load_apps(self) -> None:
+        """Fail as an app's init() does."""
+        raise LookupError("no model")
+
+
+class Arbiter:
+    """The process that starts dirty workers."""
+
+    def __init__(self, counts: tuple = (None,), workers: int = 2) -> None:
+        self.app_specs = {str(number): {"worker_count": count} for number, count in enumerate(counts)}
+        self.num_workers, self.pid, self.alive = workers, os.getpid(), True
+        self.workers: dict[int, object] = {}
+        self.cfg = SimpleNamespace(graceful_timeout=5)
+        self.handled: list[int] = []
+        self._loop = None
+
+    def _signal_handler(self, number: int, _frame: object) -> None:
+        self.handled.append(number)
+
+    async def handle_client(self, reader: object, _writer: object) -> None:
+        """Serve a web worker until it ends."""
+        await reader
+
+
 CALLS = {
     "on_starting": [SimpleNamespace()],
     "when_ready": [SimpleNamespace()],
-    "on_reload": [SimpleNamespace()],
+    "on_reload": [SimpleNamespace(cfg=None)],
     "post_fork": [SimpleNamespace(WORKERS={}), worker_with(load_wsgi=None)],
     "post_worker_init": [worker_with(answering("200 OK"))],
     "pre_request": [worker_with(), SimpleNamespace()],
     "post_request": [worker_with(), SimpleNamespace(), {}, SimpleNamespace()],
+    "on_dirty_starting": [Arbiter()],
+    "dirty_worker_init": [SimpleNamespace()],
+    "dirty_worker_exit": [Arbiter(), SimpleNamespace(pid=DEAD, app_paths=["jobs:Model"])],
     "child_exit": [SimpleNamespace(log=Log()), worker_with()],
 }
 
@@ -712,8 +746,13 @@ def test_hooks_are_the_ones_that_the_role_knows(hooks: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("name", HOOKS)
-def test_hooks_of_the_user_are_called(hooks: ModuleType, gunicorn: ModuleType, name: str) -> None:
+def test_hooks_of_the_user_are_called(
+    hooks: ModuleType, gunicorn: ModuleType, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With what Gunicorn calls ours with, and looked up once."""
+    for part in ("gunicorn.dirty", "gunicorn.dirty.worker"):
+        monkeypatch.setitem(sys.modules, part, ModuleType(part))
+    sys.modules["gunicorn.dirty.worker"].DirtyWorker = type("DirtyWorker", (DirtyWorker,), {})
     calls = []
     hooks._USERS_HOOKS = {name: lambda *arguments: calls.append(arguments)}
     for _time in range(2):
@@ -791,3 +830,155 @@ def test_counts_that_are_lost_end_no_master(
     hooks.child_exit(server, worker)
     assert server.log.lines == [f"What worker {DEAD} counted is lost"]
     assert calls == [(server, worker)]
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(2, "No such file"), ssl.SSLError("PEM lib"), ValueError("what?"), None]
+)
+def test_a_certificate_that_does_not_work(
+    hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """The worker does not serve: Gunicorn would refuse each visitor, one by one."""
+
+    def ssl_context(cfg: SimpleNamespace) -> None:
+        assert cfg.certfile == "/etc/tls.pem"
+        if error:
+            raise error
+
+    gunicorn = ModuleType("gunicorn")
+    gunicorn.sock = SimpleNamespace(ssl_context=ssl_context)
+    monkeypatch.setitem(sys.modules, "gunicorn", gunicorn)
+    worker = worker_with(answering("200 OK"))
+    worker.cfg.is_ssl, worker.cfg.certfile = True, "/etc/tls.pem"
+    if not error:
+        hooks.post_worker_init(worker)
+        return
+    with pytest.raises(RuntimeError, match=r"TLS with the certificate /etc/tls.pem does not work: "):
+        hooks.post_worker_init(worker)
+
+
+@pytest.fixture
+def dirty(monkeypatch: pytest.MonkeyPatch) -> type:
+    """The class in its module."""
+    made = type("DirtyWorker", (DirtyWorker,), {"load_apps": DirtyWorker.load_apps})
+    for name in ("gunicorn", "gunicorn.dirty", "gunicorn.dirty.worker"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    sys.modules["gunicorn.dirty.worker"].DirtyWorker = made
+    return made
+
+
+def web_worker() -> SimpleNamespace:
+    """A web worker of a service with dirty workers."""
+    worker = worker_with(answering("200 OK"))
+    worker.cfg.dirty_workers, worker.cfg.dirty_apps = 2, ["jobs:Model"]
+    return worker
+
+
+@pytest.mark.parametrize(
+    ("counts", "workers", "wanted"), [((None,), 2, 2), ((1,), 4, 1), ((1, 3), 4, 3), ((9,), 4, 4), ((1, None), 4, 4), ((), 2, 2)]
+)  # fmt: skip
+def test_how_many_dirty_workers_are_waited_for(
+    hooks: ModuleType, dirty: type, runtime_directory: Path, counts: tuple, workers: int, wanted: int
+) -> None:
+    """Gunicorn starts no more than the apps ask for."""
+    assert dirty
+    hooks.on_dirty_starting(Arbiter(counts, workers))
+    assert (runtime_directory / "dirty-wanted").read_text() == str(wanted)
+
+
+def test_a_web_worker_waits_for_all_dirty_workers(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:
+    """It is ready only then; those that have ended do not count, and one that is replaced does not wait."""
+    assert dirty
+    hooks.on_dirty_starting(Arbiter())
+    hooks.dirty_worker_init(SimpleNamespace())
+    (runtime_directory / f"dirty-{DEAD}").touch()
+    worker = web_worker()
+    waits = []
+
+    def notify() -> None:
+        waits.append(1)
+        if len(waits) == 3:
+            (runtime_directory / "dirty-1").touch()
+
+    worker.notify = notify
+    hooks.post_worker_init(worker)
+    assert len(waits) == 3
+    assert (runtime_directory / f"worker-{os.getpid()}").exists()
+    assert not (runtime_directory / f"dirty-{DEAD}").exists()
+    (runtime_directory / "ready").touch()
+    (runtime_directory / "dirty-wanted").unlink()
+    hooks.post_worker_init(worker)
+    assert len(waits) == 3
+
+
+def test_a_broken_dirty_app_ends_a_start(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:
+    """The web worker fails with the app's own words; a service that is up goes on."""
+    hooks.on_dirty_starting(Arbiter())
+    with pytest.raises(LookupError):
+        dirty().load_apps()
+    with pytest.raises(
+        RuntimeError, match=r"^jobs:Model, jobs:Other of dirty_apps does not start: LookupError: no model$"
+    ):
+        hooks.post_worker_init(web_worker())
+    (runtime_directory / "dirty-failed").unlink()
+    (runtime_directory / "ready").touch()
+    with pytest.raises(LookupError):
+        dirty().load_apps()
+    assert not (runtime_directory / "dirty-failed").exists()
+
+
+def test_a_dirty_worker_that_is_killed_while_it_starts(hooks: ModuleType, runtime_directory: Path) -> None:
+    """It has said nothing itself. One that was ready, and one at the service's end, are no failure."""
+    worker = SimpleNamespace(pid=7, app_paths=["jobs:Model"])
+    arbiter = Arbiter()
+    arbiter.alive = False
+    hooks.dirty_worker_exit(arbiter, worker)
+    arbiter.alive = True
+    (runtime_directory / "dirty-7").touch()
+    hooks.dirty_worker_exit(arbiter, worker)
+    assert not (runtime_directory / "dirty-failed").exists()
+    (runtime_directory / "dirty-7").unlink()
+    hooks.dirty_worker_exit(arbiter, worker)
+    with pytest.raises(
+        RuntimeError, match="jobs:Model of dirty_apps does not start: its worker ended while it started"
+    ):
+        hooks.post_worker_init(web_worker())
+
+
+def test_signals_of_dirty_workers(hooks: ModuleType, dirty: type) -> None:
+    """USR1 reaches them; at TERM they stay until the web workers have gone, and QUIT ends them at once."""
+    assert dirty
+    arbiter = Arbiter()
+    heard: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _frame: heard.append(number))
+    try:
+        hooks.on_dirty_starting(arbiter)
+        arbiter.workers = {os.getpid(): None, DEAD: None}
+        arbiter._signal_handler(signal.SIGUSR1, None)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert (arbiter.handled, heard) == ([signal.SIGUSR1], [signal.SIGUSR1])
+
+    async def serve() -> None:
+        arbiter._loop = asyncio.get_running_loop()
+        gone = arbiter._loop.create_future()
+        client = asyncio.ensure_future(arbiter.handle_client(gone, "web worker"))
+        await asyncio.sleep(0)
+        arbiter._signal_handler(signal.SIGTERM, None)
+        await asyncio.sleep(0.1)
+        assert signal.SIGTERM not in arbiter.handled
+        gone.set_result(None)
+        await client
+        await asyncio.sleep(0.2)
+        assert arbiter.handled[-1] == signal.SIGTERM
+        arbiter._signal_handler(signal.SIGQUIT, None)
+        assert arbiter.handled[-1] == signal.SIGQUIT
+
+    asyncio.run(serve())
+
+
+def test_each_instance_has_its_own_dirty_workers(hooks: ModuleType, runtime_directory: Path) -> None:
+    """Where both see the same /tmp, a stand-in would end those of the live service."""
+    server = SimpleNamespace()
+    hooks.on_starting(server)
+    assert server._get_dirty_pidfile_path() == f"{runtime_directory}/dirty.pid"

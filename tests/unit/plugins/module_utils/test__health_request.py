@@ -222,3 +222,51 @@ def test_what_the_other_end_sends_is_quoted_cleanly(serve: Callable) -> None:
     assert "\x1b" not in problem
     assert "HTTP/1.1 redx" in problem
     assert len(problem) < 400
+
+
+CAPTURED_BY_H2 = bytes.fromhex("0000000400000000000000010104000000018d000000000100000001")
+
+
+@pytest.mark.parametrize(
+    ("layers", "answer", "sent"),
+    [
+        (["proxy-v1"], status(404), b"PROXY TCP4 127.0.0.1 127.0.0.1 1 80\r\n"),
+        (["proxy-v2"], status(404), b"\r\n\r\n\0\r\nQUIT\n"),
+        (["uwsgi"], status(404), b"\0"),
+        (["h2"], CAPTURED_BY_H2, b"PRI * HTTP/2.0\r\n"),
+    ],
+)
+def test_other_protocols(serve: Callable, layers: list, answer: bytes, sent: bytes) -> None:
+    """What an address speaks is spoken, and the status of its answer decides."""
+    server, bind = serve(socket.AF_INET, answer)
+    request = REQUEST._replace(protocols={bind.gunicorn_bind: layers})
+    assert _health_request.problem(bind, request, 5) == ""
+    assert server.asked[0].startswith(sent)
+    problem = _health_request.problem(bind, request._replace(statuses=(200,)), 5)
+    assert problem == f"{bind.gunicorn_bind} answers /up?full=1 with status 404"
+
+
+@pytest.mark.parametrize("answer", [status(400), status(200), b"", b"\0\0\0\x07\0\0\0\0\0"])
+def test_an_answer_in_another_protocol_is_none(serve: Callable, answer: bytes) -> None:
+    """Not even where its status would be accepted."""
+    _server, bind = serve(socket.AF_INET, answer)
+    request = REQUEST._replace(protocols={bind.gunicorn_bind: ["h2"]}, statuses=(200, 400))
+    assert _health_request.problem(bind, request, 5).startswith(f"no answer on {bind.gunicorn_bind}: ")
+
+
+def test_a_redirect_by_http2_is_followed_by_https(serve: Callable) -> None:
+    """Where it leads is not read; the second answer counts as it is."""
+    server, bind = serve(socket.AF_INET, CAPTURED_BY_H2[:9] + bytes.fromhex("00000401050000000148826402"))
+    request = REQUEST._replace(protocols={bind.gunicorn_bind: ["h2"]})
+    assert _health_request.problem(bind, request, 5) == ""
+    assert len(server.asked) == 2
+    assert b"x-forwarded-proto" in server.asked[1]
+
+
+def test_an_address_without_protocols(serve: Callable) -> None:
+    """It is asked by the scheme, and a note of an earlier version has no protocols."""
+    server, bind = serve(socket.AF_INET, status(200))
+    assert _health_request.problem(bind, REQUEST._replace(protocols={"[::1]:1": ["tls"]}), 5) == ""
+    assert server.asked[0].startswith(b"GET ")
+    noted = {"path": "/", "host": "localhost", "scheme": "https", "statuses": []}
+    assert _health_request.request_from(noted).layers(bind) == ("tls",)

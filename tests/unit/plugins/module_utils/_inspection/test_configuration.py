@@ -81,7 +81,7 @@ class TestParseFile:
 
 def test_the_defaults_are_gunicorns(sites: dict[str, Path]) -> None:
     """Those of every version, apart from what an environment variable sets."""
-    names = [name for name in configuration.DEFAULTS if name != "control_socket"]
+    names = [name for name in configuration.DEFAULTS if name not in ("control_socket", "dirty_apps", "dirty_workers")]
     code = f"import json; from gunicorn.config import Config; c = Config(); print(json.dumps([c.settings[n].default for n in {names}]))"
     for site in sites.values():
         environment = {key: value for key, value in os.environ.items() if key not in ("WEB_CONCURRENCY", "PORT")}
@@ -137,6 +137,7 @@ class TestConfigured:
             configuration.DEFAULTS["access_log_format"],
             "-",
             "gunicorn.ctl",
+            0,
             True,
         )
 
@@ -176,3 +177,22 @@ class TestConfigured:
         )
         found = configuration.configured([GUNICORN], {}, str(tmp_path))
         json.dumps(found, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("dirty_workers = 3", 0),
+        ("dirty_apps = ['jobs:Model']", 0),
+        ("dirty_apps = ['jobs:Model']\ndirty_workers = 3", 3),
+        ("dirty_apps = apps()\ndirty_workers = 3", 3),
+        ("dirty_apps = ['jobs:Model']\ndirty_workers = count()", None),
+    ],
+)
+def test_dirty_workers(tmp_path: Path, text: str, count: int | None) -> None:
+    """Gunicorn starts them for apps alone."""
+    (tmp_path / "gunicorn.conf.py").write_text(text)
+    found = configuration.configured([PYTHON, "-m", "gunicorn", "shop.wsgi"], {}, str(tmp_path))
+    assert found.dirty_workers == count
+    line = [PYTHON, "-m", "gunicorn", "--dirty-app=a:B", "--dirty-workers", "2", "shop.wsgi"]
+    assert configuration.configured(line, {}, str(tmp_path)).dirty_workers == 2

@@ -168,3 +168,43 @@ class TestCapturedServices:
 def test_no_answer_of_systemd_stops_it(printed: str) -> None:
     """Whatever is printed, also by a program that is not systemctl at all."""
     inspection_services.read_services(printing(printed), str(SERVICES))
+
+
+class TestDirtyWorkers:
+    def make(self, root: Path, pid: int, parent: int, command: bytes) -> None:
+        """A process beside the captured ones."""
+        shutil.copytree(root / "proc/835", root / f"proc/{pid}", symlinks=True)
+        (root / f"proc/{pid}/cmdline").write_bytes(command)
+        stat = (root / "proc/835/stat").read_text(encoding="utf-8")
+        assert " S 833 " in stat
+        (root / f"proc/{pid}/stat").write_text(stat.replace(" S 833 ", f" S {parent} "), encoding="utf-8")
+
+    def plain(self, root: Path) -> inspection_services.Service:
+        """The service that has them."""
+        return next(each for each in inspection_services.read_services(CAPTURED, str(root)) if each.name == "plain")
+
+    @pytest.mark.parametrize("titled", [True, False])
+    def test_they_are_no_web_workers(self, root: Path, titled: bool) -> None:
+        """Found by the title of the process that starts them, or by the file that Gunicorn writes."""
+        command = (root / "proc/835/cmdline").read_bytes()
+        self.make(root, 840, 833, b"gunicorn: dirty-arbiter\0\0" if titled else command)
+        self.make(root, 841, 840, b"gunicorn: dirty-worker [shop.wsgi]\0\0" if titled else command)
+        if not titled:
+            (root / "run/gunicorn/plain").mkdir(parents=True)
+            (root / "run/gunicorn/plain/dirty.pid").write_text("840")
+        plain = self.plain(root)
+        assert (plain.workers, plain.dirty_arbiter, plain.dirty_workers) == ((835, 836), 840, (841,))
+
+    @pytest.mark.parametrize("noted", ["1", "993", "-3", "", "x" * 99, "840 "])
+    def test_only_a_child_of_the_master_counts(self, root: Path, noted: str) -> None:
+        """The service's user may write into the file what it likes."""
+        (root / "run/gunicorn/plain").mkdir(parents=True)
+        (root / "run/gunicorn/plain/dirty.pid").write_text(noted)
+        plain = self.plain(root)
+        assert (plain.workers, plain.dirty_arbiter, plain.dirty_workers) == ((835, 836), None, ())
+
+    def test_one_whose_master_has_ended(self, root: Path) -> None:
+        """It is no master itself."""
+        self.make(root, 840, 1, b"gunicorn: dirty-arbiter\0\0")
+        found = inspection_services.read_services(CAPTURED, str(root))
+        assert [each.name for each in found] == ["idle", "jrn", "plain"]

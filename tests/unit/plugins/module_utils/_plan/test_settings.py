@@ -36,6 +36,14 @@ def test_a_setting_that_does_not_belong_here_is_refused(name: str, reason: str) 
         assert message.endswith(reason)
 
 
+def test_dirty_apps_without_workers() -> None:
+    """Gunicorn would start, and answer each request that needs one with an error."""
+    check_settings({"dirty_apps": ["jobs:Model"], "dirty_workers": 1})
+    for more in ({}, {"dirty_workers": 0}):
+        with pytest.raises(InvalidValue, match=r"gunicorn_settings\['dirty_apps'\]: \['jobs:Model'\] can't be used: "):
+            check_settings({"dirty_apps": ["jobs:Model"], **more})
+
+
 def test_a_paste_file(known_settings: dict[str, list[str]]) -> None:
     """The message has the module to write instead."""
     with pytest.raises(InvalidValue) as caught:
