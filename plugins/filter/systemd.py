@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import credentials, quoting
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.environment import RESERVED_ENVIRONMENT
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
 
@@ -36,6 +36,15 @@ def _is_fit(name: object, value: object) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _unfit_credentials(contents: dict) -> list:
+    """The names of the credentials that a service can't be given; no contents, since an error would show them."""
+    return [on_one_line(str(name)) for name, content in contents.items() if not _is_fit_credential(name, content)]
+
+
+def _is_fit_credential(name: object, content: object) -> bool:
+    return credentials.is_name(name) and isinstance(content, str) and "\0" not in content
 
 
 def _arguments(arguments: list) -> str:
@@ -64,6 +73,7 @@ class FilterModule:
             "systemd_environment": _environment,
             "systemd_environment_file": _environment_file,
             "unfit_secrets": _unfit_secrets,
+            "unfit_credentials": _unfit_credentials,
             "systemd_arguments": _arguments,
             "systemd_text": quoting.text,
             "systemd_directives": _directives,

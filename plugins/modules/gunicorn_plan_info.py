@@ -129,6 +129,11 @@ options:
     type: list
     elements: str
     default: []
+  unfit_credentials:
+    description: The names of credentials that a service can't have, from P(pyweb.gunicorn.unfit_credentials#filter).
+    type: list
+    elements: str
+    default: []
   pip_extra_args:
     description: Further arguments of C(pip install).
     type: list
@@ -323,6 +328,7 @@ ARGUMENTS = {
     "service_directives": {"type": "dict", "default": {}},
     "sizing": {"type": "dict", "default": {}},
     "unfit_secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "unfit_credentials": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "secrets": {"type": "str", "default": "", "no_log": True},
     "credentials": {"type": "str", "default": "e30=", "no_log": True},
     "pip_extra_args": {"type": "list", "elements": "str", "default": []},

@@ -39,7 +39,8 @@ RECIPE_LABEL = "pyweb.gunicorn.recipe"
 # Releases of Debian, a release with another init than systemd, and hosts that lack a capability, as many containers do
 SYSVINIT = "-sysvinit"
 UNTRACED = "-without-ptrace"
-SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}", f"trixie{UNTRACED}")
+NARROW = "-narrow"  # with the capabilities that podman gives by default, and none more
+SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}", f"trixie{UNTRACED}", f"bookworm{NARROW}", f"trixie{NARROW}")
 # Without python3-venv, logrotate and supervisor, which the role installs.
 # python3-apt: without it, the apt module installs it first, and fails in check mode.
 PACKAGES = ("ca-certificates", "curl", "iproute2", "openssh-server", "procps", "python3", "python3-apt", "sudo")
@@ -246,7 +247,7 @@ def cgroup_options() -> list[str]:
 
 def security_options(suite: str) -> list[str]:
     """Return the options with which a host can set up sandboxes."""
-    left_out = ("SYS_PTRACE",) if suite.endswith(UNTRACED) else ()
+    left_out = ("SYS_PTRACE",) if suite.endswith(UNTRACED) else CAPABILITIES if suite.endswith(NARROW) else ()
     options = [f"--cap-add={name}" for name in CAPABILITIES if name not in left_out]
     options.append("--security-opt=label=disable")
     if is_root() and has_apparmor():
@@ -291,6 +292,7 @@ Description=Share the root mount
 DefaultDependencies=no
 Before=local-fs-pre.target
 Wants=local-fs-pre.target
+ConditionCapability=CAP_SYS_ADMIN
 
 [Service]
 Type=oneshot
@@ -444,7 +446,7 @@ def build_image(suite: str, tag: str, state: Path) -> None:
 
 def ensure_image(suite: str, state: Path) -> str:
     """Return the image's name; build the image if it is missing."""
-    suite = suite.removesuffix(UNTRACED)
+    suite = suite.removesuffix(UNTRACED).removesuffix(NARROW)
     tag = image_tag(suite)
     with locked(state, f"image-{suite}"):
         if attempt(*podman("image", "exists", tag)).returncode:

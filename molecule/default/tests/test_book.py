@@ -195,6 +195,17 @@ def test_reload_of_an_application_that_loads_but_fails_is_refused(host):
         assert "Hello from shop" in get(host, URLS[0])
 
 
+def test_reload_without_a_master_says_so(host):
+    """It died while the code was tried. No program prints its help, and no shell how it was called."""
+    since = host.check_output("date +@%s.%N")
+    script = "systemctl reload shop & sleep 0.3; systemctl kill --kill-who=main --signal=KILL shop; ! wait $!"
+    assert host.run("sh -c %s", script).rc == 0
+    assert "Hello from shop" in get(host, URLS[0])
+    said = host.check_output("journalctl --unit=shop --since=%s --output=cat", since)
+    assert "Gunicorn has ended: there is nothing to reload" in said
+    assert [word for word in ("Usage:", "kill:", "Illegal") if word in said] == []
+
+
 def test_sockets_stay_non_blocking_during_a_start(host):
     """Otherwise a worker that loses the race for a connection waits for the next one in accept()."""
     sockets, seen, blocking = map(int, host.check_output("python3 -c %s", RESTART_AND_WATCH_THE_SOCKETS).split())

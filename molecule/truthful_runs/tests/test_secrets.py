@@ -38,12 +38,12 @@ def main_pid(host):
 
 def test_secrets_reach_the_application_and_nobody_else(host, play):
     """The application gets them unchanged; no output, no unit and no log contains them, and no other user sees them."""
-    variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"TOKEN": f"{CANARY}\n"}}
+    variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"api-token.v1": f"{CANARY}\n"}}
     checked, check_output = play(variables, "--check")
     code, output = play(variables)
     assert (checked, code) == (0, 0), output
     assert title(host) == AWKWARD
-    credential = f"nsenter --target {main_pid(host)} --mount cat /run/credentials/notes.service/TOKEN"
+    credential = f"nsenter --target {main_pid(host)} --mount cat /run/credentials/notes.service/api-token.v1"
     assert host.check_output(credential) == CANARY
     assert CANARY not in check_output + output
     seen = {
@@ -66,7 +66,7 @@ def test_files_of_secrets_are_for_root_alone(host):
     for path, mode in (
         ("/etc/opt/notes/secrets.env", 0o600),
         ("/etc/opt/notes/credentials", 0o700),
-        ("/etc/opt/notes/credentials/TOKEN", 0o600),
+        ("/etc/opt/notes/credentials/api-token.v1", 0o600),
     ):
         file = host.file(path)
         assert (file.user, file.group, file.mode) == ("root", "root", mode)
@@ -74,7 +74,7 @@ def test_files_of_secrets_are_for_root_alone(host):
 
 def test_only_changed_secrets_restart_the_service(host, play):
     """A second run has nothing to do, a new value goes live, and without secrets the file is removed."""
-    variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"TOKEN": f"{CANARY}\n"}}
+    variables = {"gunicorn_secrets": {"NOTES_TITLE": AWKWARD}, "gunicorn_credentials": {"api-token.v1": f"{CANARY}\n"}}
     before = main_pid(host)
     assert "changed=0" in play(variables)[1]
     assert main_pid(host) == before
@@ -92,6 +92,6 @@ def test_secret_that_cannot_be_handed_over_is_named_but_not_shown(host, play):
     code, output = play({"gunicorn_secrets": {"TOKEN": f"{CANARY}\0"}})
     assert code == 2
     # YAML doubles the quotes.
-    assert "gunicorn_secrets, gunicorn_credentials: 'TOKEN' can't be used" in output.replace("''", "'")
+    assert "gunicorn_secrets: 'TOKEN' can't be used" in output.replace("''", "'")
     assert CANARY not in output
     assert main_pid(host) == before

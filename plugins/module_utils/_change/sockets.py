@@ -43,6 +43,7 @@ class Sockets:
         text = self._text()
         lost = {bind.listen_stream for bind in _binds_of(text) if host_sockets.lost_its_file(bind)}
         wanted = socket_units.socket_addresses(text) - lost
+        gone = []
         for path in runtime_units.added_sockets(self._wanted.name):
             added = files.read(path) or ""
             kept = socket_units.socket_addresses(added) & wanted
@@ -50,12 +51,16 @@ class Sockets:
                 runtime_units.write(os.path.basename(path), socket_units.with_addresses(added, kept))
             else:
                 self._remove_added_unit(path)
+                gone.append(os.path.basename(path))
         if lost:
             self._close(text, wanted)
         closed = {bind.listen_stream for bind in _binds_of(text) if not host_sockets.is_open(bind)}
         if closed and self._systemctl.read(self.unit).active:
             self._add_unit(text, closed)
         self._systemctl.do("daemon-reload")
+        for name in gone:
+            # Only now: until systemd has forgotten the unit, the file keeps it from starting again.
+            files.remove(socket_units.ended_flag(name))
         self.match_files()
 
     def _close(self, text: str, kept: frozenset[str]) -> None:

@@ -16,6 +16,7 @@ import pwd
 import time
 import typing as t
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import as_owner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import (
     KIB,
     join,
@@ -102,17 +103,16 @@ def read_environment(pid: int, root: str = "/") -> dict[str, str]:
 
     The process itself can write over it. What is not UTF-8 is replaced, so that a module can return it.
     """
-    items = read_bytes(join(root, f"/proc/{pid}/environ"), _LONGEST_ENVIRONMENT).decode("utf-8", "replace").split("\0")
+    text = as_owner.read_bytes(pid, join(root, f"/proc/{pid}/environ"), _LONGEST_ENVIRONMENT, root)
+    items = text.decode("utf-8", "replace").split("\0")
     return dict(item.split("=", 1) for item in items if "=" in item)
 
 
 def read_interpreter(pid: int, root: str = "/") -> str | None:
     """Return the path of the program that a process runs; None where it may not be seen."""
-    try:
-        path = os.readlink(join(root, f"/proc/{pid}/exe"))
-    except OSError:
+    path = plain(as_owner.read_link(pid, join(root, f"/proc/{pid}/exe"), root) or "")
+    if not path:
         return None
-    path = plain(path)
     return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
 
 
@@ -205,7 +205,8 @@ def parse_status(text: str) -> Sizes | None:
 
 def read_pages(pid: int, root: str = "/") -> Pages | None:
     """Return how the pages of a process are shared; None where it is gone, or this user may not see it."""
-    return parse_rollup(read(join(root, f"/proc/{pid}/smaps_rollup")))
+    text = as_owner.read_bytes(pid, join(root, f"/proc/{pid}/smaps_rollup"), root=root)
+    return parse_rollup(text.decode("utf-8", "replace"))
 
 
 def parse_rollup(text: str) -> Pages | None:

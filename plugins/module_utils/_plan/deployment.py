@@ -16,6 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
     accounts,
     companion_memory,
     companions,
+    credentials,
     directives,
     parameters,
     reach,
@@ -50,6 +51,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         logs = [given["log_file"], given["access_log_file"]]
         warnings.append(supervisor_directives.notice(wanted.service, given["service_directives"], logs))
         warnings += companions.not_enforced(wanted)
+    else:
+        credentials.check_size(json.loads(base64.b64decode(given["credentials"])))
     plan = plan_plan.make_plan(wanted, runner, manager)
     warnings += wanted.protocols.warnings
     plan["directories"] += releases.directories_to_make(wanted)

@@ -96,6 +96,7 @@ def check_parameters(given: dict, ipv6: bool) -> DeploymentParameters:
     heard = binds if serves else []
     spoken = protocols.of_service(given["settings"], given["worker_class"], given["threads"], variables, heard)
     _check_secrets(given["unfit_secrets"])
+    _check_credentials(given["unfit_credentials"])
     if given["installer"] == "uv":
         uv.find()
         uv.split_arguments(given["pip_extra_args"])
@@ -209,7 +210,13 @@ def _check_secrets(unfit: list[str]) -> None:
     if unfit:
         expected = "names of letters, digits and underscores which systemd, Gunicorn and the role don't use"
         expected += ", and strings without NUL characters"
-        raise InvalidValue("gunicorn_secrets, gunicorn_credentials", ", ".join(unfit), expected)
+        raise InvalidValue("gunicorn_secrets", ", ".join(unfit), expected)
+
+
+def _check_credentials(unfit: list[str]) -> None:
+    if unfit:
+        expected = "names of at most 240 letters, digits and _ - . @ + = , ~ that do not begin with a dot, and strings "
+        raise InvalidValue("gunicorn_credentials", ", ".join(unfit), f"{expected}without NUL characters")
 
 
 def _check_log_files(log_file: str, access_log_file: str | None) -> dict[str, str]:

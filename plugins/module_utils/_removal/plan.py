@@ -219,13 +219,14 @@ def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, .
     """The files in the project's directory of settings, and the rotation of its logs."""
     found = [*([] if removal_manager.is_foreign(made.configuration) else [made.configuration]), *more]
     secrets = os.path.join(wanted.config_directory, "secrets.env")
+    directory = os.path.join(wanted.config_directory, "credentials")
     text = files.read(secrets) or files.read(files.beside(secrets, files.PREVIOUS)) or ""
     if running.SECRETS in text:
-        directory = os.path.join(wanted.config_directory, "credentials")
         credentials = [os.path.join(directory, name) for name in names.credentials_of(text)]
         found += [*credentials, *removal_manager.left_beside(credentials), secrets]
-        if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
-            found.append(directory)
+    # It also stays empty when a deployment has no credentials any more.
+    if os.path.isdir(directory) and {os.path.join(directory, name) for name in os.listdir(directory)} <= set(found):
+        found.append(directory)
     for command in (names.roll_back_command(wanted.service), names.run_command(wanted.service)):
         found += [command, *removal_manager.left_beside([command])] if zipfile.is_zipfile(command) else []
     sudoers = names.sudoers(wanted.service)

@@ -77,6 +77,10 @@ class SystemdManager:
         # All in one command, or a request to a socket would start its service again.
         if found.stop:
             manager.command(self._runner, "systemctl", "stop", *found.stop)
+        # The plan could not see these files: the added sockets have left them as they stopped.
+        added = map(os.path.basename, runtime_units.added_sockets(self._service))
+        for name in set(added) & set(found.stop):
+            files.remove(socket_units.ended_flag(name))
 
     def forget(self, found: Found, removed: tuple[str, ...]) -> None:
         """Have systemd notice that its units are removed; raises RemovalError."""

@@ -13,7 +13,7 @@ import os
 import time
 from typing import Iterable, NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import as_owner, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import (
     join,
     list_folder,
@@ -90,6 +90,13 @@ def lost_logs(pid: int, paths: Iterable[str], root: str = "/") -> dict[str, bool
     A log counts only if the master has, or had, a file of its name. It can't open one whose directory was removed: the
     hole in its sandbox went with it.
     """
+    if list_folder(join(root, f"/proc/{pid}/fd")):
+        return _lost_logs(pid, paths, root)
+    known = tuple(paths)
+    return json.loads(as_owner.run(pid, lambda: json.dumps(_lost_logs(pid, known, root)).encode(), root) or b"{}")
+
+
+def _lost_logs(pid: int, paths: Iterable[str], root: str) -> dict[str, bool]:
     folder = join(root, f"/proc/{pid}/fd")
     opened: dict[str, list[str]] = {}
     for name in list_folder(folder):

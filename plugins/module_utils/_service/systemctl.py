@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Mapping
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
@@ -27,6 +28,8 @@ class NotStarted(Failed):
 _STATUSES = {"oom-kill": "it was ended since the memory was used up", "timeout": "it did not end in time"}
 # Values of ExecMainCode=, see siginfo_t
 _BY_SIGNAL = ("2", "3")
+# Properties with the commands that systemd runs beside the main process, and how they have ended
+_BESIDE = ("ExecStartPre", "ExecStartPost")
 # What `ended` is told
 ENDED = ("Result", "ExecMainStatus", "ExecMainCode")
 
@@ -42,6 +45,16 @@ def ended(shown: Mapping[str, list[str]]) -> str:
     if step:
         return f"systemd could not start it: {status}/{step[0]}: {step[1]}"
     return f"it ended with status {status}" if code == "1" else ""
+
+
+def _status(shown: Mapping[str, list[str]]) -> int:
+    """With which status a start has failed: the main process's, or one of systemd's steps for a command beside it."""
+    status = int(shown.get("ExecMainStatus", ["0"])[0] or 0)
+    if status in sandbox_trial.STEPS:
+        return status
+    beside = " ".join(value for name in _BESIDE for value in shown.get(name, ()))
+    found = (int(each) for each in re.findall(r" code=exited ; status=(\d+)", beside))
+    return next((each for each in found if each in sandbox_trial.STEPS), status)
 
 
 class Systemctl:
@@ -63,9 +76,8 @@ class Systemctl:
         try:
             self.do(action, service)
         except Failed as failure:
-            (shown,) = units.show_units([service], ("ExecMainStatus",), self._runner)
-            status = int(shown.get("ExecMainStatus", ["0"])[0] or 0)
-            raise NotStarted(str(failure), status) from None
+            (shown,) = units.show_units([service], ("ExecMainStatus", *_BESIDE), self._runner)
+            raise NotStarted(str(failure), _status(shown)) from None
 
     def attempt(self, *arguments: str) -> bool:
         """Run systemctl where the change goes on even if it fails; return whether it succeeded."""

@@ -50,16 +50,20 @@ def without(text: str, left_out: LeftOut) -> str:
 
 def conditions(root: str = "/") -> str:
     """What decides which directives a host can apply: systemd's version, the container, and what that allows."""
-    paths = (path for folder in _LIBRARIES for path in glob.glob(join(root, f"{folder}/libsystemd-shared-*.so")))
-    versions = {os.path.basename(path)[len("libsystemd-shared-") : -len(".so")] for path in paths}
     container = read(join(root, "/run/systemd/container")).strip()
     capabilities = re.search(r"^CapBnd:\s*([0-9a-f]+)$", read(join(root, "/proc/1/status")), re.MULTILINE)
     users = read(join(root, "/proc/1/uid_map")).split()
     return ", ".join(
         [
-            f"systemd {'/'.join(sorted(versions)) or 'of unknown version'}",
+            f"systemd {'/'.join(sorted(versions(root))) or 'of unknown version'}",
             re.sub(r"\W", "", container) or "no container",
             *(["mapped users"] if users[:2] != ["0", "0"] else []),
             f"capabilities {capabilities[1] if capabilities else 'unknown'}",
         ]
     )
+
+
+def versions(root: str = "/") -> set[str]:
+    """The versions of systemd that a host has, such as 257; more than one in the middle of an upgrade."""
+    paths = (path for folder in _LIBRARIES for path in glob.glob(join(root, f"{folder}/libsystemd-shared-*.so")))
+    return {os.path.basename(path)[len("libsystemd-shared-") : -len(".so")] for path in paths}

@@ -82,7 +82,17 @@ def _service_lines(unit: str) -> Iterator[tuple[str, str]]:
 
 
 def _applies(lines: list[str], runner: Runner) -> bool:
-    """Whether systemd can start a program with these lines."""
+    """Whether systemd can start programs with these lines.
+
+    Two, one after the other, as it starts commands beside a service: the second one joins namespaces of the first.
+    """
+    code = _try([*lines, "ExecStartPre=/bin/true"], runner)
+    if code == 0 or is_of_sandbox(code):
+        return code == 0
+    # The first of the two has failed, which systemd-run does not explain.
+    return not is_of_sandbox(_try(lines, runner))
+
+
+def _try(lines: list[str], runner: Runner) -> int:
     properties = [f"--property={line}" for line in lines]
-    command = ["systemd-run", "--quiet", "--collect", "--wait", *properties, "/bin/true"]
-    return not is_of_sandbox(runner.run(command)[0])
+    return runner.run(["systemd-run", "--quiet", "--collect", "--wait", *properties, "/bin/true"])[0]

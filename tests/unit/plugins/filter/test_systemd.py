@@ -81,6 +81,15 @@ def test_unfit_secrets_are_named_without_their_values() -> None:
     assert FILTERS["unfit_secrets"](secrets) == ["BAD NAME", "NUL", "NUMBER", "NONE"]
 
 
+def test_unfit_credentials_are_named_without_their_contents() -> None:
+    """A credential is unfit if its file can't have its name, or its content is no string or has a NUL."""
+    fit = {"api-token": "x", "tls.key": "x", "PATH": "", "a@b+c=d,e~f_1": "$", "a" * 240: "x"}
+    assert FILTERS["unfit_credentials"](fit) == []
+    unfit = ["", ".", "..", ".key", "../x", "a/b", "a b", "a:b", "a%b", "a'b", "a\\b", "ü", "a" * 241, 5]
+    assert FILTERS["unfit_credentials"](dict.fromkeys(unfit, "x")) == list(map(str, unfit))
+    assert FILTERS["unfit_credentials"]({"a\nb": "x", "NUL": "hidden\0", "n": 5}) == ["a\\nb", "NUL", "n"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "named"),
     [

@@ -100,9 +100,13 @@ class TestArrange:
         both = f"[Socket]\nListenStream={wanted.binds[0].path}\nListenStream=127.0.0.1:1\n"
         (run_units / "shop-added-1.socket").write_text(both)
         (run_units / "shop-added-2.socket").write_text("[Socket]\nListenStream=127.0.0.1:2\n")
+        flags = [Path(socket_units.ended_flag(f"shop-added-{number}.socket")) for number in (1, 2)]
+        for flag in flags:
+            flag.touch()
         Sockets(wanted, systemd.systemctl).arrange()
         assert added(run_units) == {"shop-added-1.socket": {wanted.binds[0].path}}
         assert systemd.asked == ["stop shop-added-2.socket", "daemon-reload"]
+        assert [flag.exists() for flag in flags] == [True, False]
 
 
 class TestFiles:

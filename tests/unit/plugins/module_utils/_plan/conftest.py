@@ -64,6 +64,7 @@ def parameters() -> Callable[..., dict]:
             "service_directives": {},
             "sizing": {},
             "unfit_secrets": [],
+            "unfit_credentials": [],
             "pip_extra_args": [],
             "pip_environment": [],
             "code_directory": "/opt/shop",

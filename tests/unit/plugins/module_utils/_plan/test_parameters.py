@@ -189,9 +189,15 @@ WIRING = [
     # The names alone: values do not come here.
     (
         {"unfit_secrets": ["A B", "NUL"]},
-        "gunicorn_secrets, gunicorn_credentials: 'A B, NUL'",
+        "gunicorn_secrets: 'A B, NUL'",
         "names of letters, digits and underscores which systemd, Gunicorn and the role don't use, and strings without "
         "NUL characters",
+    ),
+    (
+        {"unfit_credentials": ["a b", ".x"]},
+        "gunicorn_credentials: 'a b, .x'",
+        "names of at most 240 letters, digits and _ - . @ + = , ~ that do not begin with a dot, and strings without NUL "
+        "characters",
     ),
     ({"run_group": "Ops Team"}, "gunicorn_run_group: 'Ops Team'", NAME),
     ({"venv": "venv"}, "gunicorn_venv: 'venv'", PATH),

@@ -89,6 +89,17 @@ def test_credentials_that_the_role_did_not_write_stay(host: Host) -> None:
     assert not {other, str(host.config / "credentials")} & set(host.plan().paths)
 
 
+def test_an_empty_directory_of_credentials_goes(host: Host) -> None:
+    """A deployment that has no credentials any more leaves it, with a file of secrets or without."""
+    directory = host.config / "credentials"
+    directory.mkdir(parents=True)
+    assert host.plan().paths == (str(directory),)
+    secrets = host.write(host.config / "secrets.env", f"{host.ours}# Credentials: \nGUNICORN_SECRETS=1\n")
+    assert host.plan().paths == (secrets, str(directory))
+    host.write(directory / "key", "x")
+    assert host.plan().paths == (secrets,)
+
+
 class TestNamed:
     def test_each_name_removes_its_directory(self, host: Host) -> None:
         """And no other."""

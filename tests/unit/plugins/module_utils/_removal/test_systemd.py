@@ -167,6 +167,14 @@ class TestStop:
             ["systemctl", "stop", "shop.socket", "shop.service"],
         ]
 
+    def test_what_added_sockets_leave_at_their_end_goes(self, host: Host, manager: SystemdManager) -> None:
+        """The plan can't name it, since they leave it while they are stopped. A killed run's is in the next plan."""
+        host.write(host.runtime_units / "shop-added-1.socket")
+        ours, other = (host.write(f"run/gunicorn-{name}-added-1.socket.ended") for name in ("shop", "shop2"))
+        assert ours in host.plan().paths
+        manager.stop(NOTHING._replace(stop=("shop-added-1.socket", "shop.service")))
+        assert [os.path.exists(path) for path in (ours, other)] == [False, True]
+
     def test_nothing_is_stopped_where_nothing_runs(self, host: Host, manager: SystemdManager) -> None:
         """A second run runs no command."""
         manager.stop(NOTHING)

@@ -43,6 +43,17 @@ def test_a_start_names_the_step_that_failed(systemd, status: str, said: str) -> 
     assert caught.value.status == int(status or 0)
 
 
+def test_a_command_beside_the_service_can_fail_at_a_step(systemd) -> None:
+    """The main process may work then, and end when it is told to."""
+    systemd.failing = "restart"
+    command = "{ path=/bin/sh ; argv[]=/bin/sh -c %s ; ignore_errors=no ; pid=7 ; code=exited ; status=%d }"
+    post = "\n".join(f"ExecStartPost={command % ('true', status)}" for status in (0, 226))
+    systemd.loaded["shop.service"] = f"ExecMainStatus=0\nExecStartPre={command % ('true', 1)}\n{post}"
+    with pytest.raises(NotStarted, match="It failed at 226/NAMESPACE") as caught:
+        systemd.systemctl.start("restart", "shop.service")
+    assert caught.value.status == 226
+
+
 def test_a_unit_is_read(systemd) -> None:
     """By its name, whether it exists or not."""
     systemd.loaded["shop.service"] = "LoadState=loaded\nActiveState=active\nMainPID=7"

@@ -32,7 +32,7 @@ Environment=SPT_NOENV=1
 Environment=GUNICORN_CONFIGURATION=@CONFIGURATION@
 ExecStart=/opt/shop/venv/bin/gunicorn shop.wsgi
 ExecStartPost=/bin/sh -c wait
-ExecReload=/bin/kill -HUP $MAINPID
+ExecReload=/bin/sh -c "kill -HUP \\"$$MAINPID\\""
 KillMode=mixed
 TimeoutStartSec=120
 Restart=always
