@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -23,6 +24,9 @@ SCENARIO = Path(__file__).parent.parent
 SCREENSHOTS = SCENARIO.parents[1] / ".cache" / "screenshots"
 NAME = "gallery.example.com"
 FAMILIES = ("v4", "v6")
+# Of 78 characters: nginx takes 46 without more room
+LONG_NAME = f"{'customer.' * 6}some.{NAME}"
+ROOM = "/etc/nginx/conf.d/gunicorn-proxy-names.conf"
 # What a client could claim about itself
 CLAIMS = {
     "X-Forwarded-For": "192.0.2.66",
@@ -356,12 +360,32 @@ def targets(name: str) -> tuple[str, ...]:
     return tuple(f"{name}-{family}={address},host={NAME}" for family, address in addresses.items())
 
 
+def test_long_name_is_served():
+    """nginx gets the room that it needs, without a second site that has a long name, too; Apache needs none."""
+    assert len(LONG_NAME) == 78
+    names = {"proxy_server_names": [NAME, LONG_NAME]}
+    nginx = SERVERS["nginx"]
+    own = "/etc/nginx/conf.d/own.conf"
+    nginx.host.check_output(f"echo 'server_names_hash_bucket_size 64;' > {own}")
+    message = refused(play(names, "--limit", nginx.name), nginx)
+    assert f"server_names_hash_bucket_size 128 in {own}, which sets 64" in message
+    assert message.endswith("Nothing was changed.")
+    nginx.host.check_output(f"rm {own}")
+    assert bring(names) == BOTH
+    assert bring(names) == []
+    for server in SERVERS.values():
+        there = ["--insecure", "--resolve", f"{LONG_NAME}:443:127.0.0.1"]
+        assert server.status(*there, f"https://{LONG_NAME}/seen") == 200
+        assert server.host.file(ROOM).exists == (server is nginx)
+
+
 def test_removal_takes_only_what_the_role_made():
     """The server serves its other sites, and a second run has nothing to do."""
     assert bring({"proxy_state": "absent"}) == BOTH
     for server in SERVERS.values():
         assert not server.host.file(server.file).exists
         assert not server.host.file(server.link).exists
+        assert not server.host.file(ROOM).exists
         assert server.host.service(server.unit).is_running
         assert server.host.file("/var/opt/gallery/media/pictures/sent.html").exists
     assert bring({"proxy_state": "absent"}) == []
@@ -381,3 +405,34 @@ def test_broken_first_configuration_leaves_nothing():
     for server in SERVERS.values():
         assert server.host.check_output(f"ls {server.folder}/sites-enabled").split() == [Path(server.link).name]
         assert server.status(f"https://v4.{NAME}/") == 200
+
+
+def test_caddy_as_the_documentation_says():
+    """Debian's Caddy with the Caddyfile of docs/proxy.md serves the project, and passes on no claim of a client."""
+    server = SERVERS["nginx"]
+    documented = (SCENARIO.parents[1] / "docs" / "proxy.md").read_text(encoding="utf-8")
+    caddyfile = re.search(r"^```caddyfile\n(.*?)^```$", documented, re.MULTILINE | re.DOTALL)[1]
+    sites = [caddyfile.replace("www.example.com", NAME)]
+    # The same on TCP, and without the lines that drop headers
+    tcp = re.sub(r"unix//run/mysite.sock \{.*?\n\t\}", "127.0.0.1:8000 [::1]:8000", caddyfile, flags=re.DOTALL)
+    sites.append(tcp.replace("www.example.com", f"http://plain.{NAME}, https://plain.{NAME}"))
+    text = "{\n\tlocal_certs\n\tskip_install_trust\n}\n" + "".join(sites).replace("mysite", "gallery")
+    server.host.check_output("systemctl stop nginx")
+    server.host.check_output("apt-get install --yes -qq --no-install-recommends caddy >/dev/null 2>&1")
+    server.host.run_expect([0], "printf %%s %s > /etc/caddy/Caddyfile && systemctl restart caddy", text)
+    seen = seen_from_outside(server, f"https://{NAME}/seen", CLAIMS)
+    assert seen["forwarded"] == {
+        "X-Forwarded-For": other(server).address,
+        "X-Forwarded-Host": NAME,
+        "X-Forwarded-Proto": "https",
+    }
+    assert (seen["peer"], seen["scheme"], seen["host"], seen["real"]) == ("", "https", NAME, None)
+    assert "color" in other(server).curl(
+        "--insecure", "--connect-to", f"::{server.address}:", f"https://{NAME}/static/gallery/site.css"
+    )
+    plain = seen_from_outside(server, f"https://plain.{NAME}/seen", CLAIMS)
+    assert plain["real"] == CLAIMS["X-Real-IP"]
+    assert plain["peer"] in ("127.0.0.1", "::1")
+    assert plain["forwarded"]["X-Forwarded-For"] == other(server).address
+    outside = ["--connect-to", f"::{server.address}:", "--header", "X-Forwarded-Ssl: on"]
+    assert other(server).status(*outside, f"http://plain.{NAME}/seen") == 400
