@@ -86,7 +86,7 @@ def test_switched_under_load(host, kind):
     run = deploy(host, kind, name)
     lost = [load.stop()["phases"][-1]["details"] for load in (quick, slow)]
     assert run.code == 0, run.output
-    # Gunicorn's class for Tornado cuts requests at its end: that of its trial, and that of its service in the next change.
+    # Gunicorn's class for Tornado cuts requests at its end: that of its trial, and of its service in the next change.
     cuts = "tornado" in (kind.worker_class, before.worker_class)
     assert (lost[0], [] if cuts else lost[1]) == ([], [])
     assert version(host) == name
