@@ -84,7 +84,7 @@ def test_a_broken_app_never_goes_live(host, version: str, reason: str) -> None:
 
 
 def test_tasks_in_flight_are_finished(host) -> None:
-    """Those at work and those that wait for their turn, by the version that they began with; and the next one is there."""
+    """Those at work and those that wait for their turn, by the version that they began with."""
     script = f"for n in 1 2 3 4 5 6; do {CURL}/wait/5 & done; wait"
     host.check_output(f"systemd-run --quiet --unit=tasks --property=StandardOutput=file:/root/tasks sh -c '{script}'")
     deploy(host, "second")
