@@ -811,24 +811,31 @@ def on_dirty_starting(arbiter: Any) -> None:
         with open(f"{_RUN}/dirty-wanted.new", "w") as file:
             file.write(str(min(wanted, arbiter.num_workers)))
         os.replace(f"{_RUN}/dirty-wanted.new", f"{_RUN}/dirty-wanted")
-    _slow_down_failures()
+    _pace_dirty_workers()
     _guard_signals(arbiter)
     _users_hook("on_dirty_starting", arbiter)
 
 
-def _slow_down_failures() -> None:
-    """Have a dirty worker that fails say why, and end a second later: Gunicorn replaces it at once."""
+_dirty_has_failed = False  # in the process that starts dirty workers: the last one that ended was not ready
+
+
+def _pace_dirty_workers() -> None:
+    """Have a dirty worker say why it fails, and the next one begin a second later: Gunicorn starts it at once."""
     from gunicorn.dirty.worker import DirtyWorker
 
     load = DirtyWorker.load_apps
 
     def load_or_say(worker: Any) -> None:
+        if _dirty_has_failed:
+            time.sleep(1)
         try:
             load(worker)
         except (Exception, SystemExit) as error:
             _say_dirty_failed(worker.app_paths, f"{type(error).__name__}: {error}")
-            time.sleep(1)
             raise
+        # Gunicorn forgets that it was told so meanwhile, and kills it after dirty_graceful_timeout.
+        if not worker.alive:
+            sys.exit(0)
 
     DirtyWorker.load_apps = load_or_say
 
@@ -862,11 +869,16 @@ def _guard_signals(arbiter: Any) -> None:
         ending.append(asyncio.ensure_future(end_after_clients()))
 
     def handle(number: int, frame: Any) -> None:
+        if os.getpid() != arbiter.pid:
+            # A dirty worker that has just begun, and has no handler of its own yet
+            if number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
+                os._exit(0)
+            return
         if number == signal.SIGTERM and clients and not ending:
             arbiter._loop.call_soon_threadsafe(begin_to_end)
             return
         handle_signal(number, frame)
-        if number == signal.SIGUSR1 and os.getpid() == arbiter.pid:
+        if number == signal.SIGUSR1:
             for pid in list(arbiter.workers):
                 with contextlib.suppress(OSError):  # it has just ended
                     os.kill(pid, signal.SIGUSR1)
@@ -882,8 +894,10 @@ def dirty_worker_init(worker: Any) -> None:
 
 
 def dirty_worker_exit(arbiter: Any, worker: Any) -> None:
-    """Say that a dirty worker has ended before it was ready, such as by the kernel."""
-    if arbiter.alive and not os.path.exists(f"{_RUN}/dirty-{worker.pid}"):
+    """Note a dirty worker that has ended before it was ready, such as by the kernel."""
+    global _dirty_has_failed
+    _dirty_has_failed = bool(_RUN) and not os.path.exists(f"{_RUN}/dirty-{worker.pid}")
+    if _dirty_has_failed and arbiter.alive:
         _say_dirty_failed(worker.app_paths, "its worker ended while it started")
     _users_hook("dirty_worker_exit", arbiter, worker)
 

@@ -699,6 +699,7 @@ class DirtyWorker:
     """Gunicorn's class, as far as the hooks know it."""
 
     app_paths = ("jobs:Model", "jobs:Other")
+    alive = True
 
     def load_apps(self) -> None:
         """Fail as an app's init() does."""
@@ -943,6 +944,35 @@ def test_a_dirty_worker_that_is_killed_while_it_starts(hooks: ModuleType, runtim
         RuntimeError, match="jobs:Model of dirty_apps does not start: its worker ended while it started"
     ):
         hooks.post_worker_init(web_worker())
+
+
+def test_a_dirty_worker_after_one_that_failed(
+    hooks: ModuleType, dirty: type, runtime_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins a second later, as Gunicorn starts it at once; after one that was ready, it does not wait."""
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    dirty.load_apps = lambda worker: None
+    hooks.on_dirty_starting(Arbiter())
+    dirty().load_apps()
+    hooks.dirty_worker_exit(Arbiter(), SimpleNamespace(pid=7, app_paths=["jobs:Model"]))
+    dirty().load_apps()
+    assert slept == [1]
+    (runtime_directory / "dirty-7").touch()
+    hooks.dirty_worker_exit(Arbiter(), SimpleNamespace(pid=7, app_paths=["jobs:Model"]))
+    dirty().load_apps()
+    assert slept == [1]
+
+
+def test_a_dirty_worker_that_is_told_to_end_while_it_loads(hooks: ModuleType, dirty: type) -> None:
+    """It ends then: Gunicorn forgets the signal, and waits."""
+    dirty.load_apps = lambda worker: None
+    hooks.on_dirty_starting(Arbiter())
+    worker = dirty()
+    worker.alive = False
+    with pytest.raises(SystemExit) as caught:
+        worker.load_apps()
+    assert caught.value.code == 0
 
 
 def test_signals_of_dirty_workers(hooks: ModuleType, dirty: type) -> None:
