@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -253,12 +254,12 @@ def test_a_class_that_we_do_not_know(hooks: ModuleType, tmp_path: Path) -> None:
 def test_run_as_a_program(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Loaded, started up, asked, shut down."""
     seen: list[str] = []
-    monkeypatch.setitem(__import__("sys").modules, "gunicorn", ModuleType("gunicorn"))
+    monkeypatch.setitem(sys.modules, "gunicorn", ModuleType("gunicorn"))
     util = ModuleType("gunicorn.util")
     util.import_app = lambda name: application(seen=seen)
-    monkeypatch.setitem(__import__("sys").modules, "gunicorn.util", util)
+    monkeypatch.setitem(sys.modules, "gunicorn.util", util)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [*__import__("sys").path])
+    monkeypatch.setattr("sys.path", [*sys.path])
     hooks._try_application(str(tmp_path))
     assert seen == ["lifespan", "http"]
 
