@@ -117,17 +117,24 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import nam
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, commands
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
+# How PROJECT-run says that a command was not run
+_NOT_RUN = 125
+
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
-    "command": {"type": "raw", "required": True},
+    # no_log keeps both out of the host's journal, where any module notes its parameters.
+    "command": {"type": "raw", "required": True, "no_log": True},
     "release": {"type": "str", "default": ""},
-    "stdin": {"type": "str"},
+    "stdin": {"type": "str", "no_log": True},
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    given = module.params
+    given = dict(module.params)
+    # What the command says is not masked where it has the same words. But nobody shows its input again.
+    module.no_log_values.clear()
+    module.params["stdin"] = None
     try:
         program = names.run_command(checks.check_service_name("name", given["name"]))
         command = commands.check_command("command", given["command"])
@@ -135,6 +142,7 @@ def main() -> None:
         module.fail_json(msg=f"{error}. Nothing was run.")
     result = {"cmd": list(command), "rc": 0, "stdout": "", "stderr": "", "changed": False}
     if not os.path.isfile(program):
+        result["rc"] = _NOT_RUN
         module.fail_json(
             msg=f"there is no {program}: deploy the project with the role first. Nothing was run.", **result
         )
@@ -144,7 +152,7 @@ def main() -> None:
     start = datetime.datetime.now()
     code, output, errors = module.run_command([program, *release, "--", *command], data=given["stdin"] or "")
     end = datetime.datetime.now()
-    result.update(rc=code, stdout=output.rstrip("\r\n"), stderr=errors.rstrip("\r\n"), changed=True)
+    result.update(rc=code, stdout=output.rstrip("\r\n"), stderr=errors.rstrip("\r\n"), changed=code != _NOT_RUN)
     times = {"start": str(start), "end": str(end), "delta": str(end - start)}
     if code:
         module.fail_json(msg="non-zero return code", **result, **times)

@@ -226,9 +226,12 @@ class Companions:
         """Leave nothing of the companions that are not wanted any more; raises Failed."""
         names = [unit for unit, _state in self._units_of(self._gone)]
         there = [unit for unit in names if os.path.lexists(companion_units.path_of(unit))]
-        self._let_finish([unit for unit in there if unit in self._running_of_gone()])
+        # A job that runs, too: without its unit, systemd would end it after a minute and a half.
+        self._let_finish(there)
         for unit in there:
             files.remove(companion_units.path_of(unit))
+            if unit.endswith(".timer"):
+                files.remove(companion_units.stamp_of(unit))
         if there:
             self._systemctl.do("daemon-reload")
 

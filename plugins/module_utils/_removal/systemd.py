@@ -25,9 +25,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
-# Where systemd notes when a timer with Persistent= has elapsed
-_STAMPS = "/var/lib/systemd/timers"
-
 
 class SystemdManager:
     """What systemd has of one service."""
@@ -128,7 +125,7 @@ class SystemdManager:
                 if path.endswith((".service", ".timer")) and self._is_companion(path):
                     found.append(path)
         timers = {os.path.basename(path) for path in found if path.endswith(".timer")}
-        return [*(os.path.join(_STAMPS, f"stamp-{timer}") for timer in sorted(timers)), *found]
+        return [*(companion_units.stamp_of(timer) for timer in sorted(timers)), *found]
 
     def _is_companion(self, path: str) -> bool:
         return companion_units.owner_of(files.read(path))[0] == self._service

@@ -39,7 +39,9 @@ _ROLES = "other directives: this one is the role's own"
 # Directives that would undo what a companion shares with its service, or what its options and their checks say
 _NOT_ITS_OWN = {
     **dict.fromkeys(("User", "Group", "DynamicUser", "Sockets", "WorkingDirectory"), _SHARED),
-    **dict.fromkeys(("Type", "ExecReload", "RemainAfterExit"), _ROLES),
+    **dict.fromkeys(("RootDirectory", "RootImage"), _SHARED),
+    **dict.fromkeys(("Type", "ExecReload", "RemainAfterExit", "PIDFile"), _ROLES),
+    **dict.fromkeys(("StandardOutput", "StandardError"), "the option log_file instead"),
     "ExecStart": "the option command instead",
     "KillSignal": "the option stop_signal instead",
     "TimeoutStopSec": "the option stop_timeout instead",

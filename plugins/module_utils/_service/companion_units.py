@@ -120,6 +120,11 @@ def path_of(unit: str) -> str:
     return os.path.join(units.UNIT_DIRECTORY, unit)
 
 
+def stamp_of(timer: str) -> str:
+    """Where systemd keeps when a persistent timer was last due: a new one of its name would count times as missed."""
+    return os.path.join("/var/lib/systemd/timers", f"stamp-{timer}")
+
+
 def owner_of(text: str | None) -> tuple[str, str]:
     """The service and the name of the companion to which a unit belongs; empty for another unit."""
     found = _COMPANION.search(text or "") if (text or "").startswith(_MARKER) else None

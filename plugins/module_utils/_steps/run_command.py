@@ -173,7 +173,9 @@ def _located(command: list[str], prepared: Prepared) -> list[str]:
 def _note_begin(name: str, project: Project, prepared: Prepared, command: list[str]) -> None:
     """Note in the journal who runs what."""
     found, _hash = service_secrets.live_files(project.config_directory)
-    said = values_text.masked(" ".join(map(shlex.quote, command)), service_secrets.secret_values(found))
+    secrets = service_secrets.secret_values(found)
+    # Word by word: a quoted one may not have a secret in it any more as it is.
+    said = " ".join(shlex.quote(values_text.masked(word, secrets)) for word in command)
     release = f" in the release {prepared.release}" if prepared.release else ""
     what = values_text.shown(f"{_caller()} runs{release}: {said}".replace("\n", " "), _LONGEST)
     syslog.openlog(name, syslog.LOG_PID, syslog.LOG_AUTHPRIV)

@@ -33,15 +33,16 @@ def run(service: str, given: Mapping, directory: str, venv: str, command: list[s
     with terminal.guarded(lambda: _clean_up(unit, runner)):
         lines = unit_base.service_lines(given["unit"]) + _added(service)
         runtime_units.write(f"{unit}.d/{_DROP_IN}", _text(unit, lines, directory, venv))
-        # Both ends: then it has a terminal of its own.
-        interactive = os.isatty(0) and os.isatty(1)
+        # All of them: then it has a terminal of its own.
+        interactive = all(map(os.isatty, (0, 1, 2)))
         asked = ["systemd-run", "--quiet", "--wait", f"--unit={unit}", "--service-type=exec"]
         asked += ["--pty" if interactive else "--pipe", f"--description=A command of {service}"]
         asked += [f"--setenv={name}={value}" for name, value in terminal.variables().items()]
         # systemd replaces $NAME in the arguments.
         asked += ["--", *(word.replace("$", "$$") for word in command)]
         status = _interactive(asked) if interactive else _piped(asked, unit, runner)
-        return _by_signal(_note_of(unit)) or status
+        ended = _ended(_note_of(unit))
+        return status if ended is None else ended
 
 
 def _added(service: str) -> list[str]:
@@ -84,11 +85,16 @@ def _piped(asked: list[str], unit: str, runner: Runner) -> int:
     )
 
 
-def _by_signal(note: str) -> int:
-    """128 and the number of the signal that has ended the command, or 0; systemd-run does not say."""
+def _ended(note: str) -> int | None:
+    """The status of a command, or 128 and the number of the signal that has ended it; None if that was not noted.
+
+    systemd-run says nothing of signals, and something else if a process that the command has left must be killed.
+    """
     code, _space, status = (files.read(note) or "").strip().partition(" ")
     number = signal.Signals.__members__.get(f"SIG{status}")
-    return 128 + number if code in ("killed", "dumped") and number else 0
+    if code in ("killed", "dumped") and number:
+        return 128 + number
+    return int(status) if code == "exited" and status.isdigit() else None
 
 
 def _clean_up(unit: str, runner: Runner) -> None:

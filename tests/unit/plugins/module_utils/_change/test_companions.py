@@ -294,8 +294,13 @@ def test_the_old_ones_are_asked_to_finish(change, systemd: Starting, etc_units: 
     assert {"shop-mail@1-1.service", "shop-mail@1-2.service"} <= set(units_in(etc_units))
 
 
-def test_what_is_not_wanted_any_more_goes(change, systemd: Starting, etc_units: Path, run_units: Path) -> None:
-    """After its task; the job of a timer is left to end."""
+def test_what_is_not_wanted_any_more_goes(
+    change, systemd: Starting, etc_units: Path, run_units: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its task; the job of a timer is left to end, as its own unit says and not as systemd does without one."""
+    stamp = etc_units.parent / "stamp-shop-clean.timer"
+    stamp.touch()
+    monkeypatch.setattr(companion_units, "stamp_of", lambda timer: str(etc_units.parent / f"stamp-{timer}"))
     put(systemd, etc_units, spec(ALL))
     systemd.loaded["shop-clean.service"] = loaded("activating")
     systemd.busy = {"shop-mail@1-1.service"}
@@ -313,7 +318,8 @@ def test_what_is_not_wanted_any_more_goes(change, systemd: Starting, etc_units: 
         "shop-mail@1-2.service",
     }
     assert units_in(etc_units) == []
-    assert units_in(run_units) == ["shop-mail@1-1.service"]
+    assert units_in(run_units) == ["shop-clean.service", "shop-mail@1-1.service"]
+    assert not stamp.exists()
     disabled = [line for line in systemd.asked if line.startswith("disable")]
     assert disabled == ["disable shop-beat.service shop-clean.timer shop-mail.service"]
 

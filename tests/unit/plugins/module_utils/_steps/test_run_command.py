@@ -156,12 +156,12 @@ def test_the_journal_gets_who_and_what_without_secrets(
 ) -> None:
     """And in one line, whatever the arguments are."""
     monkeypatch.setattr(run_command.service_secrets, "live_files", lambda _folder: ([], ""))
-    monkeypatch.setattr(run_command.service_secrets, "secret_values", lambda _files: ["verysecret"])
+    monkeypatch.setattr(run_command.service_secrets, "secret_values", lambda _files: ["verysecret", "it's one"])
     monkeypatch.setattr(run_command, "_caller", lambda: "ann (1001)")
     ran.status = 3
-    run_command.main(project, ["celery", "verysecret", "a\nb\x1b[2J"])
+    run_command.main(project, ["celery", "verysecret", "it's one", "a\nb\x1b[2J"])
     begun, ended = ran.journal
-    assert begun.startswith("ann (1001) runs: celery ********")
+    assert begun.startswith("ann (1001) runs: celery '********' '********' 'a b")
     assert "\n" not in begun
     assert "\x1b" not in begun
     assert re.fullmatch(r"ended after [0-9.]+ s: status 3", ended)
@@ -243,18 +243,20 @@ def test_systemd_replaces_no_variable_in_an_argument(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("note", "status"),
     [
-        ("exited 3\n", 0),
+        ("exited 3\n", 3),
+        ("exited 0\n", 0),
         ("killed KILL\n", 137),
         ("killed INT\n", 130),
         ("dumped SEGV\n", 139),
-        ("", 0),
-        ("killed X", 0),
+        ("", None),
+        ("killed X", None),
+        ("exited", None),
     ],
 )
-def test_the_signal_that_ended_a_command(tmp_path: Path, note: str, status: int) -> None:
-    """As a shell says it."""
+def test_how_a_command_has_ended(tmp_path: Path, note: str, status: int | None) -> None:
+    """As a shell says it; systemd-run has another status if a process that the command left must be killed."""
     (tmp_path / "note").write_text(note)
-    assert run_systemd._by_signal(str(tmp_path / "note")) == status
+    assert run_systemd._ended(str(tmp_path / "note")) == status
 
 
 def test_nothing_else_of_the_callers_environment(monkeypatch: pytest.MonkeyPatch) -> None:
