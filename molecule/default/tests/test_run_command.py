@@ -130,3 +130,40 @@ def test_nobody_else_may(host):
     done = host.run("/usr/local/sbin/shop-run nosuch")
     assert done.rc == 125
     assert "there is no program 'nosuch'" in done.stderr
+
+
+def test_standard_error_of_a_terminal_may_be_a_file(host, on_a_terminal):
+    said = on_a_terminal("", "", "sh", "-c", 'shop-run sh -c "echo out; echo err >&2" 2>/tmp/err.log')
+    assert "out" in said
+    assert "err" not in said
+    assert host.check_output("cat /tmp/err.log") == "err"
+
+
+def test_status_of_a_command_that_leaves_a_process(host):
+    """The process is killed, and the status is the command's."""
+    stubborn = '(trap "" TERM; sleep 450 </dev/null >/dev/null 2>&1) & sleep 0.5; exit 3'
+    assert host.run("shop-run sh -c %s </dev/null", stubborn).rc == 3
+    assert host.run("shop-run sh -c %s </dev/null", stubborn.replace("exit 3", "exit 0")).rc == 0
+    assert left(host) == ""
+
+
+def test_module(host):
+    """It hands the input over, and the host's journal has neither that nor the words."""
+    words = "name=shop command='sh -c \"cat; echo , word-in-the-command\"' stdin=input-of-the-command"
+    result = host.ansible("pyweb.gunicorn.gunicorn_run", words, check=False, become=True)
+    assert (result["rc"], result["changed"]) == (0, True)
+    assert result["stdout"] == "input-of-the-command\n, word-in-the-command"
+    assert "input-of-the-command" not in str(result["invocation"])
+    noted = host.check_output("journalctl --since=-2min --no-pager --output=cat")
+    assert "gunicorn_run" in noted
+    assert "input-of-the-command" not in noted
+    assert "Invoked with command=NOT_LOGGING_PARAMETER" in noted
+
+
+def test_module_whose_command_fails(host):
+    failed = host.ansible(
+        "pyweb.gunicorn.gunicorn_run", "name=shop command='sh -c \"exit 4\"'", check=False, become=True
+    )
+    assert (failed["rc"], failed["changed"], failed["failed"]) == (4, True, True)
+    refused = host.ansible("pyweb.gunicorn.gunicorn_run", "name=shop command=id release=-x", check=False, become=True)
+    assert (refused["rc"], refused["changed"], refused["failed"]) == (125, False, True)
