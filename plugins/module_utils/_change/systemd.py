@@ -135,9 +135,14 @@ class SystemdChange(Change):
             self.systemctl.start("restart", self.service)
         except NotStarted as failure:
             self._leave_out_what_is_unfit(failure)
-            files.put(self.wanted.unit)
-            self.systemctl.do("daemon-reload")
+            self._put_units()
             self.systemctl.start("restart", self.service)
+
+    def _put_units(self) -> None:
+        """Put the units of the service and of its companions in place once more, without what is unfit."""
+        for file in [self.wanted.unit, *self.companions.files]:
+            files.put(file)
+        self.systemctl.do("daemon-reload")
 
     def _leave_out_what_is_unfit(self, failure: NotStarted) -> None:
         """Do without directives that this host can't apply; raises the failure if they are not its reason."""
@@ -243,9 +248,7 @@ class SystemdChange(Change):
             self._leave_out_what_is_unfit(NotStarted(str(failure), failure.status))
         except NotStarted:
             raise failure from None
-        for file in [self.wanted.unit, *self.companions.files]:
-            files.put(file)
-        self.systemctl.do("daemon-reload")
+        self._put_units()
         self.companions.bring()
 
     def _keep_what_was_made_by_hand(self) -> None:

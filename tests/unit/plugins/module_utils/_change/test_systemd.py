@@ -11,12 +11,14 @@ from typing import Callable
 import pytest
 from service_samples import GONE, SYSTEMD_STATE
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemd import SystemdChange
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_trial
 
 GIVEN = {
@@ -112,6 +114,16 @@ class TestLeavingOut:
         assert "can't apply PrivateUsers: shop.service does without" in message
         assert "217/USER" in message
 
+    def test_the_companions_do_without_it_too(self, change: Callable, etc_units: Path) -> None:
+        """Their units were in place already; the next run would find them changed."""
+        made = change(SYSTEMD_STATE._replace(service=GONE, socket=GONE))
+        made.companions = CompanionsOfUnit(made.wanted, str(etc_units / "shop-mail.service"))
+        files.put(made.companions.files[0])
+        made._start()
+        text = (etc_units / "shop-mail.service").read_text()
+        assert "PrivateUsers=" not in text
+        assert "ProtectClock=yes\n" in text
+
     def test_a_trial_does_so_too(self, change: Callable, told: list[str], run_units: Path) -> None:
         """What then goes live is what was tried."""
         made = change()
@@ -134,6 +146,18 @@ class TestLeavingOut:
         monkeypatch.setattr(Container, "__init__", _with_status(Container.__init__, "1"))
         with pytest.raises(Failed, match=r"\AJob failed\Z"):
             change()._run_trial()
+
+
+class CompanionsOfUnit:
+    """One companion, whose unit is that of the service."""
+
+    def __init__(self, wanted: SystemdSpec, path: str) -> None:
+        self.wanted, self.path = wanted, path
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What the unit has now."""
+        return [self.wanted.unit._replace(path=self.path)]
 
 
 def _with_status(function: Callable, status: str) -> Callable:
