@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
@@ -19,7 +20,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_trial
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_effect, sandbox_trial
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.sandbox_effect import Effect
 
 GIVEN = {
     "name": "shop",
@@ -146,6 +148,39 @@ class TestLeavingOut:
         monkeypatch.setattr(Container, "__init__", _with_status(Container.__init__, "1"))
         with pytest.raises(Failed, match=r"\AJob failed\Z"):
             change()._run_trial()
+
+
+class TestEffect:
+    @pytest.mark.parametrize(
+        ("effect", "named"),
+        [
+            (Effect(("PrivateUsers",), ("PrivateTmp", "ProtectSystem")), "PrivateTmp, ProtectSystem"),
+            (Effect(("PrivateDevices",), ("DevicePolicy",)), ""),
+            (Effect((), (), ("ProtectSystem",)), ""),
+            (None, ""),
+        ],
+    )
+    def test_what_has_no_effect_is_told(
+        self, change: Callable, systemd, told: list[str], monkeypatch: pytest.MonkeyPatch, effect: Effect, named: str
+    ) -> None:
+        """By the main process that the change has started; a run that can't know it is silent."""
+        asked = {}
+        monkeypatch.setattr(sandbox_effect, "read_effect", lambda unit, pid, each: asked.update({unit: each}) or effect)
+        systemd.loaded["shop.service"] = "MainPID=7\nProtectSystem=strict\nPrivateTmp=yes"
+        change()._tell_what_has_no_effect()
+        assert asked == {"shop.service": {"ProtectSystem": "strict", "PrivateTmp": "yes"}}
+        assert [text.partition(" to ")[0] for text in told] == [f"This host does not apply {named}"] * bool(named)
+
+    def test_nothing_is_read_of_a_service_that_does_not_run(
+        self, change: Callable, told: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has no process."""
+        monkeypatch.setattr(sandbox_effect, "read_effect", lambda *arguments: pytest.fail("it was read"))
+        stopped = change()
+        stopped.wanted = replace(stopped.wanted, started=False)
+        stopped._tell_what_has_no_effect()
+        change()._tell_what_has_no_effect()
+        assert told == []
 
 
 class CompanionsOfUnit:
