@@ -283,6 +283,22 @@ services:
         tasks:
           description: The number of processes and threads, from C(pids.max). Null if there is no limit.
           type: int
+    sandbox:
+      description:
+        - Which directives of the unit took effect, by what the kernel says of its main process. In many containers,
+          systemd starts a service without a part of its sandbox, and does not say so.
+        - Null if the service does not run under systemd. What can't be told is in RV(services[].unseen).
+      type: dict
+      contains:
+        applied:
+          description: Names of directives that took effect.
+          type: list
+          elements: str
+        not_applied:
+          description:
+            - Names of directives that did not, and of those that the role left out since the host can't apply them.
+          type: list
+          elements: str
     sockets:
       description: The addresses that the service listens on, from C(/proc/PID/fd) and C(/proc/PID/net).
       type: list

@@ -36,7 +36,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.spec impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import NotStarted, Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_trial
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import (
+    sandbox,
+    sandbox_effect,
+    sandbox_trial,
+    units,
+)
 
 # The lines of the journal that are read at most; it cuts each at 48 kB.
 _JOURNAL_LINES = 400
@@ -135,9 +140,14 @@ class SystemdChange(Change):
             self.systemctl.start("restart", self.service)
         except NotStarted as failure:
             self._leave_out_what_is_unfit(failure)
-            files.put(self.wanted.unit)
-            self.systemctl.do("daemon-reload")
+            self._put_units()
             self.systemctl.start("restart", self.service)
+
+    def _put_units(self) -> None:
+        """Put the units of the service and of its companions in place once more, without what is unfit."""
+        for file in [self.wanted.unit, *self.companions.files]:
+            files.put(file)
+        self.systemctl.do("daemon-reload")
 
     def _leave_out_what_is_unfit(self, failure: NotStarted) -> None:
         """Do without directives that this host can't apply; raises the failure if they are not its reason."""
@@ -212,6 +222,7 @@ class SystemdChange(Change):
     def _finish(self) -> None:
         """The service works: enable it or not, and forget the way back."""
         self.standin.stop()
+        self._tell_what_has_no_effect()
         enabled = self.wanted.enabled
         if any(unit.enabled != enabled for unit in self.systemctl.read_all(self.service, self.sockets.unit)):
             # To enable what is enabled in part enables it whole.
@@ -224,6 +235,21 @@ class SystemdChange(Change):
         self.companions.retire(self.journal)
         self._forget_way_back()
         self.companions.clear()
+
+    def _tell_what_has_no_effect(self) -> None:
+        """systemd does not say what it has skipped of a sandbox."""
+        if not self.wanted.started:
+            return
+        (shown,) = units.show_units([self.service], ("MainPID", *sandbox_effect.PROPERTIES), self.runner)
+        asked = {name: values[0] for name, values in shown.items()}
+        pid = int(asked.pop("MainPID", "0") or 0)
+        effect = sandbox_effect.read_effect(self.service, pid, asked) if pid else None
+        if effect and effect.told:
+            self.tell(
+                f"This host does not apply {', '.join(effect.told)} to {self.service}, which systemd does not say "
+                f"({sandbox.conditions()}). The rest of the sandbox is in force; see Kinds of hosts in "
+                "docs/hardening.md of the collection."
+            )
 
     def _bring_companions(self) -> None:
         if not self.wanted.companions_started:
@@ -243,9 +269,7 @@ class SystemdChange(Change):
             self._leave_out_what_is_unfit(NotStarted(str(failure), failure.status))
         except NotStarted:
             raise failure from None
-        for file in [self.wanted.unit, *self.companions.files]:
-            files.put(file)
-        self.systemctl.do("daemon-reload")
+        self._put_units()
         self.companions.bring()
 
     def _keep_what_was_made_by_hand(self) -> None:

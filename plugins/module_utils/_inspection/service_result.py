@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, cgroups, resources, sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import plain
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, plain, read
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import Host, Resource
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
     command_line,
@@ -26,6 +26,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.compani
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_effect
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -78,6 +79,7 @@ def read_service(
         "memory": memory,
         "cgroup": _accounting(details),
         "limits": _limits(details, root),
+        "sandbox": _read_sandbox(service, root, unseen),
         "sockets": _read_sockets(details, root, unseen),
         "exits": worker_exits.read_exits(details, journal, root, unseen),
         "requests": requests,
@@ -124,6 +126,21 @@ def _limits(details: ServiceDetails, root: str) -> dict[str, t.Any]:
         "memory_source": host.memory.source,
         "tasks": tasks,
     }
+
+
+def _read_sandbox(service: Service, root: str, unseen: list[str]) -> dict[str, list[str]] | None:
+    """Return which directives took effect, by the main process; None where there is none that systemd started."""
+    unit = service.unit
+    if unit is None or not unit.main_pid:
+        return None
+    effect = sandbox_effect.read_effect(unit.name, unit.main_pid, unit.sandbox, root)
+    if effect is None:
+        return None
+    if effect.unknown:
+        unseen.append(f"sandbox: whether {', '.join(effect.unknown)} took effect is not known")
+    left_out = sandbox.left_out_of(read(join(root, unit.path)) if unit.path else "")
+    not_applied = sorted({*effect.not_applied, *left_out} - {*effect.applied})
+    return {"applied": list(effect.applied), "not_applied": not_applied}
 
 
 def _slice(unit: UnitDetails | None) -> str:

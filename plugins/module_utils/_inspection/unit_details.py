@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import whole
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox_effect
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 
 _PROPERTIES = (
@@ -32,6 +33,8 @@ _PROPERTIES = (
     "CPUQuotaPerSecUSec",
     "TasksMax",
     "Listen",
+    "FragmentPath",
+    *sandbox_effect.PROPERTIES,
 )
 # What systemd prints of a time span, such as 1s 500ms
 _SPAN = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(us|ms|s|min|h)")
@@ -56,6 +59,8 @@ class UnitDetails(t.NamedTuple):
     memory_max: int | None
     cpus_max: float | None
     tasks_max: int | None
+    path: str = ""
+    sandbox: t.Mapping[str, str] = {}  # the properties whose effect can be read
 
 
 def read_details(names: list[str], runner: Runner) -> tuple[dict[str, UnitDetails], dict[str, tuple[str, ...]]]:
@@ -98,6 +103,8 @@ def _parse_unit(name: str, values: dict[str, str]) -> UnitDetails:
         memory_max=min((limit for limit in limits if limit is not None), default=None),
         cpus_max=parse_span(values.get("CPUQuotaPerSecUSec", "")),
         tasks_max=whole(values.get("TasksMax", "")),
+        path=values.get("FragmentPath", ""),
+        sandbox={key: values[key] for key in sandbox_effect.PROPERTIES if key in values},
     )
 
 

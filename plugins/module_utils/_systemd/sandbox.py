@@ -36,6 +36,12 @@ def read_left_out(text: str | None, named: Collection[str], root: str = "/") -> 
     return LeftOut(directives, found[2]) if directives else LeftOut()
 
 
+def left_out_of(text: str) -> tuple[str, ...]:
+    """The directives that a unit says that it does without."""
+    found = _COMMENT.search(text)
+    return tuple(found[1].split(", ")) if found else ()
+
+
 def without(text: str, left_out: LeftOut) -> str:
     """The text of a unit without these directives, and with a comment in place of the first."""
     lines = text.splitlines(keepends=True)

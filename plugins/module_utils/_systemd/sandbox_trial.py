@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Iterable, Iterator
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import capabilities
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 # The steps before the program is executed, and in a word what failed
@@ -40,8 +41,9 @@ _SANDBOX = (206, 213, 217, 218, 219, 225, 226, 227, 228, 230, 232, 237, 245)
 # What a trial must not have: it is no service, and gets no secrets.
 _NOT_TRIED = ("Exec", "Type", "Notify", "NonBlocking", "Environment", "LoadCredential", "Runtime", "Kill", "Timeout")
 _NEVER_TRIED = (*_NOT_TRIED, "Restart", "Sockets", "WorkingDirectory")
-# What costs least goes first: an unprivileged user without capabilities gains little by a namespace of its own.
-_LAST = "PrivateUsers"
+# What costs least goes first: an unprivileged user without capabilities gains little by a namespace of its own. But
+# where systemd lacks SYS_ADMIN, it can set up the others only in that one.
+_USERS = "PrivateUsers"
 
 
 def is_of_sandbox(status: int) -> bool:
@@ -49,14 +51,14 @@ def is_of_sandbox(status: int) -> bool:
     return status in _SANDBOX
 
 
-def unfit(unit: str, optional: Iterable[str], runner: Runner) -> list[str]:
+def unfit(unit: str, optional: Iterable[str], runner: Runner, root: str = "/") -> list[str]:
     """The optional directives of a unit's text that must go; none if that does not help, or if nothing fails.
 
     One is added after the other, and stays if all of them can be applied together. So no other one could be added.
     """
     lines = list(_service_lines(unit))
     options = [name for name in optional if any(name == each for each, _line in lines)]
-    options.sort(key=lambda name: name == _LAST)
+    options.sort(key=lambda name: (name == _USERS) == capabilities.has(capabilities.SYS_ADMIN, root))
     base = [line for name, line in lines if name not in options]
     if not _applies([line for _name, line in lines], runner) and _applies(base, runner):
         left_out = []

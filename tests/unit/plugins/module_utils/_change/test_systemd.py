@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
 import pytest
 from service_samples import GONE, SYSTEMD_STATE
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import systemd as change_systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemd import SystemdChange
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_trial
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_effect, sandbox_trial
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.sandbox_effect import Effect
 
 GIVEN = {
     "name": "shop",
@@ -112,6 +116,16 @@ class TestLeavingOut:
         assert "can't apply PrivateUsers: shop.service does without" in message
         assert "217/USER" in message
 
+    def test_the_companions_do_without_it_too(self, change: Callable, etc_units: Path) -> None:
+        """Their units were in place already; the next run would find them changed."""
+        made = change(SYSTEMD_STATE._replace(service=GONE, socket=GONE))
+        made.companions = CompanionsOfUnit(made.wanted, str(etc_units / "shop-mail.service"))
+        files.put(made.companions.files[0])
+        made._start()
+        text = (etc_units / "shop-mail.service").read_text()
+        assert "PrivateUsers=" not in text
+        assert "ProtectClock=yes\n" in text
+
     def test_a_trial_does_so_too(self, change: Callable, told: list[str], run_units: Path) -> None:
         """What then goes live is what was tried."""
         made = change()
@@ -134,6 +148,51 @@ class TestLeavingOut:
         monkeypatch.setattr(Container, "__init__", _with_status(Container.__init__, "1"))
         with pytest.raises(Failed, match=r"\AJob failed\Z"):
             change()._run_trial()
+
+
+class TestEffect:
+    @pytest.mark.parametrize(
+        ("effect", "named"),
+        [
+            (Effect(("PrivateUsers",), ("PrivateTmp", "ProtectSystem")), "PrivateTmp, ProtectSystem"),
+            (Effect(("PrivateDevices",), ("DevicePolicy",)), ""),
+            (Effect((), (), ("ProtectSystem",)), ""),
+            (None, ""),
+        ],
+    )
+    def test_what_has_no_effect_is_told(
+        self, change: Callable, systemd, told: list[str], monkeypatch: pytest.MonkeyPatch, effect: Effect, named: str
+    ) -> None:
+        """By the main process that the change has started; a run that can't know it is silent."""
+        asked = {}
+        monkeypatch.setattr(sandbox_effect, "read_effect", lambda unit, pid, each: asked.update({unit: each}) or effect)
+        systemd.loaded["shop.service"] = "MainPID=7\nProtectSystem=strict\nPrivateTmp=yes"
+        change()._tell_what_has_no_effect()
+        assert asked == {"shop.service": {"ProtectSystem": "strict", "PrivateTmp": "yes"}}
+        assert [text.partition(" to ")[0] for text in told] == [f"This host does not apply {named}"] * bool(named)
+
+    def test_nothing_is_read_of_a_service_that_does_not_run(
+        self, change: Callable, told: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has no process."""
+        monkeypatch.setattr(sandbox_effect, "read_effect", lambda *arguments: pytest.fail("it was read"))
+        stopped = change()
+        stopped.wanted = replace(stopped.wanted, started=False)
+        stopped._tell_what_has_no_effect()
+        change()._tell_what_has_no_effect()
+        assert told == []
+
+
+class CompanionsOfUnit:
+    """One companion, whose unit is that of the service."""
+
+    def __init__(self, wanted: SystemdSpec, path: str) -> None:
+        self.wanted, self.path = wanted, path
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """What the unit has now."""
+        return [self.wanted.unit._replace(path=self.path)]
 
 
 def _with_status(function: Callable, status: str) -> Callable:

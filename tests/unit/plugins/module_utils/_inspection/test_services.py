@@ -95,6 +95,7 @@ class TestCapturedServices:
             memory_max=150 << 20,
             cpus_max=None,
             tasks_max=50,
+            sandbox={"MemoryMax": "157286400", "MemoryHigh": "infinity", "CPUQuotaPerSecUSec": "infinity"},
         )
 
     def test_the_units_own_cgroups(self) -> None:

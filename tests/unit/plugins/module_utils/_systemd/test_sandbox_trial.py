@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Callable
 
 import pytest
@@ -50,9 +51,11 @@ class Host:
         is_first = "ExecStartPre" in names and self.failing(names - {"ExecStartPre"})
         return 1 if is_first else self.status, "", ""
 
-    def unfit(self, optional: list[str] | None = None) -> list[str]:
+    def unfit(self, optional: list[str] | None = None, root: Path | None = None) -> list[str]:
         """What must go."""
-        return sandbox_trial.unfit(UNIT, OPTIONAL if optional is None else optional, Runner(self.run))
+        return sandbox_trial.unfit(
+            UNIT, OPTIONAL if optional is None else optional, Runner(self.run), str(root or "/no/such")
+        )
 
 
 @pytest.mark.parametrize(
@@ -80,6 +83,20 @@ def test_what_only_a_second_program_can_not_join_goes() -> None:
         return {"ExecStartPre", "PrivateUsers", "ProtectProc"} <= names
 
     assert Host(failing, status=226).unfit() == ["PrivateUsers"]
+
+
+@pytest.mark.parametrize(
+    ("effective", "unfit"),
+    [("00000000a82425fb", ["PrivateUsers"]), ("00000000800405fb", ["ProtectProc"]), ("", ["PrivateUsers"])],
+)
+def test_without_sys_admin_the_user_namespace_is_what_the_others_need(
+    tmp_path: Path, effective: str, unfit: list[str]
+) -> None:
+    """Only in it systemd can set them up then. Elsewhere it matters least."""
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/status").write_text(f"CapInh:\t0000000000000000\nCapEff:\t{effective}\nCapBnd:\t0\n")
+    host = Host(lambda names: {"PrivateUsers", "ProtectProc"} <= names)
+    assert host.unfit(root=tmp_path) == unfit
 
 
 def test_what_somebody_asked_for_stays() -> None:
