@@ -17,6 +17,9 @@ description:
     if the server's own check (C(nginx -t), C(apache2ctl configtest)) succeeds. If the check fails, or the server does
     not load the new configuration, the module puts the file, the links and Apache's modules back, and reports the
     server's error message.
+  - Server names that are longer than nginx's C(server_names_hash_bucket_size) need a setting that all sites share. If
+    no other file sets it, the module does, in C(/etc/nginx/conf.d/gunicorn-proxy-names.conf), as long as a site needs
+    it.
   - A web server has one change at a time; a second one waits. If a change was killed, the next one puts back what was
     there.
 extends_documentation_fragment:
@@ -97,7 +100,7 @@ def main() -> None:
     os.umask(0o022)
     runner = Runner(module.run_command)
     wanted = site.spec_from(module.params)
-    diff = files.differences([wanted.file])
+    diff = files.differences(wanted.files)
     try:
         if module.check_mode:
             decision = site.decide(wanted, site.observe(wanted, runner))

@@ -23,6 +23,9 @@ SCENARIO = Path(__file__).parent.parent
 SCREENSHOTS = SCENARIO.parents[1] / ".cache" / "screenshots"
 NAME = "gallery.example.com"
 FAMILIES = ("v4", "v6")
+# Of 78 characters: nginx takes 46 without more room
+LONG_NAME = f"{'customer.' * 6}some.{NAME}"
+ROOM = "/etc/nginx/conf.d/gunicorn-proxy-names.conf"
 # What a client could claim about itself
 CLAIMS = {
     "X-Forwarded-For": "192.0.2.66",
@@ -356,12 +359,32 @@ def targets(name: str) -> tuple[str, ...]:
     return tuple(f"{name}-{family}={address},host={NAME}" for family, address in addresses.items())
 
 
+def test_long_name_is_served():
+    """nginx gets the room that it needs, without a second site that has a long name, too; Apache needs none."""
+    assert len(LONG_NAME) == 78
+    names = {"proxy_server_names": [NAME, LONG_NAME]}
+    nginx = SERVERS["nginx"]
+    own = "/etc/nginx/conf.d/own.conf"
+    nginx.host.check_output(f"echo 'server_names_hash_bucket_size 64;' > {own}")
+    message = refused(play(names, "--limit", nginx.name), nginx)
+    assert f"server_names_hash_bucket_size 128 in {own}, which sets 64" in message
+    assert message.endswith("Nothing was changed.")
+    nginx.host.check_output(f"rm {own}")
+    assert bring(names) == BOTH
+    assert bring(names) == []
+    for server in SERVERS.values():
+        there = ["--insecure", "--resolve", f"{LONG_NAME}:443:127.0.0.1"]
+        assert server.status(*there, f"https://{LONG_NAME}/seen") == 200
+        assert server.host.file(ROOM).exists == (server is nginx)
+
+
 def test_removal_takes_only_what_the_role_made():
     """The server serves its other sites, and a second run has nothing to do."""
     assert bring({"proxy_state": "absent"}) == BOTH
     for server in SERVERS.values():
         assert not server.host.file(server.file).exists
         assert not server.host.file(server.link).exists
+        assert not server.host.file(ROOM).exists
         assert server.host.service(server.unit).is_running
         assert server.host.file("/var/opt/gallery/media/pictures/sent.html").exists
     assert bring({"proxy_state": "absent"}) == []

@@ -103,11 +103,11 @@ class SiteChange:
     def _write(self) -> None:
         """Write the file first, then the links: no link ever names a file that is not there."""
         wanted = self.wanted
-        files.stage([wanted.file])
+        files.stage(wanted.files)
         atomic_journal.note(wanted.journal, links=self.before.links)
         removed: dict[str, str | None] = {path: None for path, target in wanted.links.items() if target is None}
         links.make(removed)
-        atomic_journal.promote([wanted.file], wanted.journal)
+        atomic_journal.promote(wanted.files, wanted.journal)
         links.make({path: target for path, target in wanted.links.items() if path not in removed})
 
     def _check(self) -> None:

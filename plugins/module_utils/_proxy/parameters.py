@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _SERVER_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*\Z")
+_NAME_MAX = 253  # of a name in the DNS, see RFC 1035
 _URL_PREFIX = re.compile(r"(/[A-Za-z0-9_.~-]+)+/\Z")
 
 
@@ -26,6 +27,7 @@ class ProxyParameters(NamedTuple):
 
     server: WebServer
     site: str
+    server_names: list[str]
     upstreams: list[Address]
     trusted: object
     upstream_keepalive: int
@@ -49,6 +51,7 @@ def check_parameters(given: dict, ipv6: bool) -> ProxyParameters:
     return ProxyParameters(
         server=server,
         site=site,
+        server_names=given["server_names"],
         upstreams=upstreams.choose_upstreams(given["bind"], given["port"], ipv6),
         trusted=settings.get("forwarded_allow_ips", upstreams.TRUSTED),
         upstream_keepalive=timeouts.upstream_keepalive(given["worker_class"], settings),
@@ -81,7 +84,7 @@ def _check_server_names(names: list[str]) -> None:
     if not names:
         raise InvalidValue("proxy_server_names", names, expected)
     for name in names:
-        if not _SERVER_NAME.match(name):
+        if not _SERVER_NAME.match(name) or len(name) > _NAME_MAX:
             raise InvalidValue("proxy_server_names", name, expected)
     if names[0].startswith("*"):
         raise InvalidValue("proxy_server_names", names[0], "a name without an asterisk first, which is the site's own")

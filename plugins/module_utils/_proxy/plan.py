@@ -15,16 +15,19 @@ import socket
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import listening as host_listening
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import certificate, directories, servers, upstreams
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import (
+    certificate,
+    directories,
+    names_hash,
+    servers,
+    upstreams,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.parameters import ProxyParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-# The first line of each template of the role begins with it.
-MARK = "# Managed by Ansible (role pyweb.gunicorn.proxy)"
 
 
 def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
@@ -33,6 +36,7 @@ def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
     In check mode the certificate may be missing: an earlier task would have brought it.
     """
     check_site_file(wanted.server, wanted.site)
+    names_hash.check_names(wanted.server, wanted.site, wanted.server_names)
     unit = units.read_units([wanted.server.unit], runner)[wanted.server.unit]
     _check_unit(wanted.server, unit, [80, 443] if wanted.certificate else [80])
     if wanted.certificate and not (checking and not os.path.exists(wanted.certificate)):
@@ -58,7 +62,7 @@ def check_site_file(server: WebServer, site: str) -> None:
     if os.path.lexists(path):
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                ours = file.readline().startswith(MARK)
+                ours = file.readline().startswith(servers.MARK)
         except OSError:
             ours = False
         if not ours:

@@ -13,6 +13,8 @@ import os
 import re
 from typing import NamedTuple
 
+# The first line of each file that the role writes begins with it.
+MARK = "# Managed by Ansible (role pyweb.gunicorn.proxy)"
 # The user of both servers' workers
 USER = "www-data"
 _DEPENDS = re.compile(r"^#\s*Depends:(.*)$", re.MULTILINE)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import links, load_time, servers
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import links, load_time, names_hash, servers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
@@ -33,11 +33,18 @@ class SiteSpec(NamedTuple):
     # Files that the server reads when it loads the site
     read_by_server: tuple[str, ...] = ()
     runtime_directory: str = "/run"
+    # What long server names need, with the other sites; None if there is nothing to look at
+    names_file: WantedFile | None = None
 
     @property
     def present(self) -> bool:
         """Whether the site is wanted, and not to be removed."""
         return self.file.content is not None
+
+    @property
+    def files(self) -> list[WantedFile]:
+        """All files of the site, in the order in which they are put in place."""
+        return [self.names_file, self.file] if self.names_file else [self.file]
 
     @property
     def journal(self) -> str:
@@ -54,7 +61,8 @@ class SiteState(NamedTuple):
     """What the host has; times in epoch seconds."""
 
     unit: Unit
-    file_differs: bool
+    # The paths of the files that are not as wanted
+    differing: list[str]
     links: dict[str, str | None]
     interrupted: bool
     newest: float
@@ -88,16 +96,17 @@ def spec_from(given: dict) -> SiteSpec:
         links=wanted,
         server_names=tuple(given["server_names"]),
         read_by_server=tuple(given["read_by_server"]) if present else (),
+        names_file=names_hash.wanted_file(server, site, given["server_names"] if present else []),
     )
 
 
 def observe(wanted: SiteSpec, runner: Runner) -> SiteState:
     """Read what the host has and runs."""
     unit = units.read_units([wanted.server.unit], runner)[wanted.server.unit]
-    watched = [wanted.file.path, *wanted.links, *wanted.read_by_server]
+    watched = [*(file.path for file in wanted.files), *wanted.links, *wanted.read_by_server]
     return SiteState(
         unit=unit,
-        file_differs=files.differs(wanted.file),
+        differing=[file.path for file in wanted.files if files.differs(file)],
         links={path: links.target_of(path) for path in wanted.links},
         interrupted=os.path.lexists(wanted.journal),
         newest=max((_changed_at(path) for path in watched), default=0.0),
@@ -120,8 +129,7 @@ def decide(wanted: SiteSpec, observed: SiteState) -> SiteDecision:
     written = []
     if observed.interrupted:
         written.append("a change of the site was interrupted")
-    if observed.file_differs:
-        written.append(f"{wanted.file.path} is not as wanted")
+    written += [f"{path} is not as wanted" for path in observed.differing]
     for path, target in wanted.links.items():
         if observed.links[path] != target:
             written.append(f"the link {path} {'is there' if target is None else 'is not there'}")

@@ -119,6 +119,7 @@ def test_every_parameter_has_its_check() -> None:
         ({"server": "apache", "site": "000-default"}, "proxy_site"),
         ({"server_names": []}, "proxy_server_names"),
         ({"server_names": ["www.example.com;"]}, "proxy_server_names"),
+        ({"server_names": ["a." * 126 + "com"]}, "proxy_server_names"),
         ({"server_names": ["a\nServerAlias b"]}, "proxy_server_names"),
         ({"server_names": ["~^evil"]}, "proxy_server_names"),
         ({"server_names": ["*.example.com"]}, "proxy_server_names"),

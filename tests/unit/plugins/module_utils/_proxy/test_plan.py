@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import plan
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import plan, servers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -17,7 +17,7 @@ def test_a_site_of_somebody_else_is_not_taken(nginx: WebServer) -> None:
     """Nor a file where a link would be; one that the role made is its own."""
     plan.check_site_file(nginx, "shop")
     file, link = Path(nginx.site_file("shop")), Path(nginx.site_link("shop"))
-    file.write_text(f"{plan.MARK}: what is changed here is lost.\n")
+    file.write_text(f"{servers.MARK}: what is changed here is lost.\n")
     link.symlink_to("../sites-available/shop")
     plan.check_site_file(nginx, "shop")
     link.unlink()
@@ -32,4 +32,4 @@ def test_a_site_of_somebody_else_is_not_taken(nginx: WebServer) -> None:
 def test_the_mark_is_the_first_line_of_the_templates() -> None:
     """By it the role knows its own files."""
     templates = Path(__file__).parents[5] / "roles/proxy/templates"
-    assert all(path.read_text().startswith(plan.MARK) for path in templates.glob("*.j2"))
+    assert all(path.read_text().startswith(servers.MARK) for path in templates.glob("*.j2"))
