@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -404,3 +405,34 @@ def test_broken_first_configuration_leaves_nothing():
     for server in SERVERS.values():
         assert server.host.check_output(f"ls {server.folder}/sites-enabled").split() == [Path(server.link).name]
         assert server.status(f"https://v4.{NAME}/") == 200
+
+
+def test_caddy_as_the_documentation_says():
+    """Debian's Caddy with the Caddyfile of docs/proxy.md serves the project, and passes on no claim of a client."""
+    server = SERVERS["nginx"]
+    documented = (SCENARIO.parents[1] / "docs" / "proxy.md").read_text(encoding="utf-8")
+    caddyfile = re.search(r"^```caddyfile\n(.*?)^```$", documented, re.MULTILINE | re.DOTALL)[1]
+    sites = [caddyfile.replace("www.example.com", NAME)]
+    # The same on TCP, and without the lines that drop headers
+    tcp = re.sub(r"unix//run/mysite.sock \{.*?\n\t\}", "127.0.0.1:8000 [::1]:8000", caddyfile, flags=re.DOTALL)
+    sites.append(tcp.replace("www.example.com", f"http://plain.{NAME}, https://plain.{NAME}"))
+    text = "{\n\tlocal_certs\n\tskip_install_trust\n}\n" + "".join(sites).replace("mysite", "gallery")
+    server.host.check_output("systemctl stop nginx")
+    server.host.check_output("apt-get install --yes -qq --no-install-recommends caddy >/dev/null 2>&1")
+    server.host.run_expect([0], "printf %%s %s > /etc/caddy/Caddyfile && systemctl restart caddy", text)
+    seen = seen_from_outside(server, f"https://{NAME}/seen", CLAIMS)
+    assert seen["forwarded"] == {
+        "X-Forwarded-For": other(server).address,
+        "X-Forwarded-Host": NAME,
+        "X-Forwarded-Proto": "https",
+    }
+    assert (seen["peer"], seen["scheme"], seen["host"], seen["real"]) == ("", "https", NAME, None)
+    assert "color" in other(server).curl(
+        "--insecure", "--connect-to", f"::{server.address}:", f"https://{NAME}/static/gallery/site.css"
+    )
+    plain = seen_from_outside(server, f"https://plain.{NAME}/seen", CLAIMS)
+    assert plain["real"] == CLAIMS["X-Real-IP"]
+    assert plain["peer"] in ("127.0.0.1", "::1")
+    assert plain["forwarded"]["X-Forwarded-For"] == other(server).address
+    outside = ["--connect-to", f"::{server.address}:", "--header", "X-Forwarded-Ssl: on"]
+    assert other(server).status(*outside, f"http://plain.{NAME}/seen") == 400
