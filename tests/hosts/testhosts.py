@@ -39,7 +39,8 @@ RECIPE_LABEL = "pyweb.gunicorn.recipe"
 # Releases of Debian, a release with another init than systemd, and hosts that lack a capability, as many containers do
 SYSVINIT = "-sysvinit"
 UNTRACED = "-without-ptrace"
-SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}", f"trixie{UNTRACED}")
+NEWEST = ("sid", "testing")
+SUITES = ("bookworm", "trixie", f"bookworm{SYSVINIT}", f"trixie{UNTRACED}", *NEWEST)
 # Without python3-venv, logrotate and supervisor, which the role installs.
 # python3-apt: without it, the apt module installs it first, and fails in check mode.
 PACKAGES = ("ca-certificates", "curl", "iproute2", "openssh-server", "procps", "python3", "python3-apt", "sudo")
@@ -332,6 +333,15 @@ for script in /etc/rc6.d/K*; do
 done
 exec reboot -d -f
 """
+# From version 258 on, systemd refuses cgroup v1, and a hybrid of v1 and v2. There it gets v2 alone, without
+# controllers: MemoryMax= and the like have no effect.
+# PID 1 is already in a group of its own, which becomes the root that systemd sees.
+INIT = "/sbin/testhost-init"
+INIT_SCRIPT = """\
+#!/bin/sh
+test -e /sys/fs/cgroup/cgroup.controllers && exec /sbin/init
+exec unshare --cgroup sh -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec /sbin/init'
+"""
 SUDOERS = "ansible ALL=(ALL:ALL) NOPASSWD: ALL\n"
 
 
@@ -352,6 +362,8 @@ def image_files(suite: str) -> dict[str, tuple[int, str]]:
             "etc/init.d/testhost-boot": (0o755, BOOT_SCRIPT),
             "etc/init.d/testhost-reboot": (0o755, REBOOT_SCRIPT),
         }
+    if suite in NEWEST:
+        boot[INIT.lstrip("/")] = (0o755, INIT_SCRIPT)
     files = boot | {
         "etc/ssh/sshd_config.d/testhost.conf": (0o644, SSHD_CONFIG),
         "etc/sudoers.d/ansible": (0o440, SUDOERS),
@@ -396,6 +408,8 @@ def image_command(suite: str, files: str, output: str) -> list[str]:
         # The lists stay: the apt module takes an empty directory for up to date, and would find no package.
         '--aptopt=Acquire::GzipIndexes "true"',
         "--skip=cleanup/apt/lists",
+        # A mirror may be older than its lists are valid; apt still checks the signatures.
+        *(['--aptopt=Acquire::Check-Valid-Until "false"'] if suite in NEWEST else []),
         *(f"--customize-hook={hook}" for hook in hooks),
         suite.removesuffix(SYSVINIT),
         output,
@@ -437,7 +451,8 @@ def build_image(suite: str, tag: str, state: Path) -> None:
         # Rootless mmdebstrap works under another uid, which needs access to this directory.
         os.chmod(folder, 0o755)
         run(*image_command(suite, str(files), str(root)), log=state / f"image-{suite}.log")
-        changes = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3", f"LABEL {OWNER_LABEL}")
+        init = INIT if suite in NEWEST else "/sbin/init"
+        changes = (f'CMD ["{init}"]', "STOPSIGNAL SIGRTMIN+3", f"LABEL {OWNER_LABEL}")
         run(*podman("import", "--quiet", *(f"--change={change}" for change in changes), str(root), tag))
     say(f"built {tag} in {time.monotonic() - start:.0f} s")
 

@@ -19,7 +19,14 @@ STOPPED = RUNS._replace(active=False, main_pid=0)
 def observed(wanted: SiteSpec, unit: Unit = RUNS, loaded: float = 2.0) -> SiteState:
     """What there is: the newest is of second 1, and the server loaded its configuration at second 2."""
     targets = {path: links.target_of(path) for path in wanted.links}
-    return SiteState(unit, [file.path for file in wanted.files if files.differs(file)], targets, os.path.exists(wanted.journal), 1.0, loaded)
+    return SiteState(
+        unit,
+        [file.path for file in wanted.files if files.differs(file)],
+        targets,
+        os.path.exists(wanted.journal),
+        1.0,
+        loaded,
+    )
 
 
 def as_it_is(wanted: SiteSpec) -> SiteSpec:
