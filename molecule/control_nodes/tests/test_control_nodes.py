@@ -1,5 +1,6 @@
 """Every control node can go on with what another one has deployed: it finds nothing to do, and can change it."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,8 +15,15 @@ SCENARIO = Path(__file__).parent.parent
 CONTROL = SCENARIO.parents[1] / ".cache/control"
 INVENTORIES = [f"--inventory={path}" for path in os.environ["ANSIBLE_INVENTORY"].split(",")]
 REPORT = "pyweb.gunicorn.capacity_report"
-PLAIN = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-RECAP = re.compile(r"managed-bookworm +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)")
+COMMUNITY = CONTROL / "community/collections"
+PLAIN = {
+    **os.environ,
+    "ANSIBLE_FORCE_COLOR": "false",
+    "ANSIBLE_NOCOLOR": "true",
+    "ANSIBLE_DEPRECATION_WARNINGS": "true",
+    "ANSIBLE_COLLECTIONS_PATH": f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}:{COMMUNITY}",
+}
+RECAP = re.compile(r"(?:managed-bookworm|localhost) +: ok=(\d+) +changed=(\d+) +unreachable=(\d+) +failed=(\d+)")
 
 
 class Here:
@@ -29,7 +37,7 @@ class Here:
         command = [self.programs / program, *arguments]
         done = subprocess.run(command, cwd=folder, env=PLAIN, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + done.stderr
 
     def play(self, playbook, *arguments, folder="."):
         path = playbook if playbook == REPORT else SCENARIO / playbook
@@ -37,23 +45,29 @@ class Here:
 
 
 class There:
-    """The control host, with the newest version."""
+    """The control host, with the newest version, or with the next one, which may be a pre-release."""
 
-    def __init__(self):
+    def __init__(self, version):
+        self.version = version
         self.host = connect("control-trixie", sudo=False)
 
     def run(self, program, *arguments):
         quoted = " ".join(f"'{argument}'" for argument in arguments)
-        return self.host.check_output(f"cd /home/ansible && LC_ALL=C.UTF-8 control/bin/{program} {quoted}")
+        variables = "LC_ALL=C.UTF-8 ANSIBLE_COLLECTIONS_PATH=/home/ansible/.ansible/collections:/home/ansible/community"
+        return self.host.check_output(f"cd /home/ansible && {variables} {self.version}/bin/{program} {quoted} 2>&1")
 
-    def play(self, playbook, *arguments, folder=None):
-        return self.run("ansible-playbook", "--inventory=hosts.yml", playbook, *arguments)
+    def play(self, playbook, *arguments, folder=None, inventory="hosts.yml"):
+        return self.run("ansible-playbook", f"--inventory={inventory}", playbook, *arguments)
+
+
+def node_of(version):
+    return There(version) if version in ("newest", "next") else Here(version)
 
 
 @pytest.fixture(params=["2.17", "2.18", "newest"])
 def node(request):
     """A control node."""
-    return There() if request.param == "newest" else Here(request.param)
+    return node_of(request.param)
 
 
 @pytest.fixture
@@ -69,8 +83,16 @@ def recap(output):
     return tuple(int(number) for number in found.groups())
 
 
-def test_node_has_its_version(node):
+def without_warnings(output):
+    """The same output, of which nothing is a warning; a deprecation today is an error next year."""
+    assert not re.search(r"\[(DEPRECATION )?WARNING\]", output), output
+    return output
+
+
+@pytest.mark.parametrize("version", ["2.17", "2.18", "newest", "next"])
+def test_node_has_its_version(version):
     """The newest ansible-core is newer than the one of this machine, and runs on a newer Python."""
+    node = node_of(version)
     said = node.run("ansible", "--version")
     found = re.search(r"core (\d+)\.(\d+)\..*python version = (\d+)\.(\d+)", said, re.DOTALL)
     core, python = (int(found[1]), int(found[2])), (int(found[3]), int(found[4]))
@@ -81,9 +103,48 @@ def test_node_has_its_version(node):
         assert said.startswith(f"ansible [core {node.version}.")
 
 
-def test_node_finds_nothing_to_do(node):
-    """It would write the same files, to the letter, as another version wrote."""
-    assert recap(node.play("converge.yml"))[1:] == (0, 0, 0)
+@pytest.mark.parametrize("version", ["2.17", "2.18", "newest", "next"])
+def test_node_finds_nothing_to_do(version):
+    """It would write the same files, to the letter, as another version wrote, and has nothing to warn of."""
+    assert recap(without_warnings(node_of(version).play("converge.yml")))[1:] == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"ansible_become_method": "ansible.builtin.su", "ansible_become_password": "sesame"},
+        {"ansible_connection": "containers.podman.podman", "ansible_become_method": "community.general.doas"},
+        {
+            "ansible_connection": "ansible.netcommon.libssh",
+            # Options of the program ssh, which the connection warns of
+            "ansible_ssh_common_args": "",
+            "ansible_ssh_args": "",
+            "ansible_host_key_checking": False,
+        },
+    ],
+    ids=["ssh and su", "podman and doas", "libssh and sudo"],
+)
+def test_other_ways_to_connect_and_to_become_root(variables):
+    """Modules get there, with their arguments and their answers, whoever carries them."""
+    if "podman" in variables.get("ansible_connection", ""):
+        variables = {
+            **variables,
+            "ansible_host": connect("managed-bookworm").ansible.get_variables()["testhost_container"],
+        }
+    output = Here("2.18").play("converge.yml", f"--extra-vars={json.dumps(variables)}")
+    assert recap(without_warnings(output))[1:] == (0, 0, 0)
+
+
+def test_next_deploys_to_its_own_host():
+    """Without a connection, and with run0 in the place of sudo; then it finds nothing to do."""
+    ways = {"deployed": "localhost", "ansible_become_method": "community.general.run0"}
+    ways["ansible_python_interpreter"] = "/usr/bin/python3"
+    arguments = ["converge.yml", "--connection=local", f"--extra-vars={json.dumps(ways)}"]
+    changed = [recap(without_warnings(There("next").play(*arguments, inventory="localhost,")))[1:] for _run in range(2)]
+    assert changed[0][0] > 0
+    assert changed[0][1:] == (0, 0)
+    assert changed[1] == (0, 0, 0)
+    assert get(connect("control-trixie"), "http://127.0.0.1:8000/")
 
 
 def test_node_changes_what_runs(node, managed):
