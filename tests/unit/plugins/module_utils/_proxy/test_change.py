@@ -14,6 +14,7 @@ import pytest
 from kills import Killed, killing
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import change as proxy_change
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import site as proxy_site
@@ -107,9 +108,13 @@ def is_there(wanted: SiteSpec) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("room", [False, True], ids=["short names", "long names"])
 @pytest.mark.parametrize("check", ["exit 1", "exit 0"], ids=["refused", "accepted"])
-def test_a_change_that_was_killed_anywhere_leaves_the_old_or_the_new(wanted: SiteSpec, check: str) -> None:
+def test_a_change_that_was_killed_anywhere_leaves_the_old_or_the_new(wanted: SiteSpec, check: str, room: bool) -> None:
     """At each step of a change, and of its way back: never a part of it."""
+    if room:
+        path = os.path.join(wanted.server.folder, "conf.d", "room.conf")
+        wanted = wanted._replace(names_file=WantedFile(path, "size 128;", 0o644, os.getgid(), os.getuid()))
     before = is_there(wanted)
     outcomes = []
     for number in range(1, 100):
@@ -131,6 +136,7 @@ def test_a_change_that_was_killed_anywhere_leaves_the_old_or_the_new(wanted: Sit
     assert all(outcomes[:-1])
     # Killed when all is done but the notes are not gone, it is the new one; refused, it never is.
     new = {"mods-enabled/proxy.load", "sites-available/shop", "sites-enabled/shop"}
+    new |= {"conf.d/room.conf"} if room else set()
     assert outcomes[-1] or (check == "exit 0" and set(is_there(wanted)) == new)
 
 

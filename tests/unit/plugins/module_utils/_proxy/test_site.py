@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import links
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import site as proxy_site
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.site import SiteSpec, SiteState
@@ -52,6 +53,16 @@ def test_what_differs_is_told(wanted: SiteSpec) -> None:
     ]
     assert decision.write
     assert decision.load
+
+
+def test_the_room_for_long_names_is_a_file_of_the_site(wanted: SiteSpec) -> None:
+    """It is compared and put in place with the other, and before it."""
+    site = as_it_is(wanted)
+    room = WantedFile(f"{wanted.server.folder}/conf.d/room.conf", "size 128;\n")
+    site = site._replace(names_file=room)
+    decision = proxy_site.decide(site, observed(site))
+    assert decision == ([f"{room.path} is not as wanted"], True, True)
+    assert site.files == [room, site.file]
 
 
 def test_what_is_not_loaded_is_loaded(wanted: SiteSpec) -> None:
