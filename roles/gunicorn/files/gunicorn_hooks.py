@@ -132,6 +132,7 @@ def _answer(application: Any, scheme: str) -> tuple[HealthAnswer, _Causes]:
         "SCRIPT_NAME": "",
         "PATH_INFO": path,
         "QUERY_STRING": query,
+        "RAW_URI": _HEALTH_PATH,  # Gunicorn's own
         "HTTP_HOST": _HEALTH_HOST,
         "HTTP_USER_AGENT": "gunicorn-health",
         "SERVER_NAME": _HEALTH_HOST,
