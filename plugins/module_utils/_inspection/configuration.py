@@ -94,8 +94,16 @@ def read_file(path: str, directory: str | None, root: str = "/") -> dict[str, t.
     return None if begin else parse_file(text)
 
 
+# How the role's own file begins, and the line after which it assigns settings. Before it are only the hooks.
+_OURS = b"# Managed by Ansible (role pyweb.gunicorn.gunicorn)"
+_VALUES = b"\n# The values of this deployment\n"
+
+
 def parse_file(text: bytes) -> dict[str, t.Any] | None:
     """Return what a configuration file assigns at its top level; computed values are None. None if it is no Python."""
+    if text.startswith(_OURS):
+        # A tenth of the time
+        text = text[max(text.rfind(_VALUES), 0) :]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # such as those about backslashes, which would get into the module's output

@@ -196,3 +196,13 @@ def test_dirty_workers(tmp_path: Path, text: str, count: int | None) -> None:
     assert found.dirty_workers == count
     line = [PYTHON, "-m", "gunicorn", "--dirty-app=a:B", "--dirty-workers", "2", "shop.wsgi"]
     assert configuration.configured(line, {}, str(tmp_path)).dirty_workers == 2
+
+
+def test_the_hooks_of_the_roles_own_file_are_not_read() -> None:
+    """They assign no setting, and are many; another file is read as a whole, whatever it says."""
+    header = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run.\n"
+    line = "\n# The values of this deployment\n"
+    assert configuration.parse_file(f"{header}threads = 2{line}threads = 3\n".encode()) == {"threads": 3}
+    assert configuration.parse_file(f"{header}not python{line}workers = 3\n".encode()) == {"workers": 3}
+    assert configuration.parse_file(f"{header}threads = 2\n".encode()) == {"threads": 2}
+    assert configuration.parse_file(f"workers = 2{line}threads = 3\n".encode()) == {"workers": 2, "threads": 3}
