@@ -232,7 +232,7 @@ def small(host, path, size):
     ("path", "size", "variables"),
     [
         ("/opt/notes", "40m", {"gunicorn_version": "27.0.1"}),
-        ("/etc/opt/notes", "32k", {}),
+        ("/etc/opt/notes", "256k", {}),
         ("/etc/systemd/system", "64k", {}),
         ("/var/log/notes", "4m", {}),
     ],
