@@ -45,7 +45,7 @@ kill -TERM "$pid"
 wait "$client" || true
 wait "$pid" || true
 took=$(($(date +%s) - begin))
-grep --quiet done answer && seen="answer" || seen="no answer"
+grep --quiet 'done' answer && seen="answer" || seen="no answer"
 ((took <= 3)) && seen+=", and ended within 3 s" || seen+=", and ended after more than 3 s"
 echo "asked to end after 0.5 s: $seen"
 [[ $seen == "no answer, and ended within 3 s" ]]
