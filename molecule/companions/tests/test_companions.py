@@ -478,6 +478,26 @@ def test_another_secret_concerns_all(letters):
         assert len(server.host.check_output("ls -d /opt/letters/venv-*").split()) == 1
 
 
+def test_command_by_playbook():
+    """On the first host or on each, in the live release; it fails as the command does, and says last of all why."""
+    said = ["python", "-c", "from letters.version import VERSION; print('this is', VERSION)"]
+
+    def run(**more: object) -> PlaybookRun:
+        return PlaybookRun(PLAYBOOKS / "run.yml", variables={"gunicorn_run_command": said, **more})
+
+    once, everywhere = run(), run(gunicorn_run_on="all")
+    assert (once.code, once.changed()) == (0, ["Run the command"]), once.output
+    assert (everywhere.code, everywhere.changed()) == (0, ["Run the command"] * 2), everywhere.output
+    assert "this is fourth" in once.output
+    assert run(gunicorn_run_command="python -c 'raise SystemExit(3)'").errors()[-1] == (
+        "python -c raise SystemExit(3): it ended with status 3"
+    )
+    assert "elsewhere" in run(gunicorn_run_release="elsewhere").errors()[-1]
+    assert run(gunicorn_run_on="both").errors() == [
+        "gunicorn_run_on: both can't be used: expected first or all. Nothing was run."
+    ]
+
+
 def test_check_mode_says_what_would_change(letters):
     """In its diff, and changes nothing."""
     before = [(server.live(), server.processes()["beat"]) for server in SERVERS]
