@@ -135,6 +135,7 @@ def _by_uwsgi(connection: _Timed, request: HealthRequest, headers: dict, scheme:
     from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import wire_formats
 
     connection.sendall(wire_formats.uwsgi_packet(request.path, request.host, headers, scheme == "https"))
+    # It takes no more of a socket than its makefile.
     answer = http.client.HTTPResponse(connection, method="GET")  # type: ignore[arg-type]
     answer.begin()
     return _read_answer(answer)

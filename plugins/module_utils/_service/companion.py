@@ -38,8 +38,8 @@ _SHARED = "other directives: it shares this one with its service"
 _ROLES = "other directives: this one is the role's own"
 # Directives that would undo what a companion shares with its service, or what its options and their checks say
 _NOT_ITS_OWN = {
-    **dict.fromkeys(("User", "Group", "DynamicUser", "Sockets", "WorkingDirectory"), _SHARED),
-    **dict.fromkeys(("RootDirectory", "RootImage"), _SHARED),
+    **dict.fromkeys(("User", "Group", "DynamicUser", "Sockets"), _SHARED),
+    **dict.fromkeys(("WorkingDirectory", "RootDirectory", "RootImage"), _SHARED),
     **dict.fromkeys(("Type", "ExecReload", "RemainAfterExit", "PIDFile"), _ROLES),
     **dict.fromkeys(("StandardOutput", "StandardError"), "the option log_file instead"),
     "ExecStart": "the option command instead",

@@ -36,7 +36,7 @@ def run(service: str, given: Mapping, directory: str, venv: str, command: list[s
         files.put(WantedFile(description, json.dumps(told), 0o600, os.getegid(), os.geteuid()))
         program = os.path.join(given["config_directory"], launcher.LAUNCHER)
         asked = [launcher.PYTHON, "-I", "-X", "utf8", program, description, ""]
-        interactive = all(map(os.isatty, (0, 1, 2)))
+        interactive = terminal.is_callers()
         if interactive:
             status = _interactive(asked, pwd.getpwnam(told["user"]).pw_uid)
         else:

@@ -33,8 +33,7 @@ def run(service: str, given: Mapping, directory: str, venv: str, command: list[s
     with terminal.guarded(lambda: _clean_up(unit, runner)):
         lines = unit_base.service_lines(given["unit"]) + _added(service)
         runtime_units.write(f"{unit}.d/{_DROP_IN}", _text(unit, lines, directory, venv))
-        # All of them: then it has a terminal of its own.
-        interactive = all(map(os.isatty, (0, 1, 2)))
+        interactive = terminal.is_callers()
         asked = ["systemd-run", "--quiet", "--wait", f"--unit={unit}", "--service-type=exec"]
         asked += ["--pty" if interactive else "--pipe", f"--description=A command of {service}"]
         asked += [f"--setenv={name}={value}" for name, value in terminal.variables().items()]

@@ -31,6 +31,11 @@ def variables() -> dict[str, str]:
     return {name: os.environ[name] for name in _VARIABLES if _VALUE.fullmatch(os.environ.get(name, ""))}
 
 
+def is_callers() -> bool:
+    """Whether all standard streams are a terminal: then the command has one of its own, with Ctrl-C."""
+    return all(map(os.isatty, (0, 1, 2)))
+
+
 class Streams:
     """The standard streams for a command: those of the caller, or pipes to them where they are a terminal."""
 

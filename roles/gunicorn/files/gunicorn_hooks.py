@@ -23,7 +23,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, Iterator, NoReturn
+from typing import Any, Callable, Iterator, NoReturn
 
 # A host has no collection to import from: the template puts the texts of these modules in place of the lines.
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.asgi_application import AsgiApplication
@@ -89,9 +89,14 @@ def _ask(application: Any) -> None:
 
     If it leads to https, the application is asked again as by somebody who has followed.
     """
-    answer, causes = _answer(application, _HEALTH_SCHEME)
+    _judge(functools.partial(_answer, application))
+
+
+def _judge(ask: Callable[[str], tuple[HealthAnswer, _Causes]]) -> None:
+    """Have the request sent as by a visitor who comes by a scheme; raises RuntimeError as `_ask` does."""
+    answer, causes = ask(_HEALTH_SCHEME)
     if answer.wants_https(_HEALTH_STATUSES):
-        answer, causes = _answer(application, "https")
+        answer, causes = ask("https")
     _accept(answer, causes)
 
 
@@ -507,10 +512,7 @@ def _ask_tornados(application: Any) -> None:
         location = [value.strip() for name, _colon, value in headers if name.lower() == "location"]
         return HealthAnswer(scheme, _HEALTH_HOST, _HEALTH_PATH, int(head.split()[1]), *location[:1]), causes
 
-    answer, causes = ask(_HEALTH_SCHEME)
-    if answer.wants_https(_HEALTH_STATUSES):
-        answer, causes = ask("https")
-    _accept(answer, causes)
+    _judge(ask)
 
 
 async def _tornados_answer(application: Any, scheme: str) -> bytes:
