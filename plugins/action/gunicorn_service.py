@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import normal
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd, systemd_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import facts, systemd, systemd_state
 
 
 class ActionModule(normal.ActionModule):
@@ -18,16 +18,16 @@ class ActionModule(normal.ActionModule):
         """Return the module's result."""
         if self._task.check_mode and self._task.args.get("observed"):
             _validated, given = self.validate_argument_spec(systemd.ARGUMENTS)
-            reasons = compare(given)
-            if not (reasons and self._task.diff):
-                return {"changed": bool(reasons), "name": given["name"], "reasons": reasons}
+            result = compare(given)
+            if not (result["changed"] and self._task.diff):
+                return result
         self._task.args = {name: value for name, value in self._task.args.items() if name != "observed"}
         return super().run(tmp, task_vars)
 
 
-def compare(given: dict) -> list[str]:
-    """Return how what the plan has observed differs from what the arguments ask for."""
+def compare(given: dict) -> dict:
+    """Return the module's result: how what the plan has observed differs from what the arguments ask for."""
     state = systemd_state.from_dict(given["observed"])
     # The host has said already whether the secrets are as wanted.
     wanted = systemd.spec_from(given, state.group, [], "")
-    return systemd.decide(wanted, state).reasons
+    return facts.result(wanted, systemd.decide(wanted, state), state.live_release)

@@ -115,12 +115,68 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+name:
+  description: The service's name.
+  returned: success
+  type: str
+  sample: mysite
 reasons:
   description: What differed from what you asked for, one sentence each. Empty if nothing was changed.
   returned: success
   type: list
   elements: str
   sample: ["the number of workers is 3, not 5"]
+ansible_facts:
+  description: What was deployed, as a fact of the host; in check mode, what would be.
+  returned: success
+  type: dict
+  contains:
+    gunicorn_deployment:
+      description: The service, as this task leaves it.
+      returned: success
+      type: dict
+      contains:
+        name:
+          description: Its name.
+          type: str
+          sample: mysite
+        release:
+          description: The ID of the live release; empty if the code is none.
+          type: str
+          sample: 7c4f1a9be2d0-3f9a1c
+        previous_release:
+          description: The ID of the release that was live before; the same one if it was not changed.
+          type: str
+          sample: 52a1c7d80e4b-3f9a1c
+        release_changed:
+          description: Whether the two differ.
+          type: bool
+          sample: true
+        code_directory:
+          description: Where the code is that runs.
+          type: str
+          sample: /opt/mysite/releases/7c4f1a9be2d0-3f9a1c
+        venv:
+          description: The virtual environment that runs, and not the link to it.
+          type: str
+          sample: /opt/mysite/venv-0d131dfd
+        gunicorn_version:
+          description: The version of Gunicorn in it; empty if it is not there yet, as in check mode.
+          type: str
+          sample: 27.0.1
+        workers:
+          description: The number of workers.
+          type: int
+          sample: 5
+        binds:
+          description: The addresses on which it listens, and the paths of unix sockets.
+          type: list
+          elements: str
+          sample: ["127.0.0.1:8000", "[::1]:8000"]
+        switched:
+          description: Whether other processes than before serve now. A change that no process reads switches nothing.
+          type: bool
+          sample: true
 """
 
 import os
@@ -130,7 +186,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import host_commands
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import supervisor as change_supervisor
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import facts as service_facts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.secrets import NotOurs
@@ -147,6 +205,7 @@ def main() -> None:
         diff = files.differences(wanted.all_files)
         if module._diff:
             diff += service_supervisor.companion_differences(wanted)
+        live_release = live.live_id(wanted.release)
         if module.check_mode:
             observed = service_supervisor.observe(wanted, client.this_supervisor())
             decision = service_supervisor.decide(wanted, observed)
@@ -154,7 +213,7 @@ def main() -> None:
             decision = change_supervisor.deploy(wanted, Runner(module.run_command), host_commands.install)
     except (DeployError, NotOurs, SupervisorError, ValueError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=bool(decision.reasons), reasons=decision.reasons, diff=diff)
+    module.exit_json(**service_facts.result(wanted, decision, live_release), diff=diff)
 
 
 if __name__ == "__main__":

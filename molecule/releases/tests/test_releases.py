@@ -246,6 +246,21 @@ def test_space_of_the_others_is_given_back(server):
     assert 1 <= len(environments) <= KEPT
 
 
+@each_server
+def test_handlers_of_the_play_hear_of_each_release(server):
+    """With what is live and what was, once for each; the run that changed nothing told them nothing."""
+    commits = [
+        server.host.check_output(f"git --git-dir=/srv/board.git rev-parse --short=12 {version}")
+        for version in ("first", "column", "expand", "move", "contract")
+    ]
+    lines = server.host.file("/root/went_live").content_string.splitlines()
+    assert [[release[:12] for release in line.split(" -> ")] for line in lines] == [
+        list(pair) for pair in zip(["", *commits], commits)
+    ]
+    switched = server.host.file("/root/switched").content_string.splitlines()
+    assert switched == [line.partition(" -> ")[2] + ": 2 workers" for line in lines]
+
+
 def kill_workers(server: Server) -> None:
     server.host.check_output("kill -KILL " + " ".join(map(str, workers(server.host, "board"))))
 

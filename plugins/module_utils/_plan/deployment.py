@@ -25,6 +25,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, systemd_state
@@ -68,7 +69,9 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
     if manager == service_manager.SYSTEMD:
         state = plan_plan.observe(wanted, given["secrets"], given["credentials"], runner)
-        observed = systemd_state.as_dict(state._replace(release_problems=tuple(releases.problems(wanted))))
+        observed = systemd_state.as_dict(
+            state._replace(release_problems=tuple(releases.problems(wanted)), live_release=live.live_id(wanted.release))
+        )
     if "auto" in (given["workers"], given["threads"]):
         sizing, told = _size(given, wanted, state, runner)
         warnings += told

@@ -47,6 +47,11 @@ class Release(NamedTuple):
         return os.path.join(os.path.dirname(self.directory), "current")
 
 
+def live_id(wanted: Release | None) -> str:
+    """The ID of the release that is live beside the wanted one; empty for none."""
+    return notes.read_live(wanted.directory).id if wanted else ""
+
+
 def offer(wanted: Release) -> None:
     """Have the web server find the static files of a release that is about to be tried, after those of the live one."""
     live = notes.read_live(wanted.directory)

@@ -45,6 +45,7 @@ class SystemdState(NamedTuple):
     differing_secrets: tuple[str, ...] = ()  # paths, where others must not compare them
     lost_logs: dict[str, bool] = {}  # see running.lost_logs
     release_problems: tuple[str, ...] = ()  # see live.problems
+    live_release: str = ""  # see live.live_id
     refused: bool = False  # see marks.refused
     companions: dict[str, CompanionState] = {}  # by their names
     has_command: bool = True  # to run commands of the project

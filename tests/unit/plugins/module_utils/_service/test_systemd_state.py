@@ -85,7 +85,7 @@ def told(found: SystemdState) -> dict:
 
 def reasons(found: SystemdState) -> list[str]:
     """What the action says of it."""
-    return action.compare({**GIVEN, "observed": told(found)})
+    return action.compare({**GIVEN, "observed": told(found)})["reasons"]
 
 
 def test_the_controller_gets_what_the_host_has() -> None:
