@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import shutil
 import subprocess
@@ -26,6 +27,14 @@ each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_the_readme_is_short() -> None:
     """A newcomer reads it whole; what is longer is in the docs."""
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1500
+
+
+def test_the_figures_are_those_of_the_page() -> None:
+    """The README shows rows of the tables that programs write into docs/zero_downtime.md."""
+    measured = (ROOT / "docs" / "zero_downtime.md").read_text(encoding="utf-8").splitlines()
+    shown = re.findall(r"^\|.* \d+ of \d+ .*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(shown) > 5
+    assert [row for row in shown if row not in measured] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

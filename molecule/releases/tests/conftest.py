@@ -1,4 +1,4 @@
-"""The numbers of a run, which become the README's table."""
+"""The numbers of a run, which become a table of docs/zero_downtime.md."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ TARGETS = (
 CURL = "curl --silent --output /dev/null --write-out '%{http_code} %header{x-version}'"
 # How long people look at a bad release until they go back
 NOTICED_AFTER = 5.0
-# The versions in tests/projects/board, and the events of the README's table
+# The versions in tests/projects/board, and the events of the table in docs/zero_downtime.md
 BAD = {"broken": "a release that does not load", "error_500": "a release that answers 500"}
 
 

@@ -28,7 +28,7 @@ SITE = SCENARIO / "site.yml"
 NAME = "board.example.com"
 RESOLVE = f"--resolve {NAME}:80:127.0.0.1 --resolve {NAME}:443:127.0.0.1"
 CURL = f"curl --silent --show-error --fail --max-time 20 --insecure {RESOLVE}"
-# Requests a second: few, so that a slow machine answers them all, too. The README's table is of 200.
+# Requests a second: few, so that a slow machine answers them all, too. The table in docs/zero_downtime.md is of 200.
 RATE = int(os.environ.get("RELEASES_RATE", "40"))
 # With max_requests: 20; each 20 of them start a worker, which takes half a second.
 REQUESTS = int(os.environ.get("RELEASES_REQUESTS", "2000"))

@@ -281,7 +281,7 @@ def test_plain_unit_is_measured_too(host, plain_load, name):
 
 
 def test_table(load, plain_load, capsys):
-    """scripts/zero-downtime-table, which writes the README's table, can read the results."""
+    """scripts/zero-downtime-table, which writes the table of docs/zero_downtime.md, can read the results."""
     RESULTS.write_text(json.dumps({"role": load.stop(), "plain": plain_load.stop()}, indent=1))
     table = subprocess.run(
         [REPOSITORY / "scripts" / "zero-downtime-table", RESULTS], check=True, capture_output=True, text=True

@@ -10,8 +10,10 @@ from typing import Iterator
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-ROLES = Path(__file__).parents[3] / "roles"
+ROOT = Path(__file__).parents[3]
+ROLES = ROOT / "roles"
 # Names that begin as the roles' variables do, and are none
 THEIRS = {
     # A file
@@ -189,3 +191,28 @@ def test_the_templates_of_the_role_use_the_names_of_this_collection() -> None:
 def test_internal_variables_are_known_by_their_name(role: Role) -> None:
     """What vars/main.yml computes is not for users."""
     assert all(name.startswith(f"__{role.name}_") for name in role.load("vars/main.yml"))
+
+
+def refused_by_the_checks() -> list[dict]:
+    """The rows of bad input that get an error of this collection, and not one of Ansible's or pip's."""
+    table = yaml.safe_load((ROOT / "tests" / "fixtures" / "bad_input.yml").read_text(encoding="utf-8"))
+    return [row for rows in table.values() for row in rows if "says" not in row]
+
+
+@pytest.mark.parametrize(
+    "row", refused_by_the_checks(), ids=lambda row: f"{row['variable']}-{ascii(row['value'])[:50]}"
+)
+def test_bad_input_reaches_the_checks(row: dict) -> None:
+    """Ansible's own check of the role's variables neither refuses it, which would hide our error, nor loses any of it."""
+    given = {**row.get("also", {}), row["variable"]: row["value"]}
+    options = {name: GUNICORN.options[name] for name in given}
+    result = ArgumentSpecValidator(options).validate(given)
+    assert result.error_messages == []
+    assert [name for name in given if not arrives(given[name], result.validated_parameters[name])] == []
+
+
+def arrives(given: object, value: object) -> bool:
+    """Whether a value is the given one, as a number or as text; the specification may have added keys."""
+    if isinstance(given, dict) and isinstance(value, dict):
+        return all(key in value and arrives(given[key], value[key]) for key in given)
+    return value == given or str(value) == str(given)

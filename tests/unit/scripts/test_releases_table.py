@@ -32,17 +32,17 @@ TABLE = """\
 
 
 def test_table_compares_releases_with_a_link(tmp_path: Path) -> None:
-    """The README gets it between its comments; an event that the link has not is empty there."""
-    results, readme = tmp_path / "releases.json", tmp_path / "README.md"
+    """A page gets it between its comments; an event that the link has not is empty there."""
+    results, page = tmp_path / "releases.json", tmp_path / "page.md"
     results.write_text(json.dumps(RESULTS))
-    readme.write_text(f"# Title\n\n{BEGIN}old\n{END}\nrest\n")
+    page.write_text(f"# Title\n\n{BEGIN}old\n{END}\nrest\n")
     command = [sys.executable, SCRIPT, results]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == TABLE
-    subprocess.run([*command, "--write", readme], check=True)
-    assert readme.read_text() == f"# Title\n\n{BEGIN}{TABLE}{END}\nrest\n"
+    subprocess.run([*command, "--write", page], check=True)
+    assert page.read_text() == f"# Title\n\n{BEGIN}{TABLE}{END}\nrest\n"
 
 
-def test_the_readme_has_a_place_for_the_table() -> None:
+def test_the_page_has_a_place_for_the_table() -> None:
     """Otherwise the next run could not write it."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "zero_downtime.md").read_text(encoding="utf-8")
     assert text.count(BEGIN) == text.count(END) == 1

@@ -13,7 +13,7 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
+import tempfile
 import time
 from pathlib import Path
 from typing import Callable
@@ -177,8 +177,10 @@ def test_a_lock_on_a_file_does_not_hold_root_up(tree: Path) -> None:
     assert time.monotonic() - began < 2
 
 
-def test_a_directory_that_changes_into_a_link_leads_nowhere(tree: Path, tmp_path: Path) -> None:
-    """While root copies, the user exchanges a directory and a file with links to others': nothing of those is copied."""
+def test_a_directory_that_changes_into_a_link_leads_nowhere(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any one of root's looks, the user exchanges directory and file with links to others': none is followed."""
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "page").write_text("secret")
     (tree / "folder").mkdir()
@@ -188,27 +190,32 @@ def test_a_directory_that_changes_into_a_link_leads_nowhere(tree: Path, tmp_path
     (tree / "page-link").symlink_to(tmp_path / "others" / "page")
     for path in (tree / "folder", tree / "folder" / "page", tree / "page"):
         os.chown(path, USER, USER)
-    ended = threading.Event()
+    plain_open, contents = os.open, set()
+    looks_left = 0
 
     def exchange() -> None:
-        while not ended.is_set():
-            links.exchange(str(tree / "folder"), str(tree / "folder-link"))
-            links.exchange(str(tree / "page"), str(tree / "page-link"))
+        links.exchange(str(tree / "folder"), str(tree / "folder-link"))
+        links.exchange(str(tree / "page"), str(tree / "page-link"))
 
-    thread = threading.Thread(target=exchange)
-    thread.start()
-    contents = set()
-    try:
-        for number in range(300):
+    def exchange_and_open(name: str, flags: int, *args: int, dir_fd: int | None = None) -> int:
+        nonlocal looks_left
+        if looks_left == 0:
+            exchange()
+        looks_left -= 1
+        return plain_open(name, flags, *args, dir_fd=dir_fd)
+
+    # Each moment once with the directory first, and once with the link, since the exchange stays.
+    for moment in sorted([*range(40)] * 2):
+        looks_left = moment
+        copy = Path(tempfile.mkdtemp(dir=tmp_path), "copy")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", exchange_and_open)
             # Links of any kind are copied as links here, so that the copy gets past them.
-            copy = tmp_path / f"copy{number}"
             trees.copy(str(tree), str(copy), Copy(0, 0))
-            for path in copy.rglob("*"):
-                if not path.is_symlink() and path.is_file() and not any(map(Path.is_symlink, path.parents)):
-                    contents.add(path.read_text())
-    finally:
-        ended.set()
-        thread.join()
+        for path in copy.rglob("*"):
+            if not path.is_symlink() and path.is_file() and not any(map(Path.is_symlink, path.parents)):
+                contents.add(path.read_text())
+    assert looks_left > 0  # there was an exchange before each of them
     assert contents == {"public"}
 
 
