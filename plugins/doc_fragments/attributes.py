@@ -13,6 +13,11 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 attributes:
+  action_group:
+    description: Use C(group/pyweb.gunicorn.gunicorn) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - pyweb.gunicorn.gunicorn
   check_mode:
     description: Can run in C(check_mode) and return changed status prediction without modifying the host.
   diff_mode:

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_balancer
 short_description: Take a server out of HAProxy or nginx once it is idle, or put it back once it answers
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs on the load balancer. Delegate the task there from the host that you change, as the role
     P(pyweb.gunicorn.rolling_update#role) does for each of its hosts.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_capacity_report
 short_description: Write the measurements of a fleet as a page, as JSON and as variables to review
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Takes what M(pyweb.gunicorn.gunicorn_service_info) and M(pyweb.gunicorn.gunicorn_sizing_info) returned for each
     host, judges each service, and writes the report on the controller.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_directories
 short_description: Make directories where others than root may write, without following their links
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes directories, and gives them their owner, group and mode. The roles P(pyweb.gunicorn.gunicorn#role) and
     P(pyweb.gunicorn.proxy#role) use it for what M(pyweb.gunicorn.gunicorn_plan_info) and

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_plan_info
 short_description: Check a deployment's parameters against its host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Checks the variables of the role P(pyweb.gunicorn.gunicorn#role) beyond their types, reads what the host has, and
     returns what the deployment needs and the host lacks, and how many workers the host can have. One module does all of

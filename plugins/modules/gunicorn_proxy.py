@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_proxy
 short_description: Write, check, enable and load a site of nginx or Apache, or put back what was there
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares a site of the distribution's web server, and what the running server has loaded, with what you ask for, and
     acts on the difference. This is the last step of the role P(pyweb.gunicorn.proxy#role), which makes the

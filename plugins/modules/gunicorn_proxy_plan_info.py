@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_proxy_plan_info
 short_description: Check the parameters of a site in front of Gunicorn against its host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Checks the variables of the role P(pyweb.gunicorn.proxy#role) beyond their types, reads what the host has, and
     returns what the site needs and the host lacks.

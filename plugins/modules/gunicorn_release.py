@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_release
 short_description: Bring a version of an application's code to the host, complete or not at all
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Brings the code from a git repository, an archive, a checkout on the controller or as a requirement into a directory
     of its own, the release. Its name, the ID, comes from what it is made of, so a second run finds it and does nothing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_release_steps
 short_description: Do the steps of a release, such as collectstatic and migrate
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs the commands that a release needs before it goes live, or afterwards, each of them once. What was done is noted
     beside the release, so that the next run of the same release does not do it again.

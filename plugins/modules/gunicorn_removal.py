@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_removal
 short_description: Remove what the role made for a project
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Stops and disables a project's service. Removes its units or its program of supervisor, C(gunicorn.conf.py),
     secrets, credentials, log rotation and locks, as far as the role made them. The role

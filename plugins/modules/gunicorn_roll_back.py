@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_roll_back
 short_description: Go back to a release that the host has kept
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes a kept release the live one, with the virtual environment that it had, and with all else as it is now. It
     needs neither the package index nor the repository, and loses no request.

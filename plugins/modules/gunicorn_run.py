@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_run
 short_description: Run a command of a project as its service runs
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs a command as the user of the service, in its sandbox, with its environment, secrets and credentials, in the
     directory of the live release, with the virtual environment first in the search path.

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_service
 short_description: Deploy a Gunicorn service under systemd without losing a request, or go back
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares what the host has and runs with what you ask for, and acts on the difference. This is the last step of the
     role P(pyweb.gunicorn.gunicorn#role), which makes the units and the configuration for this module.

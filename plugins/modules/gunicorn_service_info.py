@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_service_info
 short_description: Report what runs under Gunicorn on a host, and the health of the host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reports what each Gunicorn service of a host really runs. That is the state of its unit, master and workers with
     their CPU time and memory, the versions of the running process, its limits, its sockets, workers that ended

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_sizing_info
 short_description: Compute how many Gunicorn workers fit a host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Computes the number of workers, and for the gthread worker class that of threads, for one project on one host, and
     says why.

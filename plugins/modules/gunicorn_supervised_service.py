@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_supervised_service
 short_description: Deploy a Gunicorn service under supervisor, or go back
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Does on a host without systemd what M(pyweb.gunicorn.gunicorn_service) does on one with it. This is the last step
     of the role P(pyweb.gunicorn.gunicorn#role) there.

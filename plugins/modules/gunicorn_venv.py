@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: gunicorn_venv
 short_description: Install Gunicorn and an application's requirements in a virtual environment
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Creates the virtual environment if there is none, and installs Gunicorn and the requirements with the pip in it. The
     host's own Python is never changed.

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from markdown_links import broken_links
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "variables-table"
@@ -21,7 +22,6 @@ MADE = runpy.run_path(str(SCRIPT))
 ROLES, BEGIN, END = (MADE[name] for name in ("ROLES", "BEGIN", "END"))
 PAGES = (*ROOT.glob("*.md"), *(role / "README.md" for role in ROLES), *ROOT.glob("docs/*.md"))
 each_role = pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
-LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 
 
 def test_the_readme_is_short() -> None:
@@ -40,18 +40,7 @@ def test_the_figures_are_those_of_the_page() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     """To a file of the collection, and where they name a heading, to one of its headings."""
-    broken = []
-    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
-        target = page.parent / path if path else page
-        if not target.exists() or (anchor and anchor not in anchors(target)):
-            broken.append(f"{path}#{anchor}")
-    assert broken == []
-
-
-def anchors(page: Path) -> set[str]:
-    """The names that GitHub gives to a page's headings."""
-    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert broken_links(page, ROOT) == []
 
 
 @each_role
