@@ -55,6 +55,14 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "gunicorn_release_steps": lambda value: steps.parse(value, "staticfiles"),
     "gunicorn_settings": settings.check_settings,
 }
+# No place for a secret: the environment of a task, and what Ansible shows or systemd tells everybody
+EXPOSED = {
+    "environment",
+    "gunicorn_environment",
+    "gunicorn_service_directives",
+    "gunicorn_settings",
+    "proxy_extra_config",
+}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -177,6 +185,28 @@ def test_the_variables_that_a_page_names_exist(page: Path) -> None:
     assert sorted(named - known) == []
 
 
+def exposed_in(data: object) -> Iterator[str]:
+    """What others than root can read while Ansible runs or afterwards, and is given a secret of a vault."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if name in EXPOSED and "vault_" in str(value):
+                yield f"{name}: {value}"
+            yield from exposed_in(value)
+    elif isinstance(data, list):
+        for item in data:
+            yield from exposed_in(item)
+
+
+@each_page
+def test_no_page_leads_to_a_secret_that_others_see(page: Path) -> None:
+    """Every user of a host sees a task's environment and a command's words in the list of processes."""
+    text = page.read_text(encoding="utf-8")
+    documents = [data for block in blocks_of(text) for data in yaml.load_all(block, Loader)]  # noqa: S506 - as above
+    assert list(exposed_in(documents)) == []
+    typed = [line for line in text.splitlines() if "ansible-vault encrypt_string" in line]
+    assert [line for line in typed if "--prompt" not in line and "--stdin-name" not in line] == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -201,5 +231,10 @@ def test_blocks_and_spans_are_found() -> None:
     assert blocks_of(text) == ["gunicorn_port: 1\n"]
     assert spans_of(text) == ["gunicorn_port: 2"]
     assert list(variables_in([{"vars": {"gunicorn_port": 1}}])) == [("gunicorn_port", 1)]
+    task = {
+        "environment": {"PASSWORD": "{{ vault_password }}"},
+        "gunicorn_secrets": {"PASSWORD": "{{ vault_password }}"},
+    }
+    assert len(list(exposed_in([{"tasks": [task]}]))) == 1
     with pytest.raises(yaml.YAMLError):
         yaml.load("a: 1\na: 2\n", Loader)  # noqa: S506 - it is a SafeLoader
