@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
+import jinja2.meta
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -64,3 +66,24 @@ def test_an_example_that_does_not_fit_is_found() -> None:
     assert state.validate({"gunicorn_state": "gone"}).error_messages
     sizing = ArgumentSpecValidator({"gunicorn_sizing": options["gunicorn_sizing"]})
     assert sizing.validate({"gunicorn_sizing": {"shares": 1}}).error_messages
+
+
+@each_role
+def test_an_example_needs_no_task_before_it(role: Path) -> None:
+    """Ansible reads all variables of a role first, also for a removal, whose play lacks the tasks of a deployment."""
+    missing = []
+    for text in texts_in(examples_of(role)):
+        names = jinja2.meta.find_undeclared_variables(jinja2.Environment(autoescape=True).parse(text))
+        # A vault and the inventory are there in each play.
+        if any(not name.startswith(("vault_", "inventory_", "lookup")) for name in names) and "| default(" not in text:
+            missing.append(text)
+    assert missing == []
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """All texts of a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(item)
