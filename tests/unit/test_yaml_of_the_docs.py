@@ -34,6 +34,8 @@ NAME = re.compile(rf"(?:{'|'.join(ROLES)})_[a-z]\w*")
 OF_PLAYBOOKS = {"gunicorn_run_command", "gunicorn_run_on", "rolling_update_hosts"}
 # What a user's own tasks are given: by the rolling update, and as a fact by the role gunicorn
 GIVEN = {"rolling_update_failed", "gunicorn_deployment"}
+# Names of earlier versions, of which the upgrade notes say what to write in their place
+FORMER = {"proxy_gunicorn_bind", "proxy_gunicorn_port", "rolling_update_health_path"}
 # Variables of other roles, for people who come from there
 OF_OTHERS = {
     "gunicorn_accesslog",
@@ -176,7 +178,7 @@ def test_the_roles_take_the_variables_within_a_line(page: Path) -> None:
 @each_page
 def test_the_variables_that_a_page_names_exist(page: Path) -> None:
     """A name that is left over from a renaming leads a reader nowhere."""
-    known = {*OPTIONS, *OF_PLAYBOOKS, *GIVEN, *OF_OTHERS, *OF_SERVERS, *MODULES}
+    known = {*OPTIONS, *OF_PLAYBOOKS, *FORMER, *GIVEN, *OF_OTHERS, *OF_SERVERS, *MODULES}
     named = {
         name
         for span in spans_of(page.read_text(encoding="utf-8"))
