@@ -136,8 +136,7 @@ def test_limits_and_directives_are_its_own() -> None:
 
 def test_variables_are_added() -> None:
     """To those that tell it its name."""
-    text = made(directives={"Environment": ["B=2"], "ReadWritePaths": "/srv/mail"})["shop-mail@3-1.service"]
-    environment = values(text, "Service", "Environment")
+    environment = values(made(environment={"B": "2"})["shop-mail@3-1.service"], "Service", "Environment")
     assert {"A=1", "B=2", "GUNICORN_COMPANION=mail"} <= set(environment)
 
 
