@@ -280,8 +280,44 @@ def test_what_a_killed_caller_leaves_is_cleaned_up(tmp_path: Path) -> None:
         with terminal.guarded(lambda: (tmp_path / "clean").write_text("")):
             os.kill(os.getpid(), 9)
     os.waitpid(caller, 0)
+    assert appears(tmp_path / "clean")
+
+
+def appears(path: Path) -> bool:
+    """Whether a file is there within five seconds."""
     for _attempt in range(100):
-        if (tmp_path / "clean").exists():
-            return
+        if path.exists():
+            return True
         time.sleep(0.05)
-    raise AssertionError("nobody has cleaned up")
+    return False
+
+
+@pytest.mark.parametrize(("name", "ends"), [("sudo", True), ("sh", False)])
+def test_a_command_ends_with_the_sudo_that_has_started_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ends: bool
+) -> None:
+    """Which was killed, though the command's output is still open. A shell may leave what it has started."""
+    monkeypatch.setattr(terminal, "_WATCH", 20)
+    caller = os.fork()
+    if caller == 0:
+        Path("/proc/self/comm").write_text(name)
+        if os.fork() == 0:
+            try:
+                with terminal.guarded(lambda: (tmp_path / "clean").write_text("")):
+                    (tmp_path / "began").write_text("")
+                    appears(tmp_path / ("clean" if ends else "go_on"))
+                    (tmp_path / "as_before").write_text(str((tmp_path / "clean").exists()))
+            finally:
+                # Not as pytest
+                os._exit(0)
+        time.sleep(60)
+    assert appears(tmp_path / "began")
+    os.kill(caller, 9)
+    os.waitpid(caller, 0)
+    if ends:
+        assert appears(tmp_path / "clean")
+    else:
+        time.sleep(0.3)
+        assert not (tmp_path / "clean").exists()
+        (tmp_path / "go_on").touch()
+    assert appears(tmp_path / "as_before")
