@@ -313,6 +313,13 @@ def test_companions_are_programs(host):
     assert all("s3cret" in line for line in began)
     assert host.check_output("stat --format=%U:%a /var/log/shop/worker.log") == "shop:644"
     assert host.file("/var/log/shop/worker.log").content_string == "at work\n" * 2
+    asked = "pyweb.gunicorn.gunicorn_service_info", "name=shop sample=0.1"
+    (told,) = host.ansible(*asked, check=False, become=True)["services"]
+    (worker,) = told["companions"]
+    assert (worker["name"], worker["unit"], worker["state"]) == ("worker", "shop-worker:*", "active")
+    assert (worker["running"], worker["wanted"], worker["restarts"]) == (2, 2, None)
+    assert {pid.split()[-1] for pid in worker_pids(host) if pid} <= {str(pid) for pid in worker["pids"]}
+    assert worker["memory"]["rss"] >= worker["memory"]["pss"] > 0
     assert deploy_worker("1").changed() == []
 
 
