@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable
 
 import pytest
@@ -98,6 +99,44 @@ def systemd_spec(given: dict):
     """What must be, with files of the user who runs the tests."""
     secret: list[WantedFile] = []
     return systemd.spec_from(given, os.getgid(), secret, "")
+
+
+class NotedCompanions:
+    """They note when they are told what."""
+
+    lost: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_arguments: self.steps.append(name)
+
+
+class TestCompanions:
+    def test_they_go_back_with_the_service(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """New ones end as their own units say, and old ones run by theirs."""
+        made = change()
+        made.companions = NotedCompanions()
+        made._put_back = made.companions.put_back
+        monkeypatch.setattr(change_systemd.atomic_journal, "commit", made.companions.commit)
+        made._go_back()
+        assert made.companions.steps == ["withdraw", "put_back", "restore", "commit"]
+
+    def test_old_ones_end_once_all_works(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As long as there is a way back, it has their units."""
+        monkeypatch.setattr(change_systemd.files, "put", lambda _file: None)
+        made = change()
+        made.companions = noted = NotedCompanions()
+        for name in ("standin", "adoption", "sockets"):
+            setattr(made, name, SimpleNamespace(unit="shop.socket", **dict.fromkeys(ENDING, lambda *_arguments: None)))
+        made._tell_what_has_no_effect = made._keep_what_was_made_by_hand = lambda: None
+        made._forget_way_back = noted.forget_way_back
+        made._finish()
+        assert noted.steps == ["retire", "forget_way_back", "clear"]
+
+
+ENDING = ("stop", "remove_units", "forget_names", "remove_gone_files")
 
 
 class TestLeavingOut:
