@@ -19,7 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import syst
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemd import SystemdChange
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import CompanionFailed, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_effect, sandbox_trial
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.sandbox_effect import Effect
@@ -114,6 +114,18 @@ class NotedCompanions:
 
 
 class TestCompanions:
+    def test_one_that_fails_fails_the_change(self, change: Callable) -> None:
+        """Also one that a sandbox may have stopped: web workers would have shown that before."""
+
+        def bring() -> None:
+            raise CompanionFailed("mail", "it ended", {}, 217)
+
+        made = change()
+        made.companions = NotedCompanions()
+        made.companions.bring = bring
+        with pytest.raises(CompanionFailed, match="^it ended$"):
+            made._bring_companions()
+
     def test_they_go_back_with_the_service(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
         """New ones end as their own units say, and old ones run by theirs."""
         made = change()
