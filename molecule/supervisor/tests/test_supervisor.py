@@ -349,9 +349,11 @@ def test_companion_that_does_not_work_is_taken_back(host, more, said):
     before = files(host)
     message = deploy_worker("3", **more).error()
     assert said in message
+    # The run has waited for them.
+    assert host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 2
     assert "The previous configuration is live again" in message
+    assert "did not come up again" not in message
     assert files(host) == before
-    wait_for(lambda: host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 2)
     began = [line for line in work(host) if line.startswith("began")]
     assert sum(line.endswith(" 2") for line in began) == 2
     assert deploy_worker("2").changed() == []
