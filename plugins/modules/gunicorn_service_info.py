@@ -405,9 +405,11 @@ services:
       description:
         - What runs beside the service, as C(gunicorn_companions) of P(pyweb.gunicorn.gunicorn#role) asks for it. Sorted
           by name.
-        - Read from unit files that only root can write, from systemd, and from the kernel.
+        - Read from files that only root can write, from systemd or supervisor, and from the kernel.
         - A host that has the companions of a service, but not the service itself, reports the service as V(inactive).
-        - Empty if systemd does not run the service.
+        - supervisor answers root alone. It does not say which companion is V(single), how often it started one again,
+          or when. There, no earlier processes finish beside new ones, and there are no jobs.
+        - Empty if neither systemd nor supervisor runs the service.
       type: list
       elements: dict
       contains:
@@ -421,16 +423,19 @@ services:
           type: str
         unit:
           description:
-            - The unit that you start and stop. Of a job, this is the timer.
+            - The unit that you start and stop. Of a job, this is the timer. Under supervisor, all processes of the
+              program, such as C(shop-worker:*).
             - Null if the companion was removed, and its processes finish their tasks.
           type: str
         state:
           description:
             - systemd's C(ActiveState) of RV(services[].companions[].unit). It may be V(active) even if processes are
               down.
+            - Under supervisor, the state of the process that is best off, in systemd's words. Null if this user may not
+              ask.
           type: str
         running:
-          description: How many of its processes are up. Of a job, V(1) if it runs now.
+          description: How many of its processes are up. Of a job, V(1) if it runs now. Null if this user may not ask.
           type: int
         wanted:
           description: How many of its processes must be up. Null for a job.
@@ -463,11 +468,12 @@ services:
         restarts:
           description:
             - How often systemd restarted its processes by itself since they were started (C(NRestarts)), all together.
+              Null under supervisor.
           type: int
         restarts_since:
           description:
             - Since when RV(services[].companions[].restarts) counts at the earliest, in epoch seconds. This is the
-              boot, or when the units of the processes were written. Null for a job.
+              boot, or when the units of the processes were written. Null for a job, and under supervisor.
           type: float
         release:
           description:

@@ -106,9 +106,11 @@ def test_it_never_holds_the_callers_terminal(host, on_a_terminal):
     assert host.file("/tmp/run.fds").content_string.count("pipe:") == 2
 
 
-def test_a_killed_caller_leaves_nothing(host):
+@pytest.mark.parametrize("called", ["", "sudo --non-interactive "], ids=["root", "sudo"])
+def test_a_killed_caller_leaves_nothing(host, called):
+    """Who is in the group that may has become sudo."""
     host.check_output(
-        "sh -c 'nohup /usr/local/sbin/shop-run sleep 444 </dev/null >/dev/null 2>&1 & echo $! > /tmp/run.pid'"
+        f"sh -c 'nohup {called}/usr/local/sbin/shop-run sleep 444 </dev/null >/dev/null 2>&1 & echo $! > /tmp/run.pid'"
     )
     wait_for(lambda: host.run("pgrep --exact sleep").rc == 0 and "sleep 444" in host.check_output("ps -eo args"))
     host.check_output("kill -KILL $(cat /tmp/run.pid)")

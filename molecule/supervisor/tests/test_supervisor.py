@@ -313,6 +313,13 @@ def test_companions_are_programs(host):
     assert all("s3cret" in line for line in began)
     assert host.check_output("stat --format=%U:%a /var/log/shop/worker.log") == "shop:644"
     assert host.file("/var/log/shop/worker.log").content_string == "at work\n" * 2
+    asked = "pyweb.gunicorn.gunicorn_service_info", "name=shop sample=0.1"
+    (told,) = host.ansible(*asked, check=False, become=True)["services"]
+    (worker,) = told["companions"]
+    assert (worker["name"], worker["unit"], worker["state"]) == ("worker", "shop-worker:*", "active")
+    assert (worker["running"], worker["wanted"], worker["restarts"]) == (2, 2, None)
+    assert {pid.split()[-1] for pid in worker_pids(host) if pid} <= {str(pid) for pid in worker["pids"]}
+    assert worker["memory"]["rss"] >= worker["memory"]["pss"] > 0
     assert deploy_worker("1").changed() == []
 
 
@@ -342,9 +349,11 @@ def test_companion_that_does_not_work_is_taken_back(host, more, said):
     before = files(host)
     message = deploy_worker("3", **more).error()
     assert said in message
+    # The run has waited for them.
+    assert host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 2
     assert "The previous configuration is live again" in message
+    assert "did not come up again" not in message
     assert files(host) == before
-    wait_for(lambda: host.run("supervisorctl status 'shop-worker:*'").stdout.count("RUNNING") == 2)
     began = [line for line in work(host) if line.startswith("began")]
     assert sum(line.endswith(" 2") for line in began) == 2
     assert deploy_worker("2").changed() == []

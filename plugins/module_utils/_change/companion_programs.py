@@ -65,6 +65,7 @@ class CompanionPrograms:
             if problems[each.companion.name] or before.interrupted
         ]
         self._gone = [name for name in before.companions if name not in problems]
+        self.lost: list[str] = []  # what ran before, and did not come up again on the way back
         self._logs = {
             each.wanted.companion.name: ServiceLog(each.wanted.companion.log_file, wanted.user, wanted.group, runner)
             for each in self.todo
@@ -85,6 +86,9 @@ class CompanionPrograms:
 
     def _name(self, each: Todo) -> str:
         return companion_programs.name_of(self._wanted.name, each.wanted.companion.name)
+
+    def _program(self, name: str) -> str:
+        return companion_programs.name_of(self._wanted.name, name)
 
     def _console(self, each: Todo) -> functools.partial:
         return functools.partial(companion_programs.console_of, self._wanted.name, each.wanted.companion.name)
@@ -214,20 +218,41 @@ class CompanionPrograms:
             self._ask_to_end(each.wanted.companion.name for each in self.todo if each.anew)
 
     def restore(self) -> None:
-        """Have run again what ran before; to be called after the files of before were put back."""
+        """Have run again what ran before, and wait for it; to be called after the files of before were put back.
+
+        `lost` has what did not come up.
+        """
+        started = []
         ended = [each.wanted.companion.name for each in self.todo if each.anew]
         names = [each.wanted.companion.name for each in self.todo]
         # What a killed run has begun, and this one does not want
         begun = self._gone if self._before.interrupted else []
         for name in [*names, *begun]:
             with contextlib.suppress(SupervisorError):
-                program = companion_programs.name_of(self._wanted.name, name)
+                program = self._program(name)
                 there = os.path.lexists(companion_programs.path_of(self._wanted.name, name))
                 if name in ended or not there:
                     self._end(name)
                 self._supervisor.load(program)
                 # A killed run may have ended what ran.
                 if there and (self._before.companions.get(name, ABSENT).active or self._before.interrupted):
+                    started.append(name)
                     self._supervisor.start_group(program)
                 elif there:
                     self._supervisor.stop_group(program)
+        self.lost = [name for name in started if not self._comes_up(name)]
+
+    def _comes_up(self, name: str) -> bool:
+        """Wait until supervisor calls all processes of a companion RUNNING; return whether it did in time."""
+        text = files.read(companion_programs.path_of(self._wanted.name, name)) or ""
+        deadline = time.monotonic() + companion_programs.start_seconds_of(text) + _LATE
+        with contextlib.suppress(SupervisorError):
+            while True:
+                states = {each.state for each in self._supervisor.group(self._program(name)).values()}
+                if states == {"RUNNING"}:
+                    return True
+                # From a BACKOFF, supervisor tries again.
+                if not states or states - {"RUNNING", "STARTING", "BACKOFF"} or time.monotonic() > deadline:
+                    return False
+                time.sleep(_PAUSE)
+        return False

@@ -31,6 +31,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import com
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher as service_launcher
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import supervisor as service_supervisor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import LONGEST, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.launcher import CONSOLE, PYTHON
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.lock import locked
@@ -234,6 +235,12 @@ class SupervisorChange(Change):
         self.companions.restore()
         journal.commit(self.journal)
         return works
+
+    def _error(self, what: str, failure: Exception, now: str, said: dict[str, str]) -> DeployError:
+        lost = self.companions.lost
+        if lost:
+            now += f". But {' and '.join(lost)}, which ran before, did not come up again in time"
+        return super()._error(what, failure, now, said)
 
     def _what_was_said(self) -> dict[str, str]:
         """What the service wrote to its log and printed since the change began, by its source."""

@@ -23,7 +23,7 @@ _ENDS = re.compile(r"^Type=oneshot$", re.MULTILINE)
 
 
 class CompanionFiles(t.NamedTuple):
-    """A companion as the files of its units say."""
+    """A companion as the files of its units say, or that of its program."""
 
     service: str
     name: str
@@ -31,6 +31,7 @@ class CompanionFiles(t.NamedTuple):
     unit: str | None  # which a person starts and stops; None if the companion is removed, and only finishes
     processes: tuple[str, ...]  # the units of the processes that must be up
     units: tuple[str, ...]  # all of them, with those that only finish
+    supervised: bool = False  # whether these are no units of systemd, but processes of supervisor
 
     @property
     def runs(self) -> str:

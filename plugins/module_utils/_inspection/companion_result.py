@@ -17,9 +17,14 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, plain, whole
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import companion_files, process_memory
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
+    companion_files,
+    companion_programs,
+    process_memory,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.companion_files import CompanionFiles
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_state import UnitState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import text
@@ -42,23 +47,19 @@ _RELEASE, _LONGEST_RELEASE = "GUNICORN_APP_REVISION", 100
 _SUCCESS = "success"
 
 
-class UnitState(t.NamedTuple):
-    """What systemd says of a unit, and its processes."""
-
-    state: str = ""
-    main_pid: int = 0
-    restarts: int = 0
-    result: str = ""
-    ended: float | None = None
-    next_run: float | None = None
-    pids: tuple[int, ...] = ()
-
-
 def read_states(services: list[Service], runner: Runner, root: str = "/") -> dict[str, UnitState]:
-    """Return the units of all companions of these services by their names; systemd is asked once, about all of them."""
-    names = [unit for service in services for each in service.companions for unit in each.units]
-    if not names:
-        return {}
+    """Return the units of all companions of these services by their names; systemd is asked once, about all of them.
+
+    Those under supervisor have the names that supervisorctl takes.
+    """
+    companions = [each for service in services for each in service.companions]
+    names = [unit for each in companions if not each.supervised for unit in each.units]
+    supervised = companion_programs.read_states(companions, root)
+    return {**_read_units(names, runner, root), **supervised} if names else supervised
+
+
+def _read_units(names: list[str], runner: Runner, root: str) -> dict[str, UnitState]:
+    """Return the units of companions by their names."""
     found = {}
     for block in units.show_units(names, _PROPERTIES, runner, **_IN_UTC):
         values = {key: values[0] for key, values in block.items()}
@@ -100,7 +101,9 @@ def read_companions(
 ) -> list[dict[str, t.Any]]:
     """Return what the module returns of the companions of a service."""
     memory = {each.name: _read_memory(each, states, boot_time, root) for each in service.companions}
-    if any(_is_hidden(state) for each in service.companions for state in _states_of(each, states)):
+    if any(_is_untold(each, states) for each in service.companions):
+        unseen.append("processes of its companions: supervisor answers root alone")
+    elif any(_is_hidden(state) for each in service.companions for state in _states_of(each, states)):
         unseen.append("processes of its companions: this user may not see those of others")
     elif any(sums["pss"] is None for sums in memory.values()):
         unseen.append(process_memory.unseen_memory("its companions", service, root))
@@ -146,11 +149,16 @@ def _is_hidden(state: UnitState) -> bool:
     return bool(state.main_pid and not state.pids)
 
 
+def _is_untold(companion: CompanionFiles, states: dict[str, UnitState]) -> bool:
+    """Whether supervisor does not tell this user how a companion is."""
+    return companion.supervised and companion.unit not in states
+
+
 def _read_memory(
     companion: CompanionFiles, states: dict[str, UnitState], boot_time: float, root: str
 ) -> dict[str, int | None]:
     own = _states_of(companion, states)
-    if any(_is_hidden(state) for state in own):
+    if any(_is_hidden(state) for state in own) or _is_untold(companion, states):
         return process_memory.sum_memory([])
     read = [process_memory.read_process(pid, "companion", boot_time, root) for state in own for pid in state.pids]
     there = [process for process in read if process]
@@ -167,17 +175,19 @@ def _companion(
     up = [states.get(unit, UnitState()) for unit in companion.processes]
     own = {companion.runs} if companion.unit else set()
     finishing = [unit for unit in companion.units if unit not in own and unit not in companion.processes]
+    running = sum(state.state in _UP for state in up) if not is_job else int(bool(runs.main_pid))
     ran = is_job and (runs.ended is not None or runs.result not in ("", _SUCCESS))
     return {
         "name": companion.name,
         "kind": companion.kind,
         "unit": companion.unit,
         "state": top.state or None,
-        "running": sum(state.state in _UP for state in up) if not is_job else int(bool(runs.main_pid)),
+        "running": None if _is_untold(companion, states) else running,
         "wanted": None if is_job else len(companion.processes),
         "pids": sorted(pid for state in _states_of(companion, states) for pid in state.pids),
         "memory": memory,
-        "restarts": sum(state.restarts for state in up),
+        # supervisor does not count them.
+        "restarts": None if companion.supervised else sum(state.restarts for state in up),
         "finishing": [
             unit for unit in finishing if unit.endswith(".service") and unit in states and _goes_on(states[unit])
         ],

@@ -22,10 +22,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
     worker_exits,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services as inspection_services
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.companion_result import UnitState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_state import UnitState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_effect
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 

@@ -20,6 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
     command_line,
     companion_files,
+    companion_programs,
     unit_details,
     unit_files,
 )
@@ -57,10 +58,10 @@ class Service(t.NamedTuple):
 
 def read_services(runner: Runner, root: str = "/") -> list[Service]:
     """Return all Gunicorn services of the host, and those of which it only has companions."""
-    companions = companion_files.read_installed(root)
+    companions = [*companion_files.read_installed(root), *companion_programs.read_installed(root)]
     # A companion may run Gunicorn, too, and is a part of its service all the same.
     of_companions = {unit for each in companions for unit in each.units}
-    owners = {f"{each.service}.service" for each in companions}
+    owners = {f"{each.service}.service" for each in companions if not each.supervised}
     commands = {
         pid: arguments for pid, arguments in processes.read_command_lines(root) if command_line.is_gunicorn(arguments)
     }
@@ -96,8 +97,8 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
 
 def _of(service: Service, companions: list[CompanionFiles]) -> tuple[CompanionFiles, ...]:
     # Supervisor's programs have names of their own.
-    owns = service.unit or not service.master
-    return tuple(each for each in companions if each.service == service.name) if owns else ()
+    owned = {False: bool(service.unit or not service.master), True: not service.unit}
+    return tuple(each for each in companions if each.service == service.name and owned[each.supervised])
 
 
 def read_user(service: Service, root: str = "/") -> str | None:

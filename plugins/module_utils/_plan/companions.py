@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
@@ -19,6 +20,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 # Where units may be that are not an administrator's
 _OTHERS = ("/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+# What systemd-analyze says of a time that is over, or of a day that no year has
+_NEVER = re.compile(r"^\s*Next elapse: never$", re.MULTILINE)
 
 
 def check_logs(wanted: DeploymentParameters) -> None:
@@ -50,7 +53,7 @@ def check_units(wanted: DeploymentParameters, runner: Runner) -> None:
                     expected += " name, or stop, disable and remove that unit"
                     raise InvalidValue(companion.VARIABLE, each.name, expected)
         if each.calendar:
-            _check_calendar(each, runner)
+            _check_calendar(wanted, each, runner)
 
 
 def check_programs(wanted: DeploymentParameters) -> None:
@@ -84,12 +87,20 @@ def not_enforced(wanted: DeploymentParameters) -> list[str]:
     return [f"Not enforced under supervisor: {'; '.join(found)}."] if found else []
 
 
-def _check_calendar(each: Companion, runner: Runner) -> None:
+def _check_calendar(wanted: DeploymentParameters, each: Companion, runner: Runner) -> None:
     # The error is of the user's value, and says so: check_rc would show systemd's words alone.
-    code, _output, errors = runner.run(["systemd-analyze", "calendar", each.calendar], check_rc=False)
+    code, output, errors = runner.run(["systemd-analyze", "calendar", each.calendar], check_rc=False)
     if code:
         expected = f"a time that systemd takes, see systemd.time(7) ({' '.join(errors.split())})"
         raise InvalidValue(_option(each, "calendar"), each.calendar, expected)
+    if _NEVER.search(output) and not _was_to_come(wanted, each):
+        raise InvalidValue(_option(each, "calendar"), each.calendar, "a time that comes: this one never does")
+
+
+def _was_to_come(wanted: DeploymentParameters, each: Companion) -> bool:
+    """Whether the host has the timer with this time: it may have come meanwhile, and is no error of this run."""
+    text = files.read(companion_units.path_of(companion_units.top_units(wanted.service, each)[0]))
+    return companion_units.calendar_of(text or "") == each.calendar
 
 
 def _option(each: Companion, name: str) -> str:

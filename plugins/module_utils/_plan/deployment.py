@@ -21,6 +21,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
     parameters,
     reach,
     releases,
+    secrets,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
@@ -45,6 +46,7 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     sizing = observed = state = None
     warnings: list = []
     wanted = parameters.check_parameters(given, listening.has_ipv6_loopback())
+    secrets.check_names(wanted, given)
     manager = service_manager.choose(given["service_manager"])
     if manager == service_manager.SUPERVISOR:
         supervisor_directives.check(given["service_directives"])

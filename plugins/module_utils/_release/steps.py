@@ -20,7 +20,7 @@ BUILD, MIGRATE, AFTER = PHASES = ("build", "migrate", "after")
 TIMEOUT = 600  # seconds
 TIMEOUT_MAX = 86400
 # What a step runs with, beside the service's environment
-NAME_IN_ENVIRONMENT = "GUNICORN_STEP"
+NAME_IN_ENVIRONMENT = environment.STEP
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
 # Parts of a directory in a release; * stands for any part of a name, and ** for any directories.
 _PARTS = re.compile(r"[A-Za-z0-9_@+=,.*-]+(/[A-Za-z0-9_@+=,.*-]+)*\Z")
@@ -176,6 +176,4 @@ def _writes(variable: str, value: object, when: str) -> tuple[str, ...]:
 def _environment(variable: str, value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise InvalidValue(variable, value, "a mapping of names to values")
-    if NAME_IN_ENVIRONMENT in value:
-        raise InvalidValue(variable, NAME_IN_ENVIRONMENT, "another name: the role tells a step its name with this one")
     return environment.check_environment(variable, dict(value))

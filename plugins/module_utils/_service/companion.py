@@ -26,7 +26,7 @@ JOURNAL = "-"  # in place of a log file, as for Gunicorn
 # What the commands may name: which process this is, and which host
 INSTANCE, HOSTNAME = "{instance}", "{hostname}"
 # What a companion is told in its environment
-NAME_IN_ENVIRONMENT, INSTANCE_IN_ENVIRONMENT = "GUNICORN_COMPANION", "GUNICORN_COMPANION_INSTANCE"
+NAME_IN_ENVIRONMENT, INSTANCE_IN_ENVIRONMENT = environment.COMPANION, environment.COMPANION_INSTANCE
 # What else runs beside a service has these names.
 RESERVED = ("standin", "step", "run")
 # The program is found by PATH, and its log is opened, as the service's user.
@@ -34,6 +34,7 @@ TO_LOG = ("/bin/sh", "-c", 'log=$1; shift; exec "$@" >>"$log" 2>&1')
 _TO_JOURNAL = ("/bin/sh", "-c", 'exec "$@"')
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_-]{0,29}[a-z0-9])?\Z")
 _SIGNALS = ("TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH")
+_ELSEWHERE = "other directives: systemd ignores this one in [Service], put it into a drop-in of the unit"
 _SHARED = "other directives: it shares this one with its service"
 _ROLES = "other directives: this one is the role's own"
 # Directives that would undo what a companion shares with its service, or what its options and their checks say
@@ -43,11 +44,18 @@ _NOT_ITS_OWN = {
     **dict.fromkeys(("Type", "ExecReload", "RemainAfterExit", "PIDFile"), _ROLES),
     **dict.fromkeys(("StandardOutput", "StandardError"), "the option log_file instead"),
     "ExecStart": "the option command instead",
+    "Environment": "the option environment instead",
     "KillSignal": "the option stop_signal instead",
     "TimeoutStopSec": "the option stop_timeout instead",
     "TimeoutSec": "the option stop_timeout instead",
     "MemoryMax": "the option memory_max instead, which the sizing counts",
     "CPUQuota": "the option cpu_quota instead",
+    "OnCalendar": "the option calendar instead",
+    "Persistent": "the option persistent instead",
+    **dict.fromkeys(("RandomizedDelaySec", "FixedRandomDelay", "AccuracySec"), _ELSEWHERE),
+    **dict.fromkeys(("OnActiveSec", "OnBootSec", "OnStartupSec", "OnUnitActiveSec", "OnUnitInactiveSec"), _ELSEWHERE),
+    **dict.fromkeys(("After", "Before", "Wants", "Requires", "Requisite", "BindsTo", "PartOf"), _ELSEWHERE),
+    **dict.fromkeys(("OnFailure", "OnSuccess", "ConditionPathExists", "WantedBy", "RequiredBy"), _ELSEWHERE),
 }
 
 
@@ -214,9 +222,6 @@ def _directives(variable: str, value: object) -> dict[str, Any]:
 def _environment(variable: str, value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise InvalidValue(variable, value, "a mapping of names to values")
-    for name in (NAME_IN_ENVIRONMENT, INSTANCE_IN_ENVIRONMENT):
-        if name in value:
-            raise InvalidValue(variable, name, "another name: the role tells a companion its name with this one")
     return environment.check_environment(variable, dict(value))
 
 

@@ -166,6 +166,12 @@ def owner_of(text: str | None) -> tuple[str, str]:
     return (found[1], found[2]) if found else ("", "")
 
 
+def start_seconds_of(text: str) -> int:
+    """How long a process must stay up until supervisor calls it RUNNING, by the text of its program."""
+    found = re.search(r"^startsecs=([0-9]{1,9})$", text, re.MULTILINE)
+    return int(found[1]) if found else companion.START_SECONDS
+
+
 def wanted_program(common: Common, wanted: Companion, live: dict, given: Mapping, group: int) -> CompanionProgram:
     """A companion as it must be; raises InvalidValue. `live` is what the launcher is told of the service.
 

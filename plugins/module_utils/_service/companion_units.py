@@ -25,6 +25,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quo
 _MARKER = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run."
 _COMPANION = re.compile(r"^# A companion of (\S+): (\S+)$", re.MULTILINE)
 _WANTS = re.compile(r"^Wants=(.*)$", re.MULTILINE)
+_CALENDAR = re.compile(r"^OnCalendar=(.*)$", re.MULTILINE)
 _GENERATION = re.compile(r"@([0-9]{1,9})-[0-9]+\.service\Z")
 # Of a web service, and not of what runs beside it
 _LIMITS = ("MemoryMax", "MemoryHigh", "MemorySwapMax", "CPUQuota", "TasksMax")
@@ -135,6 +136,12 @@ def log_of(text: str) -> str:
     """The file to which the process of a unit writes; empty if that is the journal, or there is no process."""
     begin = " ".join(map(quoting.command_argument, companion.TO_LOG))
     found = re.search(rf"^ExecStart={re.escape(begin)} \S+ (\S+)", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def calendar_of(text: str) -> str:
+    """When a timer starts its job, by its text; empty for another unit."""
+    found = _CALENDAR.search(text)
     return found[1] if found else ""
 
 

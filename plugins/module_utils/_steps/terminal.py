@@ -17,7 +17,10 @@ import syslog
 import threading
 from typing import Any, Callable, Iterable, Iterator
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import kernel_files, processes
+
 BLOCK = 65536  # bytes
+_WATCH = 1000  # milliseconds between two looks at sudo
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -135,7 +138,12 @@ def piped(asked: list[str], forward: Callable[[int, int], None], end: Callable[[
 
 @contextlib.contextmanager
 def guarded(clean_up: Callable[[], None]) -> Iterator[None]:
-    """Call `clean_up` afterwards, also if this process is killed: by another one, which waits for its end."""
+    """Call `clean_up` afterwards, also if this process is killed: by another one, which waits for its end.
+
+    A member of a group has become sudo, which waits for this process. If that is killed, nobody else ends this one.
+    """
+    own, caller = os.getpid(), os.getppid()
+    sudo = caller if kernel_files.read(f"/proc/{caller}/comm").strip() == "sudo" else 0
     reader, writer = os.pipe()
     guard = os.fork()
     if guard == 0:
@@ -149,7 +157,7 @@ def guarded(clean_up: Callable[[], None]) -> Iterator[None]:
             nothing = os.open(os.devnull, os.O_RDWR)
             for stream in range(3):
                 os.dup2(nothing, stream)
-            if not os.read(reader, 1):
+            if not _ends_by_itself(reader, own, sudo):
                 syslog.syslog(syslog.LOG_NOTICE, "it ends, since its caller was killed")
             clean_up()
             status = 0
@@ -159,6 +167,20 @@ def guarded(clean_up: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        os.write(writer, b".")
+        with contextlib.suppress(BrokenPipeError):  # it has cleaned up already, since sudo was killed
+            os.write(writer, b".")
         os.close(writer)
         os.waitpid(guard, 0)
+
+
+def _ends_by_itself(reader: int, process: int, sudo: int) -> bool:
+    """Wait for the end of a process, which says so itself; return whether it did, and it and its sudo are there.
+
+    Without a sudo, only the process itself counts: a shell may have left it running, as by nohup.
+    """
+    poll = select.poll()
+    poll.register(reader, select.POLLIN)
+    while not poll.poll(_WATCH if sudo else None):
+        if processes.parent_of(process) != sudo:
+            return False
+    return bool(os.read(reader, 1))

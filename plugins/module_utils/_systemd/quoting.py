@@ -32,7 +32,7 @@ def environment_assignment(name: str, value: str) -> str:
     return _quoted(f"{name}={value}")
 
 
-_FILE_LINE = re.compile(r'^[A-Za-z_][A-Za-z0-9_]*="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
+_FILE_LINE = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"$', re.MULTILINE | re.DOTALL)
 _BACKSLASH = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -48,7 +48,12 @@ def environment_file_line(name: str, value: str) -> str:
 
 def environment_file_values(text: str) -> list[str]:
     """Return the values of the lines that environment_file_line made."""
-    return [_BACKSLASH.sub(r"\1", value) for value in _FILE_LINE.findall(text)]
+    return [_BACKSLASH.sub(r"\1", value) for _name, value in _FILE_LINE.findall(text)]
+
+
+def environment_file_names(text: str) -> list[str]:
+    """Return the names in the lines that environment_file_line made."""
+    return [name for name, _value in _FILE_LINE.findall(text)]
 
 
 def command_argument(value: str) -> str:

@@ -14,6 +14,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ROLES = "another name: the role marks its processes with this one"
 _SYSTEMD = "another name: systemd sets this one for the service"
+# What a step and a companion are told in their environment
+STEP, COMPANION, COMPANION_INSTANCE = "GUNICORN_STEP", "GUNICORN_COMPANION", "GUNICORN_COMPANION_INSTANCE"
 # These would override the variables of the role. Each names what to use instead.
 RESERVED_ENVIRONMENT = {
     "WEB_CONCURRENCY": "gunicorn_workers instead",
@@ -21,10 +23,16 @@ RESERVED_ENVIRONMENT = {
     "GUNICORN_CONFIGURATION": _ROLES,
     "GUNICORN_APP_REVISION": _ROLES,
     "GUNICORN_SECRETS": _ROLES,
+    STEP: _ROLES,
+    COMPANION: _ROLES,
+    COMPANION_INSTANCE: _ROLES,
+    "SPT_NOENV": _ROLES,
     "LISTEN_FDS": _SYSTEMD,
     "LISTEN_PID": _SYSTEMD,
     "LISTEN_FDNAMES": _SYSTEMD,
     "NOTIFY_SOCKET": _SYSTEMD,
+    "RUNTIME_DIRECTORY": _SYSTEMD,
+    "CREDENTIALS_DIRECTORY": _SYSTEMD,
 }
 
 

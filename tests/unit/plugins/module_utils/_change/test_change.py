@@ -24,7 +24,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import loc
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import marks, uses
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.comparison import Decision
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.errors import DeployError
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import CompanionFailed, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import NotStarted
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 
@@ -120,6 +120,62 @@ class TestThatWorks:
         noted = Noted()
         noted.carry_out(Decision(["the service must start at boot"], switch=False))
         assert noted.steps == ["settle"]
+
+
+class Beside:
+    """Companions that note what they are told."""
+
+    def __init__(self, steps: list[str]) -> None:
+        self.steps = steps
+
+    def withdraw(self) -> None:
+        self.steps.append("withdraw")
+
+    def restore(self) -> None:
+        self.steps.append("restore")
+
+
+class TestCompanions:
+    @pytest.mark.parametrize("runs", [True, False])
+    def test_they_follow_a_service_that_is_verified(self, runs: bool) -> None:
+        """What they do can't be taken back, and the way back ends only then."""
+        noted = Noted(runs=runs)
+        noted._bring_companions = lambda: noted.take("bring_companions")
+        noted.carry_out(SWITCH)
+        assert noted.steps[-3:] == ["verify", "bring_companions", "finish"]
+
+    @pytest.mark.parametrize("runs", [True, False])
+    def test_one_that_fails_takes_the_service_back(self, runs: bool) -> None:
+        """With its own name."""
+        noted = Noted(runs=runs)
+        noted._bring_companions = failing
+        assert noted.fail().startswith("shop was changed, and its companion mail failed: it ended. ")
+        assert "go_back" in noted.steps
+        assert "finish" not in noted.steps
+
+    def test_one_that_fails_beside_a_service_goes_back_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A web service that goes on has nothing to do with it."""
+        noted = Noted()
+        noted.companions = Beside(noted.steps)
+        noted._bring_companions = failing
+        noted._put_back = lambda: noted.steps.append("put_back")
+        monkeypatch.setattr(change.atomic_journal, "commit", lambda _journal: noted.steps.append("commit"))
+        with pytest.raises(DeployError, match="^shop has the companion mail, which failed: it ended. The previous"):
+            noted._settle_companions()
+        assert noted.steps == ["withdraw", "put_back", "restore", "commit"]
+
+    def test_one_that_fails_where_the_service_was_stopped(self) -> None:
+        """The service was there, and is there again."""
+        noted = Noted(runs=False)
+        noted._bring_companions = failing
+        with pytest.raises(DeployError, match="^shop has the companion mail, which failed: it ended. The previous"):
+            noted._settle_companions()
+        assert noted.steps == ["go_back"]
+
+
+def failing() -> None:
+    """Bring a companion that does not work."""
+    raise CompanionFailed("mail", "it ended", {})
 
 
 class TestThatFails:

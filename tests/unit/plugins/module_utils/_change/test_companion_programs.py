@@ -345,6 +345,31 @@ class TestBack:
         made.restore()
         assert supervisor.told[-2:] == ["end shop-mail", "load shop-mail"]
 
+    def test_they_are_waited_for(self, change: Callable, before: SupervisorSpec, supervisor: Supervisor) -> None:
+        """The run ends when supervisor calls them RUNNING, also if one was tried again."""
+        made = change(MORE)
+        looks = [up(8, 9, state="STARTING"), {"1": ProgramProcess("BACKOFF"), "2": up(9)["1"]}, up(8, 9)]
+        supervisor.starts["shop-mail"] = [*looks, up(8, 9)]
+        made.restore()
+        assert supervisor.starts["shop-mail"] == [up(8, 9)]
+        assert made.lost == []
+
+    @pytest.mark.parametrize("state", ["STARTING", "BACKOFF", "FATAL", "EXITED", ""])
+    def test_one_that_does_not_come_up_is_named(
+        self,
+        change: Callable,
+        before: SupervisorSpec,
+        supervisor: Supervisor,
+        monkeypatch: pytest.MonkeyPatch,
+        state: str,
+    ) -> None:
+        """After a while, and the others are not."""
+        monkeypatch.setattr(change_programs, "_LATE", -0.9)
+        made = change({**MORE, "beat": {**BEAT, "stop_timeout": 9}})
+        supervisor.starts["shop-mail"] = [{"1": up(8)["1"], "2": ProgramProcess(state, 9)} if state else {}]
+        made.restore()
+        assert made.lost == ["mail"]
+
     def test_a_failure_does_not_keep_the_others_from_it(
         self, change: Callable, before: SupervisorSpec, supervisor: Supervisor
     ) -> None:

@@ -141,6 +141,13 @@ def test_another_time_starts_the_timer_anew(change, systemd: Starting, etc_units
     assert systemd.asked == ["restart shop-clean.timer"]
 
 
+def test_one_that_becomes_a_job_is_not_waited_for(change, systemd: Starting, etc_units: Path) -> None:
+    """Its processes have their tasks to finish; they are asked once all is verified."""
+    put(systemd, etc_units, spec({"mail": MAIL}))
+    change(spec({"mail": CLEAN})).bring()
+    assert not [line for line in systemd.asked if line.startswith("stop")]
+
+
 def test_one_that_is_single_ends_before_it_starts(change, systemd: Starting, etc_units: Path) -> None:
     """As systemd restarts a unit; also if it had several processes before."""
     put(systemd, etc_units, spec({"beat": BEAT}))
@@ -288,21 +295,25 @@ def test_the_old_ones_are_asked_to_finish(change, systemd: Starting, etc_units: 
     text = (run_units / "shop-mail@1-2.service").read_text()
     assert f"ExecStopPost=+/bin/rm -f {run_units}/shop-mail@1-2.service\n" in text
     assert "TimeoutStopSec=300" in text
+    # Nor would one that was killed stay in systemd's memory.
+    assert "\n[Unit]\nCollectMode=inactive-or-failed\n" in text
     there = [name for name in units_in(etc_units) if not name.startswith(".")]
     assert there == ["shop-mail.service", "shop-mail@2-1.service", "shop-mail@2-2.service"]
     journal.go_back(way_back)
     assert {"shop-mail@1-1.service", "shop-mail@1-2.service"} <= set(units_in(etc_units))
 
 
+# A drop-in of an administrator may make a job one that counts as active while it runs.
+@pytest.mark.parametrize("state", ["activating", "active"])
 def test_what_is_not_wanted_any_more_goes(
-    change, systemd: Starting, etc_units: Path, run_units: Path, monkeypatch: pytest.MonkeyPatch
+    change, systemd: Starting, etc_units: Path, run_units: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     """After its task; the job of a timer is left to end, as its own unit says and not as systemd does without one."""
     stamp = etc_units.parent / "stamp-shop-clean.timer"
     stamp.touch()
     monkeypatch.setattr(companion_units, "stamp_of", lambda timer: str(etc_units.parent / f"stamp-{timer}"))
     put(systemd, etc_units, spec(ALL))
-    systemd.loaded["shop-clean.service"] = loaded("activating")
+    systemd.loaded["shop-clean.service"] = loaded(state)
     systemd.busy = {"shop-mail@1-1.service"}
     made = change(spec({}))
     made.bring()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable
 
 import pytest
@@ -18,7 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change import syst
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.systemd import SystemdChange
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running, systemd
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import Failed
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.failures import CompanionFailed, Failed
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import sandbox, sandbox_effect, sandbox_trial
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.sandbox_effect import Effect
@@ -98,6 +99,56 @@ def systemd_spec(given: dict):
     """What must be, with files of the user who runs the tests."""
     secret: list[WantedFile] = []
     return systemd.spec_from(given, os.getgid(), secret, "")
+
+
+class NotedCompanions:
+    """They note when they are told what."""
+
+    lost: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_arguments: self.steps.append(name)
+
+
+class TestCompanions:
+    def test_one_that_fails_fails_the_change(self, change: Callable) -> None:
+        """Also one that a sandbox may have stopped: web workers would have shown that before."""
+
+        def bring() -> None:
+            raise CompanionFailed("mail", "it ended", {}, 217)
+
+        made = change()
+        made.companions = NotedCompanions()
+        made.companions.bring = bring
+        with pytest.raises(CompanionFailed, match="^it ended$"):
+            made._bring_companions()
+
+    def test_they_go_back_with_the_service(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """New ones end as their own units say, and old ones run by theirs."""
+        made = change()
+        made.companions = NotedCompanions()
+        made._put_back = made.companions.put_back
+        monkeypatch.setattr(change_systemd.atomic_journal, "commit", made.companions.commit)
+        made._go_back()
+        assert made.companions.steps == ["withdraw", "put_back", "restore", "commit"]
+
+    def test_old_ones_end_once_all_works(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As long as there is a way back, it has their units."""
+        monkeypatch.setattr(change_systemd.files, "put", lambda _file: None)
+        made = change()
+        made.companions = noted = NotedCompanions()
+        for name in ("standin", "adoption", "sockets"):
+            setattr(made, name, SimpleNamespace(unit="shop.socket", **dict.fromkeys(ENDING, lambda *_arguments: None)))
+        made._tell_what_has_no_effect = made._keep_what_was_made_by_hand = lambda: None
+        made._forget_way_back = noted.forget_way_back
+        made._finish()
+        assert noted.steps == ["retire", "forget_way_back", "clear"]
+
+
+ENDING = ("stop", "remove_units", "forget_names", "remove_gone_files")
 
 
 class TestLeavingOut:

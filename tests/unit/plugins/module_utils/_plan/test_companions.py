@@ -11,6 +11,8 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import companions
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -23,7 +25,11 @@ def calendars(command: list[str], check_rc: bool) -> tuple[int, str, str]:
     assert command[:2] == ["systemd-analyze", "calendar"]
     code = 1 if command[2] == "sometimes" else 0
     assert not (code and check_rc)
-    return code, "", "Failed to parse\n" if code else ""
+    if code:
+        return code, "", "Failed to parse\n"
+    following = "never" if command[2] == "2020-01-01" else "Sun 2026-11-29 00:00:00 UTC\n       From now: 11h left"
+    told = f"  Original form: {command[2]}\nNormalized form: *-*-* 00:00:00\n    Next elapse: {following}\n"
+    return code, told, ""
 
 
 # As gunicorn_plan_info runs commands
@@ -98,6 +104,23 @@ def test_systemd_itself_reads_the_calendar(check: Callable, etc_units: Path) -> 
         "gunicorn_companions['mail']['calendar']: 'sometimes' can't be used: expected a time that systemd takes, see "
         "systemd.time(7) (Failed to parse)"
     )
+
+
+def test_a_time_must_come(check: Callable, etc_units: Path) -> None:
+    """A job would never run, and nothing would say so. One that had its only time does not stop a later change."""
+    wanted = check(companions={"mail": {"command": "x", "calendar": "2020-01-01"}})
+    (etc_units / "shop-mail.timer").write_text(f"{MARKER}# A companion of shop: mail\n[Timer]\nOnCalendar=daily\n")
+    with pytest.raises(InvalidValue) as caught:
+        companions.check_units(wanted, RUNNER)
+    assert str(caught.value) == (
+        "gunicorn_companions['mail']['calendar']: '2020-01-01' can't be used: expected a time that comes: this one "
+        "never does"
+    )
+    texts = companion_units.texts(
+        Common("shop", "[Service]\n", "/opt/shop", "/opt/shop/venv", ""), wanted.companions[0], 1
+    )
+    (etc_units / "shop-mail.timer").write_text(texts["shop-mail.timer"])
+    companions.check_units(wanted, RUNNER)
 
 
 class TestUnderSupervisor:

@@ -91,3 +91,15 @@ def test_companions_count_where_workers_are_sized(
     sizing, _warnings = deployment._size(given, wanted, None, Runner(lambda command: (0, "", "")))
     assert [text for text in said if text not in sizing["reason"]] == []
     assert bool(said) == ("companion" in sizing["reason"])
+
+
+def test_no_companion_has_a_variable_of_a_secret(parameters: Callable[..., dict]) -> None:
+    """It is refused before the host is asked for anything."""
+    given = parameters(
+        companions={"mail": {"command": "x", "environment": {"BROKER": "hush"}}},
+        secrets='BROKER="redis://x"\n',
+    )
+    with pytest.raises(
+        InvalidValue, match="^gunicorn_companions\\['mail'\\]\\['environment'\\]: 'BROKER' can't be used"
+    ):
+        deployment.plan_deployment({**given, "service_manager": "systemd"}, Runner(None), Runner(None))

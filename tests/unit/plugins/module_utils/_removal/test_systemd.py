@@ -80,6 +80,7 @@ class TestCompanions:
         ours = host.ours + "# A companion of shop: "
         made = [
             host.write(host.units / "shop-clean.timer", f"{ours}clean\n"),
+            host.write(host.units / "shop-beat.service", f"{ours}beat\n"),
             host.write(host.units / "shop-clean.service", f"{ours}clean\n"),
             host.write(host.units / "shop-mail.service", f"{ours}mail\n"),
             host.write(host.units / "shop-mail@2-1.service", f"{ours}mail\n"),
@@ -88,10 +89,14 @@ class TestCompanions:
             host.write(host.units / ".candidate.shop-mail@2-1.service", f"{ours}mail\n"),
         ]
         host.know("shop-clean.timer", ActiveState="active", UnitFileState="enabled")
+        host.know("shop-beat.service", ActiveState="active")
         host.know("shop-mail@2-1.service", ActiveState="active")
         host.know("shop-mail@1-1.service", ActiveState="deactivating")
         found = manager.read()
-        assert found.stop == ("shop-clean.timer", "shop-mail@1-1.service", "shop-mail@2-1.service")
+        assert found.stop == (
+            *("shop-clean.timer", "shop-beat.service"),
+            *("shop-mail@1-1.service", "shop-mail@2-1.service"),
+        )
         assert found.disable == ("shop-clean.timer",)
         stamp = "/var/lib/systemd/timers/stamp-shop-clean.timer"
         assert {*made, stamp} <= set(found.definitions)
@@ -99,8 +104,8 @@ class TestCompanions:
         assert set(host.plan().paths) == set(made)
         manager.forget(found, (*made, stamp))
         assert host.commands[-1] == [
-            *("systemctl", "reset-failed", *OWN, "shop-clean.timer", "shop-clean.service", "shop-mail.service"),
-            *("shop-mail@2-1.service", "shop-mail@1-1.service"),
+            *("systemctl", "reset-failed", *OWN, "shop-clean.timer", "shop-beat.service", "shop-clean.service"),
+            *("shop-mail.service", "shop-mail@2-1.service", "shop-mail@1-1.service"),
         ]
 
     def test_units_of_others_stay(self, host: Host, manager: SystemdManager) -> None:

@@ -136,8 +136,7 @@ def test_limits_and_directives_are_its_own() -> None:
 
 def test_variables_are_added() -> None:
     """To those that tell it its name."""
-    text = made(directives={"Environment": ["B=2"], "ReadWritePaths": "/srv/mail"})["shop-mail@3-1.service"]
-    environment = values(text, "Service", "Environment")
+    environment = values(made(environment={"B": "2"})["shop-mail@3-1.service"], "Service", "Environment")
     assert {"A=1", "B=2", "GUNICORN_COMPANION=mail"} <= set(environment)
 
 
@@ -148,6 +147,9 @@ def test_it_has_time_to_finish() -> None:
         assert values(text[name], "Service", "TimeoutStopSec") == ["3600"]
     # Celery loses the tasks of its children if they get the signal as well.
     assert values(text["shop-mail@3-1.service"], "Service", "KillMode") == ["mixed"]
+    job = made(calendar="daily", stop_signal="INT", stop_timeout=3600)["shop-mail.service"]
+    for name, value in (("KillSignal", "SIGINT"), ("TimeoutStopSec", "3600"), ("KillMode", "mixed")):
+        assert values(job, "Service", name) == [value]
 
 
 def test_what_is_single_is_one_unit() -> None:

@@ -13,7 +13,8 @@ from service_samples import FILES, GONE, RUNNING, UNIT, without
 from service_samples import SYSTEMD_SPEC as WANTED
 from service_samples import SYSTEMD_STATE as OBSERVED
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import comparison
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, comparison
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_state import CompanionState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdState, decide
 
 # What can be found, and whether the service has to be started anew for it.
@@ -130,3 +131,20 @@ class TestTexts:
     def test_digests_are_of_the_parts(self, one: list[str], other: list[str]) -> None:
         """Texts that join to the same are told apart."""
         assert (comparison.digest(*one) == comparison.digest(*other)) is (one == other)
+
+
+class TestCompanions:
+    """They follow the service, and start nothing of it."""
+
+    def test_one_that_is_not_as_wanted(self) -> None:
+        """Such as one that is not there yet."""
+        wanted = replace(WANTED, companions=tuple(companion.parse({"mail": {"command": "celery worker"}}, "-")))
+        assert decide(wanted, OBSERVED) == (["the companion mail is not as configured"], False)
+
+    def test_one_that_is_not_wanted_any_more(self) -> None:
+        """What only finishes has been asked to, and is no reason."""
+        found = CompanionState({"shop-mail.service": None}, {"shop-mail.service": UNIT})
+        decision = decide(WANTED, OBSERVED._replace(companions={"mail": found}))
+        assert decision == (["the companion mail is not wanted any more"], False)
+        finishing = CompanionState({}, {"shop-mail@1-1.service": UNIT._replace(active=False, stopping=True)})
+        assert decide(WANTED, OBSERVED._replace(companions={"mail": finishing})) == ([], False)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -14,7 +15,12 @@ import pytest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import notes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release.notes import Live, Note
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, unit_base
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import run_command, run_systemd, terminal
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._steps import (
+    run_command,
+    run_supervisor,
+    run_systemd,
+    terminal,
+)
 
 UNIT = "[Service]\nUser=shop\nExecStart=/bin/gunicorn\nProtectSystem=strict\nOOMScoreAdjust=100\n"
 
@@ -240,6 +246,63 @@ def test_systemd_replaces_no_variable_in_an_argument(monkeypatch: pytest.MonkeyP
     assert asked[0][-4:] == ["--", "/bin/echo", "$$HOME", "--uid=0"]
 
 
+@pytest.mark.parametrize(("note", "status"), [("exited 3\n", 3), ("", 7)])
+def test_systemd_run_is_told_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_units: Path, note: str, status: int
+) -> None:
+    """Every local user sees its arguments: the unit names the file of the secrets. The status is the command's."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("LANG", raising=False)
+    monkeypatch.setenv("SHOP_TOKEN", "s3cret")
+    seen: dict[str, object] = {}
+
+    def piped(words: list[str], unit: str, _runner: object) -> int:
+        seen.update(words=words, text=(run_units / f"{unit}.d" / run_systemd._DROP_IN).read_text())
+        return 7
+
+    (tmp_path / "note").write_text(note)
+    monkeypatch.setattr(run_systemd, "_piped", piped)
+    monkeypatch.setattr(run_systemd, "_note_of", lambda _unit: str(tmp_path / "note"))
+    monkeypatch.setattr(run_systemd, "_added", lambda _service: [])
+    monkeypatch.setattr(run_systemd, "_clean_up", lambda *_arguments: None)
+    monkeypatch.setattr(run_systemd.os, "isatty", lambda _number: False)
+    unit = f"{UNIT}EnvironmentFile=/etc/opt/shop/secrets.env\nLoadCredential=key:/etc/opt/shop/credentials/key\n"
+    assert run_systemd.run("shop", {"unit": unit}, "/opt/shop", "/opt/shop/venv-1", ["/bin/echo"]) == status
+    assert [word for word in seen["words"] if word.startswith("--setenv")] == ["--setenv=TERM=xterm"]
+    assert "s3cret" not in " ".join(seen["words"])
+    for line in ("EnvironmentFile=/etc/opt/shop/secrets.env", "LoadCredential=key:/etc/opt/shop/credentials/key"):
+        assert f"\n{line}\n" in seen["text"]
+
+
+class TestUnderSupervisor:
+    @pytest.fixture
+    def asked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict]]:
+        """What the launcher is called with, and what it is told in a file; the command ends by a signal."""
+        found: list[tuple[list[str], dict]] = []
+
+        def piped(words: list[str], **_more: object) -> int:
+            found.append((words, json.loads(given[0].content)))
+            return -9
+
+        given: list = []
+        monkeypatch.setattr(run_supervisor.files, "put", given.append)
+        monkeypatch.setattr(run_supervisor.terminal, "piped", piped)
+        monkeypatch.setattr(run_supervisor.terminal, "is_callers", lambda: False)
+        monkeypatch.setattr(run_supervisor, "_clean_up", lambda *_arguments: None)
+        text = '{"user": "shop", "secrets_file": "/etc/opt/shop/secrets.env", "environment": {"A": "1"}}'
+        told = {"description_text": text, "config_directory": "/etc/opt/shop"}
+        assert run_supervisor.run("shop", told, "/opt/shop", "/opt/shop/venv-1", ["/bin/echo", "x"]) == 137
+        assert given[0].mode == 0o600
+        return found
+
+    def test_the_launcher_is_told_no_secret(self, asked: list[tuple[list[str], dict]]) -> None:
+        """It reads them itself. The status is the command's, or that of the signal that has ended it."""
+        ((words, told),) = asked
+        assert words[-3:] == ["/etc/opt/shop/gunicorn.launch.py", f"/run/gunicorn-shop-run-{os.getpid()}.json", ""]
+        assert (told["secrets_file"], told["command"]) == ("/etc/opt/shop/secrets.env", ["/bin/echo", "x"])
+        assert told["directory"] == "/opt/shop"
+
+
 @pytest.mark.parametrize(
     ("note", "status"),
     [
@@ -280,8 +343,44 @@ def test_what_a_killed_caller_leaves_is_cleaned_up(tmp_path: Path) -> None:
         with terminal.guarded(lambda: (tmp_path / "clean").write_text("")):
             os.kill(os.getpid(), 9)
     os.waitpid(caller, 0)
+    assert appears(tmp_path / "clean")
+
+
+def appears(path: Path) -> bool:
+    """Whether a file is there within five seconds."""
     for _attempt in range(100):
-        if (tmp_path / "clean").exists():
-            return
+        if path.exists():
+            return True
         time.sleep(0.05)
-    raise AssertionError("nobody has cleaned up")
+    return False
+
+
+@pytest.mark.parametrize(("name", "ends"), [("sudo", True), ("sh", False)])
+def test_a_command_ends_with_the_sudo_that_has_started_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, ends: bool
+) -> None:
+    """Which was killed, though the command's output is still open. A shell may leave what it has started."""
+    monkeypatch.setattr(terminal, "_WATCH", 20)
+    caller = os.fork()
+    if caller == 0:
+        Path("/proc/self/comm").write_text(name)
+        if os.fork() == 0:
+            try:
+                with terminal.guarded(lambda: (tmp_path / "clean").write_text("")):
+                    (tmp_path / "began").write_text("")
+                    appears(tmp_path / ("clean" if ends else "go_on"))
+                    (tmp_path / "as_before").write_text(str((tmp_path / "clean").exists()))
+            finally:
+                # Not as pytest
+                os._exit(0)
+        time.sleep(60)
+    assert appears(tmp_path / "began")
+    os.kill(caller, 9)
+    os.waitpid(caller, 0)
+    if ends:
+        assert appears(tmp_path / "clean")
+    else:
+        time.sleep(0.3)
+        assert not (tmp_path / "clean").exists()
+        (tmp_path / "go_on").touch()
+    assert appears(tmp_path / "as_before")

@@ -16,6 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.quoting im
     directives,
     environment_assignment,
     environment_file_line,
+    environment_file_names,
     environment_file_values,
     text,
     with_drop_in,
@@ -281,7 +282,9 @@ class TestEnvironmentFileLine:
     def test_the_values_are_read_back(self, values: list[str]) -> None:
         """From a file that has other lines as well."""
         lines = [environment_file_line(f"A{number}", value) for number, value in enumerate(values)]
-        assert environment_file_values("\n".join(["# Managed", *lines, "GUNICORN_SECRETS=abc", ""])) == values
+        text = "\n".join(["# Managed", *lines, "GUNICORN_SECRETS=abc", ""])
+        assert environment_file_values(text) == values
+        assert environment_file_names(text) == [f"A{number}" for number in range(len(values))]
 
     @pytest.mark.parametrize(("name", "value"), [("A B", "x"), ("A", "\0"), ("", "x"), ("A\nB", "x"), ("A", "\ufffe")])
     def test_what_cannot_be_handed_over_is_refused(self, name: str, value: str) -> None:

@@ -127,6 +127,17 @@ def test_each_is_on_the_page() -> None:
     assert "2 earlier processes finish" in shown
 
 
+def test_one_under_supervisor_counts() -> None:
+    """As others, but for its restarts, of which nobody says anything."""
+    supervised = companion(unit="shop-mail:*", restarts=None)
+    report = fleet.report(fleet.host("queue", **{"service.companions": [supervised], "service.unit": None}))
+    found = {figure.path for figure in figures.read(page.page(report)) if figure.service == "shop"}
+    assert {"sum.companions", "companions.0.running", "companions.0.memory.pss"} <= found
+    assert "companions.0.restarts" not in found
+    assert "restarted by systemd" not in figures.text(page.page(report)).partition("Companion mail")[2][:200]
+    assert read(companion(unit="shop-mail:*", restarts=None, running=0))["verdict"] == "short"
+
+
 def test_a_page_without_companions_does_not_name_them() -> None:
     """Only its guide does."""
     shown = page.page(fleet.report(fleet.host("web1"))).partition('data-host="web1" aria')[2]

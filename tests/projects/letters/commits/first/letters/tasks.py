@@ -8,7 +8,7 @@ from huey.contrib.djhuey import db_task
 from letters.hold import wait_while_held
 from letters.models import work
 
-SECONDS = 2
+SECONDS = 1
 
 
 @shared_task(bind=True)
