@@ -912,6 +912,38 @@ def test_a_web_worker_waits_for_all_dirty_workers(hooks: ModuleType, dirty: type
     assert len(waits) == 3
 
 
+@pytest.mark.parametrize("told", ["by a signal", "in its loop", "by the end of its master"])
+def test_a_web_worker_that_waits_for_dirty_workers_ends_when_it_is_told_to(
+    hooks: ModuleType, dirty: type, runtime_directory: Path, told: str
+) -> None:
+    """Such as by the end of a trial in which they hang. Before its loop runs, a worker for ASGI hears no signal."""
+    assert dirty
+    hooks.on_dirty_starting(Arbiter())
+    worker = web_worker()
+
+    def notify() -> None:
+        if told == "by a signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif told == "in its loop":
+            worker.alive = False
+        else:
+            worker.ppid = DEAD
+
+    def own(_number: int, _frame: object) -> None:
+        raise AssertionError
+
+    worker.notify = notify
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            hooks.post_worker_init(worker)
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 0
+    assert not (runtime_directory / f"worker-{os.getpid()}").exists()
+
+
 def test_a_broken_dirty_app_ends_a_start(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:
     """The web worker fails with the app's own words; a service that is up goes on."""
     hooks.on_dirty_starting(Arbiter())
