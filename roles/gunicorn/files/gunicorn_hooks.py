@@ -391,13 +391,16 @@ def _wait_for_turn(worker: Any) -> None:
                 return
             if not worker.alive or os.getppid() != worker.ppid:
                 sys.exit(0)
-            worker.notify()
             time.sleep(0.05)
 
 
 @contextlib.contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end a worker meanwhile: one for ASGI would hear of it in its loop alone, which does not run yet."""
+    """Let SIGTERM end a worker that waits: one for ASGI would hear of it in its loop alone, which does not run yet.
+
+    It must not call `worker.notify` while it waits: from the first call on, Gunicorn kills a worker that is silent for
+    `timeout`, such as one that then loads the application. Before that, it kills none.
+    """
     before = signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     try:
         yield
@@ -825,7 +828,6 @@ def _wait_for_dirty_workers(worker: Any) -> None:
                 raise RuntimeError(file.read())
             if not worker.alive or os.getppid() != worker.ppid:
                 sys.exit(0)
-            worker.notify()
             time.sleep(0.05)
 
 
