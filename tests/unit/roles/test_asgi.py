@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -162,6 +163,64 @@ def test_ready_only_when_tried(hooks: ModuleType, tmp_path: Path, kind: Callable
     asyncio.run(live())
     counted = request_counters.read(str(tmp_path), time.time())
     assert counted.count == 3
+
+
+@KINDS
+@pytest.mark.parametrize(
+    ("location", "problem"),
+    [
+        (b"https://localhost/", ""),
+        (b"http://localhost/", "it sends a visitor to the same address again"),
+    ],
+)
+def test_a_redirect_is_judged_by_where_it_leads(
+    hooks: ModuleType, kind: Callable, location: bytes, problem: str
+) -> None:
+    """One to https is followed, one to the same address is refused."""
+    schemes: list[str] = []
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "lifespan":
+            raise ValueError
+        schemes.append(scope["scheme"])
+        status = 200 if scope["scheme"] == "https" else 301
+        await send({"type": "http.response.start", "status": status, "headers": [(b"Location", location)]})
+        await send({"type": "http.response.body"})
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    told = asyncio.run(live())
+    assert told["type"] == f"lifespan.startup.{'failed' if problem else 'complete'}"
+    assert problem in told.get("message", "")
+    assert schemes == (["http"] if problem else ["http", "https"])
+
+
+@KINDS
+def test_the_reason_may_be_logged_in_another_thread(hooks: ModuleType, kind: Callable) -> None:
+    """Where frameworks run views that are no coroutines."""
+
+    def view() -> None:
+        try:
+            raise LookupError("no such table")
+        except LookupError:
+            logging.getLogger("framework").exception("Internal Server Error")
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "http":
+            await asyncio.to_thread(view)
+        await application(500)(scope, receive, send)
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    assert asyncio.run(live())["message"].endswith("answers / with status 500: LookupError: no such table")
 
 
 @KINDS
