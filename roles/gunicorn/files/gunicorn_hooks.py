@@ -901,6 +901,10 @@ def _guard_signals(arbiter: Any) -> None:
         deadline = time.monotonic() + arbiter.cfg.graceful_timeout - 1
         while clients and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
+        if not clients:
+            # From Python 3.12 on, a dirty worker waits until these are closed, and Gunicorn kills it before it does.
+            for _reader, writer in getattr(arbiter, "worker_connections", {}).values():
+                writer.close()
         handle_signal(signal.SIGTERM, None)
 
     def begin_to_end() -> None:
@@ -912,7 +916,7 @@ def _guard_signals(arbiter: Any) -> None:
             if number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
                 os._exit(0)
             return
-        if number == signal.SIGTERM and clients and not ending:
+        if number == signal.SIGTERM and arbiter._loop and not ending:
             arbiter._loop.call_soon_threadsafe(begin_to_end)
             return
         handle_signal(number, frame)

@@ -421,13 +421,21 @@ def test_a_first_worker_on_which_gunicorn_gives_up(hooks: ModuleType, tmp_path: 
     assert (tmp_path / "failed").exists()
 
 
-def test_a_failure_that_was_told_is_told_once(hooks: ModuleType) -> None:
-    """Gunicorn's own way to end after it comes afterwards."""
-    worker = gunicorns(application(500))
+@pytest.mark.parametrize(("status", "told"), [(500, ["Exception in worker process"]), (200, [])])
+def test_only_a_trial_takes_too_long(hooks: ModuleType, status: int, told: list[str]) -> None:
+    """One that has ended was told, and a worker that serves has other reasons to exit."""
+    worker = gunicorns(application(status))
+    run = worker.run
+
+    def run_and_exit() -> None:
+        run()
+        raise SystemExit(3)
+
+    worker.run = run_and_exit
     hooks.post_worker_init(worker)
     with pytest.raises(SystemExit):
         worker.run()
-    assert worker.log.lines == ["Exception in worker process"]
+    assert worker.log.lines == told
 
 
 @KINDS

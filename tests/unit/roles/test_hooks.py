@@ -1050,11 +1050,31 @@ def test_signals_of_dirty_workers(hooks: ModuleType, dirty: type) -> None:
     asyncio.run(serve())
 
 
+def test_idle_dirty_workers_end_at_once(hooks: ModuleType, dirty: type) -> None:
+    """From Python 3.12 on, each that had a task would wait for the end of its connection until it is killed."""
+    assert dirty
+    arbiter = Arbiter()
+    did: list[str] = []
+    writer = SimpleNamespace(close=lambda: did.append("closed"))
+    arbiter.worker_connections = {7: (None, writer)}
+    arbiter._signal_handler = lambda number, _frame: did.append(signal.Signals(number).name)
+    hooks.on_dirty_starting(arbiter)
+
+    async def serve() -> None:
+        arbiter._loop = asyncio.get_running_loop()
+        arbiter._signal_handler(signal.SIGTERM, None)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(serve())
+    assert did == ["closed", "SIGTERM"]
+
+
 def test_dirty_workers_end_although_a_web_worker_stays(hooks: ModuleType, dirty: type) -> None:
     """Gunicorn kills them after graceful_timeout: a second before that, they are told to end."""
     assert dirty
     arbiter = Arbiter()
     arbiter.cfg.graceful_timeout = 1.2
+    arbiter.worker_connections = {7: (None, None)}
     hooks.on_dirty_starting(arbiter)
 
     async def serve() -> None:
@@ -1063,6 +1083,7 @@ def test_dirty_workers_end_although_a_web_worker_stays(hooks: ModuleType, dirty:
         await asyncio.sleep(0)
         arbiter._signal_handler(signal.SIGTERM, None)
         await asyncio.sleep(0.5)
+        # Their connections stay, for the tasks that they may still finish.
         assert arbiter.handled == [signal.SIGTERM]
         client.cancel()
 
