@@ -125,6 +125,9 @@ plan:
     upstream_keepalive:
       description: Seconds for which an idle connection to Gunicorn is kept. 0 if it is not kept.
       type: int
+    websockets:
+      description: Whether websockets are passed on, which the worker class may speak.
+      type: bool
     timeout:
       description: Seconds that the web server waits for an answer.
       type: int

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy import quoting, servers, timeouts, upstreams
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.servers import WebServer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, sizes, text
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import checks, sizes, text, worker_classes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -31,6 +31,7 @@ class ProxyParameters(NamedTuple):
     upstreams: list[Address]
     trusted: object
     upstream_keepalive: int
+    websockets: bool
     timeout: int
     max_body_size: int
     certificate: str
@@ -55,6 +56,7 @@ def check_parameters(given: dict, ipv6: bool) -> ProxyParameters:
         upstreams=upstreams.choose_upstreams(given["bind"], given["port"], ipv6),
         trusted=settings.get("forwarded_allow_ips", upstreams.TRUSTED),
         upstream_keepalive=timeouts.upstream_keepalive(given["worker_class"], settings),
+        websockets=worker_classes.is_async(given["worker_class"]),
         timeout=timeouts.response_timeout(given["timeout"], settings),
         max_body_size=sizes.parse_size("proxy_max_body_size", given["max_body_size"], zero_allowed=True),
         certificate=_check_optional_path("proxy_tls_certificate", given["tls_certificate"]),

@@ -50,6 +50,7 @@ def make_plan(wanted: ProxyParameters, runner: Runner, checking: bool) -> dict:
         "media_links_from": directories.media_links_from(wanted),
         "upstreams": [bind.gunicorn_bind for bind in wanted.upstreams],
         "upstream_keepalive": wanted.upstream_keepalive,
+        "websockets": wanted.websockets,
         "timeout": wanted.timeout,
         "max_body_size": wanted.max_body_size,
     }

@@ -381,9 +381,7 @@ def _wait_for_turn(worker: Any) -> None:
     global _turn
     # Not closed here, which would end the lock.
     lock = open(f"{_RUN}/first", "w")  # noqa: SIM115
-    # A worker for ASGI would hear of it in its loop alone, which does not run yet.
-    before = signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    try:
+    with _ended_by_sigterm():
         while not glob.glob(f"{_RUN}/worker-*"):
             with contextlib.suppress(OSError):  # another one has it
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -393,8 +391,19 @@ def _wait_for_turn(worker: Any) -> None:
                 return
             if not worker.alive or os.getppid() != worker.ppid:
                 sys.exit(0)
-            worker.notify()
             time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end a worker that waits: one for ASGI would hear of it in its loop alone, which does not run yet.
+
+    It must not call `worker.notify` while it waits: from the first call on, Gunicorn kills a worker that is silent for
+    `timeout`, such as one that then loads the application. Before that, it kills none.
+    """
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    try:
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -568,10 +577,31 @@ class _GunicornsAsgi:
     def __init__(self, worker: Any) -> None:
         self.worker, self.application, self.lifespan = worker, worker.asgi, worker.cfg.asgi_lifespan
 
-    def serve(self, application: Any) -> None:
+    def serve(self, application: _TriedApplication) -> None:
         """Have the worker serve an application, which accepts connections once its lifespan has started up."""
         self.worker.asgi = application
         self.worker.cfg.set("asgi_lifespan", "on")
+        self.worker.run = functools.partial(_run_or_leave, self.worker, application, self.worker.run)
+
+
+_BOOT_ERROR = 3  # Gunicorn ends all workers if one exits with it
+
+
+def _run_or_leave(worker: Any, application: _TriedApplication, run: Callable[[], None]) -> None:
+    """Run a worker of Gunicorn's class, which gives up after 30 s on an application that is still being tried."""
+    try:
+        run()
+    except SystemExit as ended:
+        if ended.code != _BOOT_ERROR or not application.trying:
+            raise
+        try:
+            raise RuntimeError(f"{application.trying} within 30 s, which is what the class asgi gives it") from None
+        except RuntimeError:
+            if _replaces_another():
+                _leave(worker, application.trying)
+            _keep_others_from_it()
+            worker.log.exception("Exception in worker process")
+        raise
 
 
 class _UvicornsAsgi:
@@ -607,6 +637,7 @@ class _TriedApplication:
         self._closes = isinstance(server, _GunicornsAsgi)  # Uvicorn closes websockets itself
         self._counters: _Counters | None = None
         self._ending: Any = None  # a future that is done when the worker is to end
+        self.trying = f"{_APP} does not start up"  # what is wrong if it takes too long; empty once it was judged
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
         """Do what an ASGI application does."""
@@ -631,6 +662,7 @@ class _TriedApplication:
                 await self._leave(f"{_APP} does not start up")
             await self._fail(error, send)
             return
+        self.trying = f"{_APP} does not answer the request for {_HEALTH_PATH}"
         try:
             await _ask_asgi(self._tried)
         except Exception as error:
@@ -641,6 +673,7 @@ class _TriedApplication:
             if _has_older(worker):
                 await self._leave(_FAILED_REQUEST % _HEALTH_PATH)
             worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
+        self.trying = ""
         if _RUN:
             self._counters = _count(worker)
             _say_ready(worker)
@@ -653,6 +686,7 @@ class _TriedApplication:
 
     async def _fail(self, error: Exception, send: Any) -> None:
         """Say why this first worker does not work: its server ends it, and the master with it."""
+        self.trying = ""
         _keep_others_from_it()
         self._worker.log.exception("Exception in worker process")
         await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -661,6 +695,7 @@ class _TriedApplication:
         """Do what `_leave` does. The server would take an exception for an application without a lifespan."""
         import asyncio
 
+        self.trying = ""
         self._worker.log.exception(_LEAVES, problem)
         await asyncio.sleep(1)
         asyncio.get_running_loop().call_soon(sys.exit, 1)
@@ -784,16 +819,16 @@ def _wait_for_dirty_workers(worker: Any) -> None:
     """
     if not _RUN or not _has_dirty_workers(worker.cfg) or _replaces_another():
         return
-    while True:
-        with contextlib.suppress(OSError, ValueError), open(f"{_RUN}/dirty-wanted") as file:
-            if _count_alive("dirty") >= int(file.read()):
-                return
-        with contextlib.suppress(FileNotFoundError), open(f"{_RUN}/dirty-failed") as file:
-            raise RuntimeError(file.read())
-        if not worker.alive or os.getppid() != worker.ppid:
-            sys.exit(0)
-        worker.notify()
-        time.sleep(0.05)
+    with _ended_by_sigterm():
+        while True:
+            with contextlib.suppress(OSError, ValueError), open(f"{_RUN}/dirty-wanted") as file:
+                if _count_alive("dirty") >= int(file.read()):
+                    return
+            with contextlib.suppress(FileNotFoundError), open(f"{_RUN}/dirty-failed") as file:
+                raise RuntimeError(file.read())
+            if not worker.alive or os.getppid() != worker.ppid:
+                sys.exit(0)
+            time.sleep(0.05)
 
 
 def _say_dirty_failed(apps: list[str], problem: str) -> None:
@@ -866,6 +901,10 @@ def _guard_signals(arbiter: Any) -> None:
         deadline = time.monotonic() + arbiter.cfg.graceful_timeout - 1
         while clients and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
+        if not clients:
+            # From Python 3.12 on, a dirty worker waits until these are closed, and Gunicorn kills it before it does.
+            for _reader, writer in getattr(arbiter, "worker_connections", {}).values():
+                writer.close()
         handle_signal(signal.SIGTERM, None)
 
     def begin_to_end() -> None:
@@ -877,7 +916,7 @@ def _guard_signals(arbiter: Any) -> None:
             if number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
                 os._exit(0)
             return
-        if number == signal.SIGTERM and clients and not ending:
+        if number == signal.SIGTERM and arbiter._loop and not ending:
             arbiter._loop.call_soon_threadsafe(begin_to_end)
             return
         handle_signal(number, frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -23,10 +24,12 @@ class Log:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.errors: list[str] = []  # those that the lines are of
 
     def exception(self, text: str, *arguments: object) -> None:
         """Keep a line."""
         self.lines.append(text % arguments)
+        self.errors.append(str(sys.exc_info()[1]))
 
 
 class Settings(SimpleNamespace):
@@ -40,7 +43,25 @@ class Settings(SimpleNamespace):
 def gunicorns(application: Callable, **settings: object) -> SimpleNamespace:
     """A worker of Gunicorn's class."""
     known = {"workers": 1, "worker_class_str": "asgi", "is_ssl": False, "asgi_lifespan": "auto", **settings}
-    return SimpleNamespace(asgi=application, cfg=Settings(**known), older=[], pid=DEAD, log=Log(), alive=True)
+    worker = SimpleNamespace(asgi=application, cfg=Settings(**known), older=[], pid=DEAD, log=Log(), alive=True)
+    worker.run = lambda: _run_gunicorns(worker)
+    return worker
+
+
+def _run_gunicorns(worker: SimpleNamespace) -> None:
+    """Start up, and give up soon, as Gunicorn's own does after 30 s."""
+
+    async def serve() -> None:
+        server = Server(worker.asgi)
+        try:
+            told = await asyncio.wait_for(server.start(), 0.2)
+        except asyncio.TimeoutError:
+            server.life.cancel()
+            raise SystemExit(3) from None
+        if told["type"] == "lifespan.startup.failed":
+            raise SystemExit(3)
+
+    asyncio.run(serve())
 
 
 def uvicorns(application: Callable, lifespan: str = "auto", interface: str = "auto") -> SimpleNamespace:
@@ -116,6 +137,11 @@ class Server:
 KINDS = pytest.mark.parametrize("kind", [gunicorns, uvicorns])
 
 
+async def receive_nothing() -> dict:
+    """What a client sends that has said everything."""
+    return await asyncio.get_running_loop().create_future()
+
+
 @KINDS
 def test_ready_only_when_tried(hooks: ModuleType, tmp_path: Path, kind: Callable) -> None:
     """The lifespan starts up, a request is answered, and only then is it said; other requests are counted."""
@@ -141,6 +167,161 @@ def test_ready_only_when_tried(hooks: ModuleType, tmp_path: Path, kind: Callable
 
 @KINDS
 @pytest.mark.parametrize(
+    ("location", "problem"),
+    [
+        (b"https://localhost/", ""),
+        (b"http://localhost/", "it sends a visitor to the same address again"),
+    ],
+)
+def test_a_redirect_is_judged_by_where_it_leads(
+    hooks: ModuleType, kind: Callable, location: bytes, problem: str
+) -> None:
+    """One to https is followed, one to the same address is refused."""
+    schemes: list[str] = []
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "lifespan":
+            raise ValueError
+        schemes.append(scope["scheme"])
+        status = 200 if scope["scheme"] == "https" else 301
+        await send({"type": "http.response.start", "status": status, "headers": [(b"Location", location)]})
+        await send({"type": "http.response.body"})
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    told = asyncio.run(live())
+    assert told["type"] == f"lifespan.startup.{'failed' if problem else 'complete'}"
+    assert problem in told.get("message", "")
+    assert schemes == (["http"] if problem else ["http", "https"])
+
+
+@KINDS
+def test_the_reason_may_be_logged_in_another_thread(hooks: ModuleType, kind: Callable) -> None:
+    """Where frameworks run views that are no coroutines."""
+
+    def view() -> None:
+        try:
+            raise LookupError("no such table")
+        except LookupError:
+            logging.getLogger("framework").exception("Internal Server Error")
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "http":
+            await asyncio.to_thread(view)
+        await application(500)(scope, receive, send)
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+
+    async def live() -> dict:
+        return await Server(served_by(worker)).start()
+
+    assert asyncio.run(live())["message"].endswith("answers / with status 500: LookupError: no such table")
+
+
+@KINDS
+@pytest.mark.parametrize("status", [200, 500])
+def test_the_application_shuts_down(hooks: ModuleType, kind: Callable, status: int) -> None:
+    """At the end of its worker, and after a trial that fails."""
+    heard: list[str] = []
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        async def listen() -> dict:
+            message = await receive()
+            heard.append(message["type"])
+            return message
+
+        await application(status)(scope, listen, send)
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+
+    async def live() -> None:
+        server = Server(served_by(worker))
+        await server.start()
+        if status == 200:
+            assert heard == ["lifespan.startup"]
+            await server.stop()
+
+    asyncio.run(live())
+    assert heard == ["lifespan.startup", "lifespan.shutdown"]
+
+
+@KINDS
+def test_the_state_of_the_lifespan_reaches_the_requests(hooks: ModuleType, kind: Callable) -> None:
+    """That of the trial by us, the others by the server, whose state it is."""
+    asked: list[dict] = []
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "lifespan":
+            scope["state"]["pool"] = "open"
+        else:
+            asked.append(scope["state"])
+        await application()(scope, receive, send)
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+    state: dict = {}
+
+    async def live() -> None:
+        told = asyncio.Queue()
+        words = [{"type": "lifespan.startup"}]
+
+        async def receive() -> dict:
+            return words.pop() if words else await receive_nothing()
+
+        life = asyncio.ensure_future(served_by(worker)({"type": "lifespan", "state": state}, receive, told.put))
+        assert (await told.get())["type"] == "lifespan.startup.complete"
+        life.cancel()
+
+    asyncio.run(live())
+    assert (asked, state) == ([{"pool": "open"}], {"pool": "open"})
+
+
+@KINDS
+def test_a_request_is_counted_once_its_answer_has_ended(hooks: ModuleType, tmp_path: Path, kind: Callable) -> None:
+    """Not after what the application does then, and also if it fails."""
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope.get("path") == "/raises":
+            raise LookupError
+        await application()(scope, receive, send)
+        if scope.get("path") == "/goes-on":
+            await receive_nothing()
+
+    worker = kind(called)
+    hooks.post_worker_init(worker)
+
+    def count() -> int:
+        return request_counters.read(str(tmp_path), time.time()).count
+
+    async def live() -> None:
+        served = served_by(worker)
+        await Server(served).start()
+        ended = asyncio.Event()
+
+        async def send(message: dict) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                ended.set()
+
+        going_on = asyncio.ensure_future(served({"type": "http", "path": "/goes-on"}, receive_nothing, send))
+        await ended.wait()
+        await asyncio.sleep(0)
+        assert count() == 1
+        with pytest.raises(LookupError):
+            await served({"type": "http", "path": "/raises"}, receive_nothing, send)
+        assert count() == 2
+        going_on.cancel()
+
+    asyncio.run(live())
+
+
+@KINDS
+@pytest.mark.parametrize(
     ("status", "startup", "words"),
     [
         (500, "complete", "shop answers / with status 500: see what it logged before this"),
@@ -152,6 +333,7 @@ def test_a_first_worker_that_does_not_work(
 ) -> None:
     """Its server is told so, which ends it, and the master with it; nobody says that it is ready."""
     hooks._APP = "shop"
+    hooks._turn = object()
     worker = kind(application(status, startup))
     hooks.post_worker_init(worker)
 
@@ -160,7 +342,8 @@ def test_a_first_worker_that_does_not_work(
 
     assert asyncio.run(live()) == {"type": "lifespan.startup.failed", "message": words}
     assert worker.log.lines == ["Exception in worker process"]
-    assert list(tmp_path.iterdir()) == []
+    # By which those that wait for their turn do not try it, too
+    assert [path.name for path in tmp_path.iterdir()] == ["failed"]
 
 
 @KINDS
@@ -182,11 +365,77 @@ def test_a_later_worker_that_does_not_work(
     async def live() -> None:
         await Server(served_by(worker)).start()
 
+    began = time.monotonic()
     with pytest.raises(SystemExit) as caught:
         asyncio.run(live())
     assert caught.value.code == 1
+    # Gunicorn starts the next one at once.
+    assert time.monotonic() - began >= 1
     assert worker.log.lines == [f"A new worker leaves the work to the others: {problem}"]
     assert not (tmp_path / f"worker-{os.getpid()}").exists()
+
+
+def hanging(where: str) -> Callable:
+    """An application that never ends to start up (lifespan), or to answer (http)."""
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == where:
+            await asyncio.Event().wait()
+        await application()(scope, receive, send)
+
+    return called
+
+
+HANGING = pytest.mark.parametrize(
+    ("where", "problem"),
+    [("lifespan", "shop does not start up"), ("http", "shop does not answer the request for /")],
+)
+
+
+@HANGING
+def test_a_later_worker_on_which_gunicorn_gives_up(hooks: ModuleType, tmp_path: Path, where: str, problem: str) -> None:
+    """It leaves the work to the others, too: Gunicorn's own exit code for it would end them."""
+    hooks._APP = "shop"
+    for name in ("ready", f"worker-{DEAD - 1}"):
+        (tmp_path / name).touch()
+    worker = gunicorns(hanging(where))
+    worker.older = [DEAD - 1]
+    hooks.post_worker_init(worker)
+    with pytest.raises(SystemExit) as caught:
+        worker.run()
+    assert caught.value.code == 1
+    assert worker.log.lines == [f"A new worker leaves the work to the others: {problem}"]
+
+
+@HANGING
+def test_a_first_worker_on_which_gunicorn_gives_up(hooks: ModuleType, tmp_path: Path, where: str, problem: str) -> None:
+    """It says why, and keeps the others from doing the same for as long again."""
+    hooks._APP = "shop"
+    hooks._turn = object()
+    worker = gunicorns(hanging(where))
+    hooks.post_worker_init(worker)
+    with pytest.raises(SystemExit) as caught:
+        worker.run()
+    assert caught.value.code == 3
+    assert worker.log.errors == [f"{problem} within 30 s, which is what the class asgi gives it"]
+    assert (tmp_path / "failed").exists()
+
+
+@pytest.mark.parametrize(("status", "told"), [(500, ["Exception in worker process"]), (200, [])])
+def test_only_a_trial_takes_too_long(hooks: ModuleType, status: int, told: list[str]) -> None:
+    """One that has ended was told, and a worker that serves has other reasons to exit."""
+    worker = gunicorns(application(status))
+    run = worker.run
+
+    def run_and_exit() -> None:
+        run()
+        raise SystemExit(3)
+
+    worker.run = run_and_exit
+    hooks.post_worker_init(worker)
+    with pytest.raises(SystemExit):
+        worker.run()
+    assert worker.log.lines == told
 
 
 @KINDS
@@ -324,6 +573,29 @@ class TestWebsockets:
             await send({"type": "websocket.close", "code": 4000})
 
         assert [message["code"] for message in self.converse(hooks, gunicorns, short)] == [4000]
+
+    def test_one_that_has_ended_hears_nothing_at_the_end_of_its_worker(self, hooks: ModuleType) -> None:
+        sent = []
+
+        async def called(scope: dict, receive: Callable, send: Callable) -> None:
+            if scope["type"] != "websocket":
+                await application()(scope, receive, send)
+
+        async def send(message: dict) -> None:
+            sent.append(message)
+
+        worker = gunicorns(called)
+        hooks.post_worker_init(worker)
+
+        async def live() -> None:
+            await Server(worker.asgi).start()
+            await worker.asgi({"type": "websocket"}, receive_nothing, send)
+            worker.alive = False
+            # It is seen twice a second.
+            await asyncio.sleep(0.7)
+
+        asyncio.run(live())
+        assert sent == []
 
     def test_uvicorn_closes_its_own(self, hooks: ModuleType) -> None:
         async def short(scope: dict, receive: Callable, send: Callable) -> None:

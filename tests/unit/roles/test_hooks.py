@@ -14,6 +14,7 @@ import signal
 import ssl
 import sys
 import threading
+import time
 import types
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -73,7 +74,7 @@ def failing(*_arguments: object) -> None:
 def worker_with(application: Callable | None = None, **attributes: object) -> SimpleNamespace:
     """A worker of a service that has two."""
     settings = SimpleNamespace(workers=2, worker_class_str="sync", is_ssl=False)
-    more = {"max_requests": 20, "alive": True, "ppid": os.getppid(), "notify": lambda: None, **attributes}
+    more = {"max_requests": 20, "alive": True, "ppid": os.getppid(), **attributes}
     return SimpleNamespace(wsgi=application, older=[], pid=DEAD, log=Log(), cfg=settings, **more)
 
 
@@ -491,11 +492,18 @@ class TestTurns:
         return directory
 
     @staticmethod
-    def fork(hooks: ModuleType, application: Callable, load: Callable[[], None], **attributes: object) -> int:
-        """Start a worker; returns its process id. It exits as Gunicorn's do."""
+    def fork(
+        hooks: ModuleType,
+        application: Callable,
+        load: Callable[[], None],
+        waits: Callable[[], None] = lambda: None,
+        **attributes: object,
+    ) -> int:
+        """Start a worker, which calls `waits` while it does; returns its process id. It exits as Gunicorn's do."""
         pid = os.fork()
         if pid:
             return pid
+        time.sleep = lambda seconds: (waits(), select.select([], [], [], seconds))
         worker = worker_with(application, load_wsgi=load, **{"ppid": os.getppid(), **attributes})
         try:
             hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
@@ -526,7 +534,7 @@ class TestTurns:
             while not begun.exists():
                 select.select([], [], [], 0.01)
             waited = untried.parent / "waited"
-            other = self.fork(hooks, answering("200 OK"), forever, notify=waited.touch)
+            other = self.fork(hooks, answering("200 OK"), forever, waits=waited.touch)
             while not waited.exists():
                 select.select([], [], [], 0.01)
             os.kill(other, signal.SIGTERM)
@@ -588,16 +596,17 @@ class TestTurns:
         os.kill(first, signal.SIGKILL)
         assert self.codes([first, second]) == [-signal.SIGKILL, 0]
 
-    def test_a_worker_that_waits_says_that_it_lives(self, hooks: ModuleType, untried: Path) -> None:
-        """Gunicorn kills those that do not."""
+    def test_a_worker_that_waits_does_not_say_that_it_lives(self, hooks: ModuleType, untried: Path) -> None:
+        """From then on, Gunicorn would kill it if it loads the application for longer than `timeout`."""
         lock = (untried / "first").open("w")
         fcntl.lockf(lock, fcntl.LOCK_EX)
-        notified = untried.parent / "notified"
-        pid = self.fork(hooks, answering("200 OK"), lambda: None, notify=notified.touch)
-        while not notified.exists():
+        waited, notified = untried.parent / "waited", untried.parent / "notified"
+        pid = self.fork(hooks, answering("200 OK"), lambda: None, waits=waited.touch, notify=notified.touch)
+        while not waited.exists():
             select.select([], [], [], 0.01)
         lock.close()
         assert self.codes([pid]) == [0]
+        assert not notified.exists()
 
     def test_a_start_of_what_was_tried_waits_for_nobody(self, hooks: ModuleType, tmp_path: Path) -> None:
         """A restart takes no longer than before."""
@@ -887,7 +896,9 @@ def test_how_many_dirty_workers_are_waited_for(
     assert (runtime_directory / "dirty-wanted").read_text() == str(wanted)
 
 
-def test_a_web_worker_waits_for_all_dirty_workers(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:
+def test_a_web_worker_waits_for_all_dirty_workers(
+    hooks: ModuleType, dirty: type, runtime_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is ready only then; those that have ended do not count, and one that is replaced does not wait."""
     assert dirty
     hooks.on_dirty_starting(Arbiter())
@@ -896,12 +907,12 @@ def test_a_web_worker_waits_for_all_dirty_workers(hooks: ModuleType, dirty: type
     worker = web_worker()
     waits = []
 
-    def notify() -> None:
+    def wait(_seconds: float) -> None:
         waits.append(1)
         if len(waits) == 3:
             (runtime_directory / "dirty-1").touch()
 
-    worker.notify = notify
+    monkeypatch.setattr("time.sleep", wait)
     hooks.post_worker_init(worker)
     assert len(waits) == 3
     assert (runtime_directory / f"worker-{os.getpid()}").exists()
@@ -910,6 +921,38 @@ def test_a_web_worker_waits_for_all_dirty_workers(hooks: ModuleType, dirty: type
     (runtime_directory / "dirty-wanted").unlink()
     hooks.post_worker_init(worker)
     assert len(waits) == 3
+
+
+@pytest.mark.parametrize("told", ["by a signal", "in its loop", "by the end of its master"])
+def test_a_web_worker_that_waits_for_dirty_workers_ends_when_it_is_told_to(
+    hooks: ModuleType, dirty: type, runtime_directory: Path, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    """Such as by the end of a trial in which they hang. Before its loop runs, a worker for ASGI hears no signal."""
+    assert dirty
+    hooks.on_dirty_starting(Arbiter())
+    worker = web_worker()
+
+    def wait(_seconds: float) -> None:
+        if told == "by a signal":
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif told == "in its loop":
+            worker.alive = False
+        else:
+            worker.ppid = DEAD
+
+    def own(_number: int, _frame: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("time.sleep", wait)
+    before = signal.signal(signal.SIGTERM, own)
+    try:
+        with pytest.raises(SystemExit) as caught:
+            hooks.post_worker_init(worker)
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.code == 0
+    assert not (runtime_directory / f"worker-{os.getpid()}").exists()
 
 
 def test_a_broken_dirty_app_ends_a_start(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:
@@ -1005,6 +1048,57 @@ def test_signals_of_dirty_workers(hooks: ModuleType, dirty: type) -> None:
         assert arbiter.handled[-1] == signal.SIGQUIT
 
     asyncio.run(serve())
+
+
+def test_idle_dirty_workers_end_at_once(hooks: ModuleType, dirty: type) -> None:
+    """From Python 3.12 on, each that had a task would wait for the end of its connection until it is killed."""
+    assert dirty
+    arbiter = Arbiter()
+    did: list[str] = []
+    writer = SimpleNamespace(close=lambda: did.append("closed"))
+    arbiter.worker_connections = {7: (None, writer)}
+    arbiter._signal_handler = lambda number, _frame: did.append(signal.Signals(number).name)
+    hooks.on_dirty_starting(arbiter)
+
+    async def serve() -> None:
+        arbiter._loop = asyncio.get_running_loop()
+        arbiter._signal_handler(signal.SIGTERM, None)
+        await asyncio.sleep(0.1)
+
+    asyncio.run(serve())
+    assert did == ["closed", "SIGTERM"]
+
+
+def test_dirty_workers_end_although_a_web_worker_stays(hooks: ModuleType, dirty: type) -> None:
+    """Gunicorn kills them after graceful_timeout: a second before that, they are told to end."""
+    assert dirty
+    arbiter = Arbiter()
+    arbiter.cfg.graceful_timeout = 1.2
+    arbiter.worker_connections = {7: (None, None)}
+    hooks.on_dirty_starting(arbiter)
+
+    async def serve() -> None:
+        arbiter._loop = asyncio.get_running_loop()
+        client = asyncio.ensure_future(arbiter.handle_client(arbiter._loop.create_future(), "web worker"))
+        await asyncio.sleep(0)
+        arbiter._signal_handler(signal.SIGTERM, None)
+        await asyncio.sleep(0.5)
+        # Their connections stay, for the tasks that they may still finish.
+        assert arbiter.handled == [signal.SIGTERM]
+        client.cancel()
+
+    asyncio.run(serve())
+
+
+@pytest.mark.usefixtures("gunicorn")
+@pytest.mark.parametrize("has_dirty_workers", [False, True])
+def test_a_reload_says_what_it_does_not_bring(hooks: ModuleType, has_dirty_workers: bool) -> None:
+    """Gunicorn leaves dirty workers with their old code."""
+    warned: list[str] = []
+    settings = SimpleNamespace(dirty_workers=2, dirty_apps=["jobs:Model"] if has_dirty_workers else [])
+    hooks.on_reload(SimpleNamespace(cfg=settings, log=SimpleNamespace(warning=warned.append)))
+    expected = ["A reload brings no new code of the dirty apps: restart the service"]
+    assert warned == (expected if has_dirty_workers else [])
 
 
 def test_each_instance_has_its_own_dirty_workers(hooks: ModuleType, runtime_directory: Path) -> None:

@@ -13,6 +13,7 @@ TLS = {"proxy_tls_certificate": "/etc/ssl/certs/my shop.pem", "proxy_tls_key": "
 PLAN = {
     "upstreams": ["127.0.0.1:8000", "[::1]:8000"],
     "upstream_keepalive": 0,
+    "websockets": False,
     "timeout": 60,
     "max_body_size": 10 << 20,
     "ipv6": True,
@@ -115,6 +116,26 @@ def test_a_unix_socket_with_kept_connections() -> None:
     assert "server unix:/run/shop.sock max_fails=0;" in nginx
     assert "keepalive_timeout 4s;" in nginx
     assert "BalancerMember unix:/run/shop.sock|http://localhost retry=0 enablereuse=on ttl=4" in render("apache", plan)
+
+
+def test_websockets() -> None:
+    """They are passed on, and an upgrade to another protocol is not; without them, nothing of both."""
+    plan = {"upstreams": ["127.0.0.1:8000", "unix:/run/shop.sock"], "websockets": True}
+    nginx = render("nginx", plan)
+    lines = [line for line in nginx if "pgrade" in line or "Connection" in line]
+    assert [line for line in lines if not line.startswith("#")] == [
+        'set $gunicorn_upgrade "";',
+        "if ($http_upgrade ~* ^websocket$) {",
+        "set $gunicorn_upgrade websocket;",
+        "set $gunicorn_connection upgrade;",
+        "proxy_set_header Upgrade $gunicorn_upgrade;",
+        "proxy_set_header Connection $gunicorn_connection;",
+    ]
+    members = [line for line in render("apache", plan) if line.startswith("BalancerMember")]
+    assert [line.endswith(" upgrade=websocket") for line in members] == [True, True]
+    for server in ("nginx", "apache"):
+        assert "pgrade" not in "".join(render(server))
+    assert 'proxy_set_header Connection "";' in render("nginx")
 
 
 def test_a_host_without_ipv6() -> None:

@@ -1,11 +1,13 @@
-"""Applications that Gunicorn's class for Tornado serves: which ones they are, and how their requests are counted.
+"""Applications that Gunicorn's class for Tornado serves: which ones they are, and how they are asked and their requests are counted.
 
-How one is asked is seen with the real Tornado, in the scenario `worker_kinds`.
+The real Tornado is in the scenario `worker_kinds`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -78,6 +80,73 @@ def test_they_need_the_class_for_them(hooks: ModuleType) -> None:
     wanted = "shop is an application of Tornado: set gunicorn_worker_class to 'tornado'"
     with pytest.raises(RuntimeError, match=wanted):
         hooks.post_worker_init(worker_with(Application(), SimpleNamespace))
+
+
+class Tornado:
+    """Tornado's server as far as one request is sent to it; it gives these answers."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = [answer.encode() for answer in answers]
+        self.asked: list[list[str]] = []
+        self.served: list[object] = []
+        self.IOLoop = SimpleNamespace(current=lambda: SimpleNamespace(run_sync=lambda ask: asyncio.run(ask())))
+
+    def IOStream(self, near: socket.socket) -> SimpleNamespace:
+        """One end of a connection."""
+        near.close()
+
+        async def write(text: bytes) -> None:
+            self.asked.append(text.decode().split("\r\n"))
+
+        async def read_until_close() -> bytes:
+            return self.answers.pop(0)
+
+        return SimpleNamespace(write=write, read_until_close=read_until_close)
+
+    def HTTPServer(self, application: object) -> SimpleNamespace:
+        """The server, which notes what it serves."""
+        return SimpleNamespace(handle_stream=lambda _stream, _peer: self.served.append(application))
+
+    def put_in_place(self, monkeypatch: pytest.MonkeyPatch) -> Tornado:
+        """Be what is imported."""
+        monkeypatch.setitem(sys.modules, "tornado", ModuleType("tornado"))
+        for name in ("ioloop", "iostream", "httpserver"):
+            monkeypatch.setitem(sys.modules, f"tornado.{name}", self)
+        return self
+
+
+LEADS_TO_HTTPS = "HTTP/1.1 301 Moved\r\nlocation: https://shop.example.com/health\r\n\r\n"
+
+
+@pytest.mark.usefixtures("_tornado")
+def test_they_are_asked_as_by_a_visitor(hooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of the site, and by https if the answer leads there."""
+    hooks._HEALTH_HOST, hooks._HEALTH_PATH = "shop.example.com", "/health"
+    tornado = Tornado(LEADS_TO_HTTPS, "HTTP/1.1 200 OK\r\n\r\na").put_in_place(monkeypatch)
+    application = Application()
+    hooks.post_worker_init(worker_with(application))
+    assert tornado.served == [application, application]
+    first, second = tornado.asked
+    assert first[:2] == ["GET /health HTTP/1.1", "Host: shop.example.com"]
+    assert ("X-Forwarded-Proto: https" in first, "X-Forwarded-Proto: https" in second) == (False, True)
+
+
+@pytest.mark.usefixtures("_tornado")
+@pytest.mark.parametrize("as_a_program", [False, True])
+def test_their_bad_answers(
+    hooks: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, as_a_program: bool
+) -> None:
+    """They are refused in a worker, and in the trial before a reload."""
+    hooks._APP = "shop"
+    Tornado("HTTP/1.1 500 Internal Server Error\r\n\r\n").put_in_place(monkeypatch)
+    util = ModuleType("gunicorn.util")
+    util.import_app = lambda name: Application()
+    monkeypatch.setitem(sys.modules, "gunicorn", ModuleType("gunicorn"))
+    monkeypatch.setitem(sys.modules, "gunicorn.util", util)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    with pytest.raises(RuntimeError, match="shop answers / with status 500"):
+        hooks._try_application(str(tmp_path)) if as_a_program else hooks.post_worker_init(worker_with(Application()))
 
 
 @pytest.mark.usefixtures("_tornado")

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
+from certificates import key_and_certificate
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils import _health_request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._health_request import HealthRequest
@@ -244,6 +246,45 @@ def test_other_protocols(serve: Callable, layers: list, answer: bytes, sent: byt
     assert server.asked[0].startswith(sent)
     problem = _health_request.problem(bind, request._replace(statuses=(200,)), 5)
     assert problem == f"{bind.gunicorn_bind} answers /up?full=1 with status 404"
+
+
+class EncryptedServer(Server):
+    """Speaks TLS, and one of these protocols within it; answers in HTTP/2 if that was agreed upon."""
+
+    def __init__(self, listener: socket.socket, certificate: tuple[str, str], protocols: list[str]) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(*certificate)
+        self._context.set_alpn_protocols(protocols)
+        super().__init__(listener, b"")
+
+    def _serve(self) -> None:
+        connection, _peer = self._listener.accept()
+        with self._context.wrap_socket(connection, server_side=True) as encrypted:
+            asked = b""
+            while b"\r\n\r\n" not in asked:
+                asked += encrypted.recv(65536)
+            self.asked.append(asked)
+            encrypted.sendall(CAPTURED_BY_H2 if encrypted.selected_alpn_protocol() == "h2" else status(404))
+
+
+@pytest.mark.parametrize(
+    ("layers", "spoken", "sent"),
+    [
+        (["tls"], ["h2", "http/1.1"], b"GET /up?full=1 HTTP/1.1\r\n"),
+        (["tls", "h2"], ["h2", "http/1.1"], b"PRI * HTTP/2.0\r\n"),
+        # The other end may agree to HTTP/1.1 alone.
+        (["tls", "h2"], ["http/1.1"], b"GET /up?full=1 HTTP/1.1\r\n"),
+        (["tls", "proxy-v1"], ["http/1.1"], b"PROXY TCP4 127.0.0.1 127.0.0.1 1 80\r\n"),
+    ],
+)
+def test_protocols_within_tls(tmp_path: Path, layers: list, spoken: list, sent: bytes) -> None:
+    """HTTP/2 is offered, and spoken if the other end agrees; the certificate may be of any name."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = EncryptedServer(listener, key_and_certificate(tmp_path, "another"), spoken)
+        bind = Address("127.0.0.1", listener.getsockname()[1])
+        request = REQUEST._replace(protocols={bind.gunicorn_bind: layers}, statuses=(404,))
+        assert _health_request.problem(bind, request, 5) == ""
+    assert server.asked[0].startswith(sent)
 
 
 @pytest.mark.parametrize("answer", [status(400), status(200), b"", b"\0\0\0\x07\0\0\0\0\0"])

@@ -4,34 +4,16 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from certificates import key_and_certificate
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import accounts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.accounts import Account
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._proxy.certificate import check_certificate, check_owners
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
-
-
-def key_and_certificate(folder: Path, name: str, passphrase: bytes | None = None) -> tuple[str, str]:
-    """Files of a certificate and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime(2026, 1, 1)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-    certificate = builder.serial_number(1).not_valid_before(now).not_valid_after(now.replace(year=2027))
-    encryption = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
-    encoding, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    paths = folder / f"{name}.pem", folder / f"{name}.key"
-    paths[0].write_bytes(certificate.sign(key, hashes.SHA256()).public_bytes(encoding))
-    paths[1].write_bytes(key.private_bytes(encoding, private, encryption))
-    return str(paths[0]), str(paths[1])
 
 
 def test_a_certificate_needs_its_own_key(tmp_path: Path) -> None:

@@ -44,6 +44,15 @@ def test_the_defaults_can_be_used() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("worker_class", "expected"),
+    [("sync", False), ("gthread", False), ("asgi", True), ("tornado", True), ("uvicorn_worker.UvicornWorker", True)],
+)
+def test_websockets_are_passed_to_workers_that_may_speak_them(worker_class: str, expected: bool) -> None:
+    """A WSGI application gets none, and a class that we don't know may."""
+    assert parameters.check_parameters({**GIVEN, "worker_class": worker_class}, ipv6=True).websockets is expected
+
+
 # One bad value for each parameter: what the message names, and what it says was expected. The hostile values that a
 # check of another file refuses are in the tests of that file.
 SITE = "a file's name for the site: letters, digits, '_', '-' and '.', and not that of the default site"

@@ -100,6 +100,72 @@ def test_a_startup_that_fails(lifespan: str, message: str, words: str) -> None:
     assert str(caught.value) == f"its startup failed: {words}"
 
 
+def test_a_lifespan_that_ends_with_its_word() -> None:
+    """The word counts, although nobody is there any more."""
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": "no server"})
+
+    with pytest.raises(RuntimeError, match="its startup failed: no server"):
+        whole(AsgiApplication(called))
+
+
+def test_a_lifespan_that_goes_on_after_its_end() -> None:
+    """It is cancelled, as by a server."""
+    ended: list[bool] = []
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "http":
+            await application(COMPLETE)(scope, receive, send)
+            return
+        try:
+            for word in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{word}.complete"})
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append(True)
+
+    async def live() -> None:
+        tried = AsgiApplication(called)
+        await tried.start()
+        await tried.end()
+        await asyncio.sleep(0)
+        assert ended == [True]
+
+    asyncio.run(live())
+
+
+def test_a_request_has_a_state_of_its_own() -> None:
+    """What it puts in there, others do not find."""
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        if scope["type"] == "http":
+            scope["state"]["user"] = "first"
+        await application(COMPLETE)(scope, receive, send)
+
+    tried = AsgiApplication(called)
+    whole(tried)
+    assert tried.state == {"pool": 3}
+
+
+def test_a_visitor_stays_until_the_answer_has_ended() -> None:
+    """Frameworks listen meanwhile whether the visitor goes, and then do not answer to the end."""
+
+    async def called(scope: dict, receive: Callable, send: Callable) -> None:
+        await receive()
+        gone = asyncio.ensure_future(receive())
+        await send({"type": "http.response.start", "status": 200})
+        await asyncio.sleep(0.05)
+        assert not gone.done()
+        await send({"type": "http.response.body"})
+        await gone
+
+    assert whole(AsgiApplication(called, "off")) == (200, [])
+
+
 def test_an_application_without_a_lifespan() -> None:
     """As Django: it raises, or just returns. That is no fault, unless it must have one."""
 
