@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the collection says of itself: its action group and its licence."""
+"""What the collection says of itself: its action group, its licence and its guides."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,10 @@ def test_a_file_names_its_license(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()
     begin = 1 if lines[0].startswith("#!") else 0
     assert tuple(lines[begin : begin + 3]) == HEADER
+
+
+def test_the_index_of_guides_has_each_page() -> None:
+    """Where Ansible's documentation is read as a site, the pages in Markdown are found by this index alone."""
+    index = (ROOT / "docs" / "docsite" / "rst" / "guides.rst").read_text(encoding="utf-8")
+    named = re.findall(r"/blob/main/docs/(\w+\.md)>", index)
+    assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
