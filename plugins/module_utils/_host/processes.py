@@ -228,6 +228,18 @@ def parse_rollup(text: str) -> Pages | None:
     )
 
 
+def peak_cost(
+    anonymous: int | None, pss_file: int | None, pss_shmem: int | None, rss: int, peak_rss: int | None
+) -> int | None:
+    """Return the memory that a process costs at its peak, in bytes; None where it may not be seen.
+
+    Anonymous pages count in full even where they are shared: after preload_app, each write copies them.
+    """
+    if anonymous is None or pss_file is None or pss_shmem is None:
+        return None
+    return anonymous + pss_file + pss_shmem + max(0, (peak_rss or 0) - rss)
+
+
 def _bytes(found: dict[str, int], name: str) -> int | None:
     return found[name] * KIB if name in found else None
 

@@ -84,11 +84,7 @@ def sum_memory(processes: list[dict[str, t.Any]]) -> dict[str, int | None]:
 
 
 def cost_of(worker: dict[str, t.Any]) -> int | None:
-    """Return the memory that a worker costs at its peak, in bytes; None where it may not be seen.
-
-    Anonymous pages count in full even where they are shared: after preload_app, each write copies them.
-    """
-    parts = [worker["anonymous"], worker["pss_file"], worker["pss_shmem"]]
-    if None in parts:
-        return None
-    return sum(parts) + max(0, (worker["peak_rss"] or 0) - worker["rss"])
+    """Return the memory that a worker costs at its peak, in bytes; None where it may not be seen."""
+    return host_processes.peak_cost(
+        *(worker[name] for name in ("anonymous", "pss_file", "pss_shmem", "rss", "peak_rss"))
+    )

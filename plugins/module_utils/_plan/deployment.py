@@ -22,6 +22,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
     reach,
     releases,
     secrets,
+    worker_memory,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import directories as plan_directories
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
@@ -77,6 +78,10 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
     if "auto" in (given["workers"], given["threads"]):
         sizing, told = _size(given, wanted, state, runner)
         warnings += told
+    if state and state.running:
+        workers = sizing["workers"] if given["workers"] == "auto" else int(given["workers"])
+        options = companion_memory.with_companions(wanted.sizing, wanted.companions)
+        warnings += worker_memory.warnings(wanted.service, state.running.pid, workers, options)
     venv = venv_state(given, manager, venv_runner) if releases.is_there(wanted) else releases.UNKNOWN_VENV
     lacking = [*releases.lacking(wanted), *plan_plan.lacking(plan, venv)]
     if lacking or (observed and None in observed["files"].values()):

@@ -161,5 +161,15 @@ def _count_sockets(service: str, names: str) -> int:
 
 def _count_workers(directory: str, master: int, root: str) -> int:
     """Count the workers that have said that they accept connections, and are children of the master."""
+    return len(_worker_pids(directory, master, root))
+
+
+def worker_pids(service: str, master: int, root: str = "/") -> list[int]:
+    """The workers of a master that have said that they accept connections."""
+    return _worker_pids(os.path.join(root, "run/gunicorn", service), master, root)
+
+
+def _worker_pids(directory: str, master: int, root: str) -> list[int]:
+    """The service's user may make such files: only children of the master count."""
     pids = (path.rpartition("-")[2] for path in glob.glob(os.path.join(directory, "worker-*")))
-    return sum(processes.parent_of(pid, root) == master for pid in pids)
+    return [int(pid) for pid in pids if processes.parent_of(pid, root) == master]
