@@ -14,6 +14,7 @@ import os
 import re
 from typing import Collection, NamedTuple
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import capabilities
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
 
 _COMMENT = re.compile(r"^# This host can't apply (\w+(?:, \w+)*) \(tried with (.*)\)\.\n", re.MULTILINE)
@@ -57,14 +58,12 @@ def without(text: str, left_out: LeftOut) -> str:
 def conditions(root: str = "/") -> str:
     """What decides which directives a host can apply: systemd's version, the container, and what that allows."""
     container = read(join(root, "/run/systemd/container")).strip()
-    capabilities = re.search(r"^CapBnd:\s*([0-9a-f]+)$", read(join(root, "/proc/1/status")), re.MULTILINE)
-    users = read(join(root, "/proc/1/uid_map")).split()
     return ", ".join(
         [
             f"systemd {'/'.join(sorted(versions(root))) or 'of unknown version'}",
             re.sub(r"\W", "", container) or "no container",
-            *(["mapped users"] if users[:2] != ["0", "0"] else []),
-            f"capabilities {capabilities[1] if capabilities else 'unknown'}",
+            *(["mapped users"] if capabilities.are_users_mapped(root) else []),
+            f"capabilities {capabilities.read_set('CapBnd', root) or 'unknown'}",
         ]
     )
 

@@ -154,9 +154,8 @@ class _Process:
         return True if _field(self._first, "Seccomp") == "0" else None
 
     def _may_load_bpf(self) -> bool:
-        users = read(join(self._root, "/proc/1/uid_map")).split()
         may = any(capabilities.has(each, self._root) for each in (capabilities.SYS_ADMIN, capabilities.BPF))
-        return may and users[:2] in ([], ["0", "0"])
+        return may and not capabilities.are_users_mapped(self._root)
 
     def _groups(self) -> list[str]:
         return unit_processes.unit_groups(self._pid, self._unit, self._root)
