@@ -16,7 +16,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-PAUSE = 0.05
+PAUSE = 0.2
 
 stopped = False
 
