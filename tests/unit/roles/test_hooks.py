@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -18,7 +19,7 @@ import time
 import types
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 import pytest
 import yaml
@@ -30,6 +31,8 @@ ROLE = Path(__file__).parents[3] / "roles/gunicorn"
 HOOKS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__gunicorn_hooks"]
 # More than the kernel gives to any process
 DEAD = (1 << 22) + 1
+# Seconds in which a process does what a test waits for, also on a busy machine
+SOON = 60
 
 
 class Log:
@@ -491,8 +494,21 @@ class TestTurns:
             (tmp_path / "mark.untried").touch()
         return directory
 
-    @staticmethod
+    forked: list[int]  # the workers of a test
+
+    @pytest.fixture(autouse=True)
+    def _no_worker_is_left(self) -> Iterator[None]:
+        """End those that a failed test leaves, some of which would never end."""
+        self.forked = []
+        yield
+        for pid in self.forked:
+            with contextlib.suppress(ChildProcessError):  # it was waited for
+                if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
     def fork(
+        self,
         hooks: ModuleType,
         application: Callable,
         load: Callable[[], None],
@@ -502,6 +518,7 @@ class TestTurns:
         """Start a worker, which calls `waits` while it does; returns its process id. It exits as Gunicorn's do."""
         pid = os.fork()
         if pid:
+            self.forked.append(pid)
             return pid
         time.sleep = lambda seconds: (waits(), select.select([], [], [], seconds))
         worker = worker_with(application, load_wsgi=load, **{"ppid": os.getppid(), **attributes})
@@ -516,9 +533,25 @@ class TestTurns:
         os._exit(0)
 
     @staticmethod
+    def wait_for(path: Path) -> None:
+        """Wait until a worker has made a file, which one that failed before that never does."""
+        deadline = time.monotonic() + SOON
+        while not path.exists():
+            assert time.monotonic() < deadline, f"no worker has made {path.name} within {SOON} s"
+            select.select([], [], [], 0.01)
+
+    @staticmethod
     def codes(pids: list[int]) -> list[int]:
         """What they exited with."""
-        return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        deadline = time.monotonic() + SOON
+        statuses: dict[int, int] = {}
+        while len(statuses) < len(pids):
+            for pid in pids:
+                if pid not in statuses and (ended := os.waitpid(pid, os.WNOHANG))[0]:
+                    statuses[pid] = ended[1]
+            assert time.monotonic() < deadline, f"of {len(pids)} workers, {len(statuses)} have ended within {SOON} s"
+            select.select([], [], [], 0.01)
+        return [os.waitstatus_to_exitcode(statuses[pid]) for pid in pids]
 
     def test_one_that_waits_ends_when_it_is_told_to(self, hooks: ModuleType, untried: Path) -> None:
         """Before its loop runs, a worker for ASGI would not notice."""
@@ -531,12 +564,10 @@ class TestTurns:
         before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
         try:
             first = self.fork(hooks, answering("200 OK"), forever)
-            while not begun.exists():
-                select.select([], [], [], 0.01)
+            self.wait_for(begun)
             waited = untried.parent / "waited"
             other = self.fork(hooks, answering("200 OK"), forever, waits=waited.touch)
-            while not waited.exists():
-                select.select([], [], [], 0.01)
+            self.wait_for(waited)
             os.kill(other, signal.SIGTERM)
             assert self.codes([other]) == [0]
             # The one whose turn it is has its own way to end again.
@@ -572,8 +603,7 @@ class TestTurns:
                 raise LookupError
 
         first = self.fork(hooks, failing, load)
-        while not loaded.exists():
-            select.select([], [], [], 0.01)
+        self.wait_for(loaded)
         # Its master is another one, as if it had ended; a living one sends TERM.
         others = [self.fork(hooks, failing, load, alive=False), self.fork(hooks, failing, load, ppid=DEAD)]
         assert self.codes([first, *others]) == [3, 0, 0]
@@ -589,8 +619,7 @@ class TestTurns:
             select.select([], [], [], 60)
 
         first = self.fork(hooks, answering("200 OK"), hang)
-        while not loaded.exists():
-            select.select([], [], [], 0.01)
+        self.wait_for(loaded)
         second = self.fork(hooks, answering("200 OK"), lambda: None)
         select.select([], [], [], 0.1)
         os.kill(first, signal.SIGKILL)
@@ -602,8 +631,7 @@ class TestTurns:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         waited, notified = untried.parent / "waited", untried.parent / "notified"
         pid = self.fork(hooks, answering("200 OK"), lambda: None, waits=waited.touch, notify=notified.touch)
-        while not waited.exists():
-            select.select([], [], [], 0.01)
+        self.wait_for(waited)
         lock.close()
         assert self.codes([pid]) == [0]
         assert not notified.exists()
