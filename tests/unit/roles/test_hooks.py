@@ -40,10 +40,12 @@ class Log:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.errors: list[str] = []  # those that the lines are of
 
     def exception(self, text: str, *arguments: object) -> None:
         """Keep a line."""
         self.lines.append(text % arguments)
+        self.errors.append(str(sys.exc_info()[1]))
 
 
 def redirecting(location: str, https_status: str = "200 OK") -> Callable:
@@ -481,6 +483,79 @@ class TestMaxRequests:
         assert not limit <= 22
 
 
+class TestEndedStarts:
+    """A start that hangs is ended by SIGTERM at its time-out, and says what it was at: nobody else knows."""
+
+    @pytest.fixture
+    def heard(self) -> Iterator[list[int]]:
+        """The signals that reach Gunicorn's own handler."""
+        heard: list[int] = []
+        before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+        yield heard
+        signal.signal(signal.SIGTERM, before)
+
+    @staticmethod
+    def told_to_end(hooks: ModuleType, while_it: str) -> SimpleNamespace:
+        """A worker that SIGTERM has reached while its application did something."""
+        hooks._APP = "shop"
+        answer = answering("200 OK")
+
+        def end(*_arguments: object) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+            if while_it == "answers":
+                end()
+            return answer(environ, start_response)
+
+        worker = worker_with(application, load_wsgi=end if while_it == "loads" else lambda: None)
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+        worker.load_wsgi()
+        hooks.post_worker_init(worker)
+        return worker
+
+    @pytest.mark.parametrize(
+        ("while_it", "problem"),
+        [("loads", "shop does not load"), ("answers", "shop does not answer the request for /")],
+    )
+    def test_it_says_what_hung(self, hooks: ModuleType, heard: list[int], while_it: str, problem: str) -> None:
+        """The signal does what it does otherwise, once."""
+        before = signal.getsignal(signal.SIGTERM)
+        worker = self.told_to_end(hooks, while_it)
+        assert worker.log.lines == ["Exception in worker process"]
+        assert worker.log.errors == [f"{problem} within 0 s, after which this start was ended"]
+        assert heard == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is before
+
+    @pytest.mark.parametrize("note", ["failed", "dirty-failed", "ready"])
+    def test_it_is_silent(self, hooks: ModuleType, runtime_directory: Path, heard: list[int], note: str) -> None:
+        """Where another worker has failed, whose words are the reason, and where a service that is up is stopped."""
+        (runtime_directory / note).touch()
+        assert self.told_to_end(hooks, "loads").log.lines == []
+        assert heard == [signal.SIGTERM]
+
+    def test_any_worker_that_fails_lets_the_others_be_silent(
+        self, hooks: ModuleType, runtime_directory: Path, heard: list[int]
+    ) -> None:
+        """At a restart all load at the same time, and Gunicorn ends them after the first one that fails."""
+        with pytest.raises(LookupError):
+            hooks.post_worker_init(worker_with(failing))
+        assert self.told_to_end(hooks, "loads").log.lines == []
+        assert heard
+
+    def test_a_handler_of_the_application_stays(self, hooks: ModuleType, heard: list[int]) -> None:
+        """As it does without this."""
+
+        def own(_number: int, _frame: object) -> None:
+            raise AssertionError
+
+        worker = worker_with(load_wsgi=lambda: signal.signal(signal.SIGTERM, own))
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+        worker.load_wsgi()
+        assert signal.getsignal(signal.SIGTERM) is own
+        assert heard == []
+
+
 class TestTurns:
     """Where nothing has loaded the application before, one worker does, and the others follow."""
 
@@ -657,7 +732,7 @@ def test_a_first_worker_with_a_bad_answer(hooks: ModuleType, tmp_path: Path) -> 
     """Its error reaches Gunicorn, and nothing says that it is ready."""
     with pytest.raises(LookupError):
         hooks.post_worker_init(worker_with(failing))
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["failed"]
 
 
 def test_a_later_worker_with_a_bad_answer(hooks: ModuleType, tmp_path: Path) -> None:
@@ -981,6 +1056,8 @@ def test_a_web_worker_that_waits_for_dirty_workers_ends_when_it_is_told_to(
         signal.signal(signal.SIGTERM, before)
     assert caught.value.code == 0
     assert not (runtime_directory / f"worker-{os.getpid()}").exists()
+    hung = "jobs:Model of dirty_apps does not start within 0 s, after which this start was ended"
+    assert worker.log.errors == ([hung] if told == "by a signal" else [])
 
 
 def test_a_broken_dirty_app_ends_a_start(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:
