@@ -16,7 +16,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "plugins").rglob("*.py"))}
+SOURCES = sorted([*ROOT.glob("plugins/**/*.py"), *ROOT.glob("roles/*/files/*.py")])
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 PLAYBOOKS = sorted([*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")])
 # In the page, three dots are for what differs from one error to the next.
 OPEN = "…"

@@ -196,6 +196,13 @@ def test_client_can_not_say_where_the_application_is(server, name):
     assert other(server).status(*claim, f"https://{NAME}/seen") == 200
 
 
+def test_no_websocket_is_passed_to_a_class_without_them(server):
+    """Gunicorn's class sync would answer a page, and the client wait for a websocket."""
+    wish = ["--http1.1", "--header", "Connection: Upgrade", "--header", "Upgrade: websocket"]
+    seen = json.loads(server.curl(*wish, f"https://v4.{NAME}/seen"))
+    assert (seen["upgrade"], seen["connection"].lower().count("upgrade")) == ("", 0)
+
+
 def test_url_arrives_unchanged(server):
     """Neither server decodes or shortens it."""
     path = "/seen/%2F/%C3%BC//a+b/..;/?q=%20"

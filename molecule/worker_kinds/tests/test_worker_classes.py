@@ -15,6 +15,7 @@ from load_on_host import Load
 from playbook_run import PlaybookRun
 from waiting import wait_for
 from web import get
+from websocket_on_host import SERVICE_RESTART, open_websocket
 
 SCENARIO = Path(__file__).parent.parent
 DOCS = SCENARIO.parents[1] / "docs/worker_kinds.md"
@@ -153,32 +154,14 @@ def test_rotation_reaches_the_workers(host, kind):
     TABLE[kind]["log rotation"] = "yes"
 
 
-# Opens a websocket, sends it a text, and prints what comes until it ends.
-WEBSOCKET = """
-import socket
-peer = socket.create_connection(("127.0.0.1", 8000))
-lines = ["GET /ws HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
-         "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", "Sec-WebSocket-Version: 13", "", ""]
-peer.sendall("\\r\\n".join(lines).encode())
-print(peer.recv(4096), flush=True)
-peer.sendall(b"\\x81\\x85" + bytes(4) + b"hello")
-while text := peer.recv(4096):
-    print(text, flush=True)
-"""
-
-
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.app == "kinds:asgi"], ids=lambda kind: kind[0])
 def test_a_websocket_is_closed_at_a_change(host, kind):
     """With the code that says that the service restarts, at once and not after the graceful timeout."""
     assert deploy(host, kind, f"w{KINDS.index(kind)}").code == 0
-    name = f"websocket-{KINDS.index(kind)}"
-    unit = f"systemd-run --quiet --collect --unit={name} --property=StandardOutput=file:/tmp/{name}"
-    host.check_output(f"{unit} python3 -c %s", WEBSOCKET)
-    told = host.file(f"/tmp/{name}")
+    told = open_websocket(host, str(KINDS.index(kind)), "ws://localhost:8000/ws")
     wait_for(lambda: "hello" in told.content_string)
     assert deploy(host, kind, f"x{KINDS.index(kind)}").code == 0
-    # A close frame has the code 1012 as its first two bytes.
-    wait_for(lambda: r"\x03\xf4" in told.content_string, 10)
+    wait_for(lambda: SERVICE_RESTART in told.content_string, 10)
 
 
 def test_the_table_in_the_docs_is_true():

@@ -409,9 +409,44 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _keep_others_from_it() -> None:
-    """Have the other workers wait for their end, if the first one has failed."""
-    if _turn:
+    """Have the other workers of a start wait for their end in silence, after one that has failed."""
+    if _RUN:
         open(f"{_RUN}/failed", "w").close()
+
+
+@contextlib.contextmanager
+def _said_if_ended(worker: Any, problem: Callable[[], str]) -> Iterator[None]:
+    """Have a worker that SIGTERM reaches meanwhile say what is wrong: a start that hangs is ended by it in the end.
+
+    Nothing else says what hung. What SIGTERM does is not changed.
+    """
+    if not _RUN or _replaces_another():
+        yield
+        return
+    began = time.monotonic()
+
+    def say(number: int, _frame: object) -> None:
+        signal.signal(number, before)
+        _say_unfinished(worker, problem(), time.monotonic() - began)
+        os.kill(os.getpid(), number)
+
+    before = signal.signal(signal.SIGTERM, say)
+    try:
+        yield
+    finally:
+        # Not one that the application has set
+        if signal.getsignal(signal.SIGTERM) is say:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _say_unfinished(worker: Any, problem: str, seconds: float) -> None:
+    """Log what did not come to an end, unless the start is ended since something else failed, which has said why."""
+    if not problem or any(os.path.exists(f"{_RUN}/{note}") for note in ("failed", "dirty-failed")):
+        return
+    try:
+        raise RuntimeError(f"{problem} within {seconds:.0f} s, after which this start was ended") from None
+    except RuntimeError:
+        worker.log.exception("Exception in worker process")
 
 
 def post_fork(server: Any, worker: Any) -> None:
@@ -426,7 +461,8 @@ def post_fork(server: Any, worker: Any) -> None:
         if _is_untried() and not _replaces_another():
             _wait_for_turn(worker)
         try:
-            load()
+            with _said_if_ended(worker, lambda: f"{_APP} does not load"):
+                load()
         except (Exception, SystemExit) as error:
             if _replaces_another():
                 _leave(worker, f"{_APP} does not load")
@@ -451,7 +487,8 @@ def post_worker_init(worker: Any) -> None:
         if server:
             server.serve(_TriedApplication(worker, server))
             return
-        _ask_by_wsgi(worker)
+        with _said_if_ended(worker, _no_answer):
+            _ask_by_wsgi(worker)
     except Exception:
         if not _replaces_another():
             _keep_others_from_it()
@@ -465,6 +502,10 @@ def post_worker_init(worker: Any) -> None:
         if _counters and _is_of(worker, _TORNADOS):
             _count_in_application(worker, _counters)
         _say_ready(worker)
+
+
+def _no_answer() -> str:
+    return f"{_APP} does not answer the request for {_HEALTH_PATH}"
 
 
 _FAILED_REQUEST = "the request for %s failed"
@@ -652,37 +693,44 @@ class _TriedApplication:
 
     async def _live(self, scope: dict, receive: Any, send: Any) -> None:
         """Go through the lifespan, with the trial in it."""
-        worker = self._worker
         self._tried.state = scope.get("state", {})
         await receive()
-        try:
-            await _start(self._tried)
-        except Exception as error:
-            if _replaces_another():
-                await self._leave(f"{_APP} does not start up")
-            await self._fail(error, send)
+        with _said_if_ended(self._worker, lambda: self.trying):
+            works = await self._try(send)
+        if not works:
             return
-        self.trying = f"{_APP} does not answer the request for {_HEALTH_PATH}"
-        try:
-            await _ask_asgi(self._tried)
-        except Exception as error:
-            if not _replaces_another():
-                await self._tried.end()
-                await self._fail(error, send)
-                return
-            if _has_older(worker):
-                await self._leave(_FAILED_REQUEST % _HEALTH_PATH)
-            worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
         self.trying = ""
         if _RUN:
-            self._counters = _count(worker)
-            _say_ready(worker)
+            self._counters = _count(self._worker)
+            _say_ready(self._worker)
         if self._closes:
             self._watch()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._tried.end()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _try(self, send: Any) -> bool:
+        """Start the application up and send it a request; return whether its worker is to serve."""
+        try:
+            await _start(self._tried)
+        except Exception as error:
+            if _replaces_another():
+                await self._leave(f"{_APP} does not start up")
+            await self._fail(error, send)
+            return False
+        self.trying = _no_answer()
+        try:
+            await _ask_asgi(self._tried)
+        except Exception as error:
+            if not _replaces_another():
+                await self._tried.end()
+                await self._fail(error, send)
+                return False
+            if _has_older(self._worker):
+                await self._leave(_FAILED_REQUEST % _HEALTH_PATH)
+            self._worker.log.exception(_NONE_LEFT, _HEALTH_PATH)
+        return True
 
     async def _fail(self, error: Exception, send: Any) -> None:
         """Say why this first worker does not work: its server ends it, and the master with it."""
@@ -819,7 +867,8 @@ def _wait_for_dirty_workers(worker: Any) -> None:
     """
     if not _RUN or not _has_dirty_workers(worker.cfg) or _replaces_another():
         return
-    with _ended_by_sigterm():
+    apps = ", ".join(worker.cfg.dirty_apps)
+    with _ended_by_sigterm(), _said_if_ended(worker, lambda: f"{apps} of dirty_apps does not start"):
         while True:
             with contextlib.suppress(OSError, ValueError), open(f"{_RUN}/dirty-wanted") as file:
                 if _count_alive("dirty") >= int(file.read()):

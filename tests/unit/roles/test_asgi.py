@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -419,6 +421,37 @@ def test_a_first_worker_on_which_gunicorn_gives_up(hooks: ModuleType, tmp_path: 
     assert caught.value.code == 3
     assert worker.log.errors == [f"{problem} within 30 s, which is what the class asgi gives it"]
     assert (tmp_path / "failed").exists()
+
+
+@KINDS
+@HANGING
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_first_worker_that_is_ended_while_it_hangs(
+    hooks: ModuleType, tmp_path: Path, kind: Callable, where: str, problem: str, failed: bool
+) -> None:
+    """As by systemd at the time-out of a start: it says why, unless another one has failed, and the signal ends it."""
+    hooks._APP = "shop"
+    if failed:
+        (tmp_path / "failed").touch()
+    worker = kind(hanging(where))
+    hooks.post_worker_init(worker)
+
+    async def live() -> None:
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+        starting = asyncio.ensure_future(Server(served_by(worker)).start())
+        await asyncio.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(ended.wait(), 10)
+        starting.cancel()
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        asyncio.run(live())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    said = [re.sub("within [0-9]+ s", "in time", error) for error in worker.log.errors]
+    assert said == ([] if failed else [f"{problem} in time, after which this start was ended"])
 
 
 @pytest.mark.parametrize(("status", "told"), [(500, ["Exception in worker process"]), (200, [])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
@@ -18,7 +19,7 @@ import time
 import types
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 import pytest
 import yaml
@@ -30,6 +31,8 @@ ROLE = Path(__file__).parents[3] / "roles/gunicorn"
 HOOKS = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))["__gunicorn_hooks"]
 # More than the kernel gives to any process
 DEAD = (1 << 22) + 1
+# Seconds in which a process does what a test waits for, also on a busy machine
+SOON = 60
 
 
 class Log:
@@ -37,10 +40,12 @@ class Log:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.errors: list[str] = []  # those that the lines are of
 
     def exception(self, text: str, *arguments: object) -> None:
         """Keep a line."""
         self.lines.append(text % arguments)
+        self.errors.append(str(sys.exc_info()[1]))
 
 
 def redirecting(location: str, https_status: str = "200 OK") -> Callable:
@@ -478,6 +483,79 @@ class TestMaxRequests:
         assert not limit <= 22
 
 
+class TestEndedStarts:
+    """A start that hangs is ended by SIGTERM at its time-out, and says what it was at: nobody else knows."""
+
+    @pytest.fixture
+    def heard(self) -> Iterator[list[int]]:
+        """The signals that reach Gunicorn's own handler."""
+        heard: list[int] = []
+        before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+        yield heard
+        signal.signal(signal.SIGTERM, before)
+
+    @staticmethod
+    def told_to_end(hooks: ModuleType, while_it: str) -> SimpleNamespace:
+        """A worker that SIGTERM has reached while its application did something."""
+        hooks._APP = "shop"
+        answer = answering("200 OK")
+
+        def end(*_arguments: object) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+            if while_it == "answers":
+                end()
+            return answer(environ, start_response)
+
+        worker = worker_with(application, load_wsgi=end if while_it == "loads" else lambda: None)
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+        worker.load_wsgi()
+        hooks.post_worker_init(worker)
+        return worker
+
+    @pytest.mark.parametrize(
+        ("while_it", "problem"),
+        [("loads", "shop does not load"), ("answers", "shop does not answer the request for /")],
+    )
+    def test_it_says_what_hung(self, hooks: ModuleType, heard: list[int], while_it: str, problem: str) -> None:
+        """The signal does what it does otherwise, once."""
+        before = signal.getsignal(signal.SIGTERM)
+        worker = self.told_to_end(hooks, while_it)
+        assert worker.log.lines == ["Exception in worker process"]
+        assert worker.log.errors == [f"{problem} within 0 s, after which this start was ended"]
+        assert heard == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is before
+
+    @pytest.mark.parametrize("note", ["failed", "dirty-failed", "ready"])
+    def test_it_is_silent(self, hooks: ModuleType, runtime_directory: Path, heard: list[int], note: str) -> None:
+        """Where another worker has failed, whose words are the reason, and where a service that is up is stopped."""
+        (runtime_directory / note).touch()
+        assert self.told_to_end(hooks, "loads").log.lines == []
+        assert heard == [signal.SIGTERM]
+
+    def test_any_worker_that_fails_lets_the_others_be_silent(
+        self, hooks: ModuleType, runtime_directory: Path, heard: list[int]
+    ) -> None:
+        """At a restart all load at the same time, and Gunicorn ends them after the first one that fails."""
+        with pytest.raises(LookupError):
+            hooks.post_worker_init(worker_with(failing))
+        assert self.told_to_end(hooks, "loads").log.lines == []
+        assert heard
+
+    def test_a_handler_of_the_application_stays(self, hooks: ModuleType, heard: list[int]) -> None:
+        """As it does without this."""
+
+        def own(_number: int, _frame: object) -> None:
+            raise AssertionError
+
+        worker = worker_with(load_wsgi=lambda: signal.signal(signal.SIGTERM, own))
+        hooks.post_fork(SimpleNamespace(WORKERS={}), worker)
+        worker.load_wsgi()
+        assert signal.getsignal(signal.SIGTERM) is own
+        assert heard == []
+
+
 class TestTurns:
     """Where nothing has loaded the application before, one worker does, and the others follow."""
 
@@ -491,8 +569,21 @@ class TestTurns:
             (tmp_path / "mark.untried").touch()
         return directory
 
-    @staticmethod
+    forked: list[int]  # the workers of a test
+
+    @pytest.fixture(autouse=True)
+    def _no_worker_is_left(self) -> Iterator[None]:
+        """End those that a failed test leaves, some of which would never end."""
+        self.forked = []
+        yield
+        for pid in self.forked:
+            with contextlib.suppress(ChildProcessError):  # it was waited for
+                if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
     def fork(
+        self,
         hooks: ModuleType,
         application: Callable,
         load: Callable[[], None],
@@ -502,6 +593,7 @@ class TestTurns:
         """Start a worker, which calls `waits` while it does; returns its process id. It exits as Gunicorn's do."""
         pid = os.fork()
         if pid:
+            self.forked.append(pid)
             return pid
         time.sleep = lambda seconds: (waits(), select.select([], [], [], seconds))
         worker = worker_with(application, load_wsgi=load, **{"ppid": os.getppid(), **attributes})
@@ -516,9 +608,25 @@ class TestTurns:
         os._exit(0)
 
     @staticmethod
+    def wait_for(path: Path) -> None:
+        """Wait until a worker has made a file, which one that failed before that never does."""
+        deadline = time.monotonic() + SOON
+        while not path.exists():
+            assert time.monotonic() < deadline, f"no worker has made {path.name} within {SOON} s"
+            select.select([], [], [], 0.01)
+
+    @staticmethod
     def codes(pids: list[int]) -> list[int]:
         """What they exited with."""
-        return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        deadline = time.monotonic() + SOON
+        statuses: dict[int, int] = {}
+        while len(statuses) < len(pids):
+            for pid in pids:
+                if pid not in statuses and (ended := os.waitpid(pid, os.WNOHANG))[0]:
+                    statuses[pid] = ended[1]
+            assert time.monotonic() < deadline, f"of {len(pids)} workers, {len(statuses)} have ended within {SOON} s"
+            select.select([], [], [], 0.01)
+        return [os.waitstatus_to_exitcode(statuses[pid]) for pid in pids]
 
     def test_one_that_waits_ends_when_it_is_told_to(self, hooks: ModuleType, untried: Path) -> None:
         """Before its loop runs, a worker for ASGI would not notice."""
@@ -531,12 +639,10 @@ class TestTurns:
         before = signal.signal(signal.SIGTERM, lambda _number, _frame: None)
         try:
             first = self.fork(hooks, answering("200 OK"), forever)
-            while not begun.exists():
-                select.select([], [], [], 0.01)
+            self.wait_for(begun)
             waited = untried.parent / "waited"
             other = self.fork(hooks, answering("200 OK"), forever, waits=waited.touch)
-            while not waited.exists():
-                select.select([], [], [], 0.01)
+            self.wait_for(waited)
             os.kill(other, signal.SIGTERM)
             assert self.codes([other]) == [0]
             # The one whose turn it is has its own way to end again.
@@ -572,8 +678,7 @@ class TestTurns:
                 raise LookupError
 
         first = self.fork(hooks, failing, load)
-        while not loaded.exists():
-            select.select([], [], [], 0.01)
+        self.wait_for(loaded)
         # Its master is another one, as if it had ended; a living one sends TERM.
         others = [self.fork(hooks, failing, load, alive=False), self.fork(hooks, failing, load, ppid=DEAD)]
         assert self.codes([first, *others]) == [3, 0, 0]
@@ -589,8 +694,7 @@ class TestTurns:
             select.select([], [], [], 60)
 
         first = self.fork(hooks, answering("200 OK"), hang)
-        while not loaded.exists():
-            select.select([], [], [], 0.01)
+        self.wait_for(loaded)
         second = self.fork(hooks, answering("200 OK"), lambda: None)
         select.select([], [], [], 0.1)
         os.kill(first, signal.SIGKILL)
@@ -602,8 +706,7 @@ class TestTurns:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         waited, notified = untried.parent / "waited", untried.parent / "notified"
         pid = self.fork(hooks, answering("200 OK"), lambda: None, waits=waited.touch, notify=notified.touch)
-        while not waited.exists():
-            select.select([], [], [], 0.01)
+        self.wait_for(waited)
         lock.close()
         assert self.codes([pid]) == [0]
         assert not notified.exists()
@@ -629,7 +732,7 @@ def test_a_first_worker_with_a_bad_answer(hooks: ModuleType, tmp_path: Path) -> 
     """Its error reaches Gunicorn, and nothing says that it is ready."""
     with pytest.raises(LookupError):
         hooks.post_worker_init(worker_with(failing))
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["failed"]
 
 
 def test_a_later_worker_with_a_bad_answer(hooks: ModuleType, tmp_path: Path) -> None:
@@ -953,6 +1056,8 @@ def test_a_web_worker_that_waits_for_dirty_workers_ends_when_it_is_told_to(
         signal.signal(signal.SIGTERM, before)
     assert caught.value.code == 0
     assert not (runtime_directory / f"worker-{os.getpid()}").exists()
+    hung = "jobs:Model of dirty_apps does not start within 0 s, after which this start was ended"
+    assert worker.log.errors == ([hung] if told == "by a signal" else [])
 
 
 def test_a_broken_dirty_app_ends_a_start(hooks: ModuleType, dirty: type, runtime_directory: Path) -> None:

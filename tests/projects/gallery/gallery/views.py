@@ -20,6 +20,7 @@ def seen(request):
             "host": request.get_host(),
             "url": request.META["RAW_URI"],
             "connection": request.headers.get("Connection", ""),
+            "upgrade": request.headers.get("Upgrade", ""),
             "forwarded": {name: value for name, value in request.headers.items() if "Forwarded" in name},
             "real": request.headers.get("X-Real-Ip"),
         }
