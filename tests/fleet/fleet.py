@@ -104,6 +104,17 @@ def of_every_kind() -> dict:
     )  # fmt: skip
 
 
+def pictured() -> dict:
+    """Return a report on some hosts, as the documentation shows it."""
+    return report(
+        host("web1.example.com", **{"recommended.workers": 5}),
+        host("web2.example.com", **SHORT),
+        host("web3.example.com", **BUSY),
+        host("web4.example.com"),
+        unreachable("web5.example.com"),
+    )
+
+
 def hostile() -> dict:
     """Return a report on hostile hosts: each has one of the texts as its name and in every answer."""
     return report(*(saying(text) for text in HOSTILE))

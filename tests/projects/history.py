@@ -4,11 +4,13 @@
 history.py PROJECT DIRECTORY     leaves DIRECTORY/PROJECT.git
 
 PROJECT/versions.json has the versions, each with the one that its files change, and PROJECT/commits these files.
+The same files give the same commits.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from pathlib import Path
 
 PROJECTS = Path(__file__).parent
 AUTHOR = ("-c", "user.name=tests", "-c", "user.email=tests@example.com")
+DATES = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-01T00:00:00Z")
 
 
 def main() -> None:
@@ -43,7 +46,7 @@ def main() -> None:
 
 
 def git(directory: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=directory, check=True)
+    subprocess.run(["git", *arguments], cwd=directory, env={**os.environ, **DATES}, check=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The links between the Markdown pages of a folder; as a program, it fails if one of them leads nowhere."""
+"""The links and pictures of the Markdown pages of a folder; as a program, it fails if one of them leads nowhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 # Links to other sites are left alone. Code is not read: it has brackets of its own.
 LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
+PICTURE = re.compile(r"<(?:img|source)\b[^>]*\bsrc(?:set)?=\"(?!https?://)([^\"]*)\"")
 CODE = re.compile(r"^( *```).*?^\1$|``.*?``|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.*)", re.MULTILINE)
 
@@ -26,9 +27,10 @@ def main() -> int:
 
 
 def broken_links(page: Path, root: Path) -> list[str]:
-    """The links of a page that lead to no file of the folder, or to a heading which that file lacks."""
+    """The links and pictures of a page that lead to no file of the folder, or to a heading which that file lacks."""
     broken = []
-    for path, anchor in LINK.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    for path, anchor in [*LINK.findall(text), *((picture, "") for picture in PICTURE.findall(text))]:
         target = (page.parent / path).resolve() if path else page
         found = target.exists() and target.is_relative_to(root)
         if not found or (anchor and anchor not in anchors(target)):
