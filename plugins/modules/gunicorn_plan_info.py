@@ -89,11 +89,6 @@ options:
     description: The environment variables of the service. A null removes a variable.
     type: dict
     default: {}
-  environment_names:
-    description: The names of those that the role does not set by default. None of them may be the name of a secret.
-    type: list
-    elements: str
-    default: []
   settings:
     description: Further settings of Gunicorn. Settings that have a variable of their own are refused here.
     type: dict
@@ -324,7 +319,6 @@ ARGUMENTS = {
     "bind": {"type": "list", "elements": "raw", "default": []},
     "port": {"type": "int", "default": 8000},
     "environment": {"type": "dict", "default": {}},
-    "environment_names": {"type": "list", "elements": "str", "default": []},
     "settings": {"type": "dict", "default": {}},
     "health_path": {"type": "str", "default": "/"},
     "health_host": {"type": "str", "default": "localhost"},

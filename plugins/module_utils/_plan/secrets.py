@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets that would silently take the place of a variable of the same name: systemd reads their file last."""
+"""Secrets that would silently replace a variable of the same name, since systemd reads their file last."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 
 
 def check_names(wanted: DeploymentParameters, given: dict) -> None:
-    """Raise InvalidValue, which shows no value, for a variable that has the name of a secret.
+    """Raise InvalidValue, which shows no value, for a variable of a single process that has the name of a secret.
 
-    What the role sets by default may be a secret: nobody has asked for the default.
+    One of gunicorn_environment may have it: the secret is then the value for all processes, as the documentation says.
     """
     secrets = set(quoting.environment_file_names(given["secrets"]))
     for variable, names in _variables(wanted, given) if secrets else ():
@@ -30,7 +30,6 @@ def check_names(wanted: DeploymentParameters, given: dict) -> None:
 
 
 def _variables(wanted: DeploymentParameters, given: dict) -> Iterator[tuple[str, Collection[str]]]:
-    yield "gunicorn_environment", set(given["environment_names"]).intersection(wanted.environment)
     yield "gunicorn_service_directives['Environment']", _assigned(given["service_directives"].get("Environment"))
     for number, step in enumerate(given["release_steps"]):
         yield f"gunicorn_release_steps[{number}]['environment']", _set_names(step)

@@ -51,7 +51,6 @@ def parameters() -> Callable[..., dict]:
             "bind": [],
             "port": 8000,
             "environment": {"PYTHONPATH": "/etc/opt/shop:/opt/shop", "DJANGO_SETTINGS_MODULE": "settings"},
-            "environment_names": [],
             "settings": {},
             "health_path": "/",
             "health_host": "localhost",

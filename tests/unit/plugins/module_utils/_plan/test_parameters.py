@@ -233,7 +233,6 @@ UNCHECKED = {
     "requirements",
     "installer",
     # Compared by secrets.check_names, which has tests of its own
-    "environment_names",
     "secrets",
 }
 
