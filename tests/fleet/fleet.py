@@ -78,7 +78,7 @@ def unreachable(name: str) -> dict:
 
 def report(*hosts: dict) -> dict:
     """Return a report on these hosts."""
-    return fleet_report.make_report(hosts, GENERATED, "0.1.0")
+    return fleet_report.make_report(hosts, GENERATED, "1.0.0")
 
 
 def of_every_kind() -> dict:
