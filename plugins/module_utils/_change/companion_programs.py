@@ -85,7 +85,7 @@ class CompanionPrograms:
         return [file for each in self.todo for file in each.wanted.files]
 
     def _name(self, each: Todo) -> str:
-        return companion_programs.name_of(self._wanted.name, each.wanted.companion.name)
+        return self._program(each.wanted.companion.name)
 
     def _program(self, name: str) -> str:
         return companion_programs.name_of(self._wanted.name, name)
@@ -183,7 +183,7 @@ class CompanionPrograms:
         for name in self._gone:
             self._end(name, runs)
             if runs:
-                self._supervisor.remove(companion_programs.name_of(self._wanted.name, name))
+                self._supervisor.remove(self._program(name))
             # The program last: as long as it is there, a run that was killed shows what is left to do.
             for path in self._before.companions[name].paths:
                 files.remove(path)
@@ -193,12 +193,12 @@ class CompanionPrograms:
     def _ask_to_end(self, names: Iterable[str]) -> None:
         """Ask the processes of companions to end, all at once: each may have a task to finish."""
         for name in names:
-            self._supervisor.stop_group(companion_programs.name_of(self._wanted.name, name), wait=False)
+            self._supervisor.stop_group(self._program(name), wait=False)
 
     def _end(self, name: str, runs: bool = True) -> None:
         """Wait until the processes of a companion have ended, and leave nothing of them."""
         if runs:
-            self._supervisor.stop_group(companion_programs.name_of(self._wanted.name, name))
+            self._supervisor.stop_group(self._program(name))
         deadline = time.monotonic() + _KILL_TIMEOUT
         # What has outlived them, as systemd ends it
         while (left := companion_programs.left_running(self._wanted.name, name)) and time.monotonic() < deadline:

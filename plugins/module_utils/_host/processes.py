@@ -167,12 +167,27 @@ def ancestors_of(pid: int, root: str = "/") -> set[int]:
 
 def descendants_of(pid: int, root: str = "/") -> set[int]:
     """Return the ids of a process's children, their children and so on."""
-    return {each for each in read_ids(root) if pid in ancestors_of(each, root)}
+    return descendants_in(read_parents(root), pid)
+
+
+def read_parents(root: str = "/") -> dict[int, int]:
+    """Return the id of each process's parent, by the process's own."""
+    return {pid: parent_of(pid, root) for pid in read_ids(root)}
+
+
+def descendants_in(parents: dict[int, int], pid: int) -> set[int]:
+    """Return the ids of a process's children, their children and so on, of the processes that were read."""
+    found: set[int] = set()
+    while True:
+        more = {child for child, parent in parents.items() if parent == pid or parent in found} - found - {pid}
+        if not more:
+            return found
+        found |= more
 
 
 def children_of(pid: int, root: str = "/") -> set[int]:
     """Return the ids of a process's children."""
-    return {child for child in read_ids(root) if parent_of(child, root) == pid}
+    return {child for child, parent in read_parents(root).items() if parent == pid}
 
 
 def _read_stat_file(pid: int | str, root: str) -> str:

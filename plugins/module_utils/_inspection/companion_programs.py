@@ -72,7 +72,7 @@ def read_states(companions: list[CompanionFiles], root: str = "/") -> dict[str, 
     from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import client
 
     supervisor = client.this_supervisor()
-    parents = {pid: processes.parent_of(pid, root) for pid in processes.read_ids(root)}
+    parents = processes.read_parents(root)
     states: dict[str, UnitState] = {}
     for each in supervised:
         known = _ask(supervisor, str(each.unit).partition(":")[0])
@@ -99,14 +99,6 @@ def _state(process: ProgramProcess | None, parents: dict[int, int]) -> UnitState
     if process is None:
         return UnitState("inactive")
     state = _STATES.get(process.state, "failed")
-    return UnitState(state, process.pid, pids=tuple(sorted(_family(process.pid, parents))))
-
-
-def _family(pid: int, parents: dict[int, int]) -> set[int]:
-    """Return a process that this user sees, its children, their children and so on."""
-    found = {pid} & set(parents)
-    while True:
-        children = {child for child, parent in parents.items() if parent in found} - found
-        if not children:
-            return found
-        found |= children
+    # One that this user does not see has no family, either.
+    family = {process.pid, *processes.descendants_in(parents, process.pid)} if process.pid in parents else ()
+    return UnitState(state, process.pid, pids=tuple(sorted(family)))
