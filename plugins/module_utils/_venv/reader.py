@@ -27,10 +27,25 @@ from typing import Any
 _DEBIAN = "/usr/share/python-wheels"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_COMMENT = re.compile(r"(?:^|\s+)#.*$")
+_CLAUSE = r"(?:[~=!<>]=|[<>])\s*[A-Za-z0-9_.!+*-]+"
+# A name, perhaps with extras and versions: what nobody can take for an option, a path, a URL or an archive.
+_PLAIN = re.compile(
+    rf"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[A-Za-z0-9._, -]*\]\s*)?({_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?"
+)
+_ARCHIVE = re.compile(r"\.(?:whl|zip|t[a-z0-9]+|tar\.[a-z0-9]+)$", re.IGNORECASE)
+
+
+# What a requirement says that names only a package and its versions
+_NO_PLACE = {"is_hashed": False, "is_editable": False, "kind": "", "path": "", "is_fixed": True}
 
 
 class Refused(Exception):
     """What pip would take, or refuse later; the text says what is expected."""
+
+
+class NoPip(Exception):
+    """There is no pip to read the lines with."""
 
 
 def answer(request: dict) -> dict:
@@ -44,10 +59,15 @@ def answer(request: dict) -> dict:
     returns them; and `problem`: the name of a text, its line, what pip says about that, and what is expected in its
     place, or nothing.
     """
-    if not find_pip():
-        return {"pip": False, "missing": [], "files": [], "problem": []}
     os.chdir(request["folder"])
     os.environ.update(request["environment"])
+    try:
+        return _answer(request)
+    except NoPip:
+        return {"pip": False, "missing": [], "files": [], "problem": []}
+
+
+def _answer(request: dict) -> dict:
     files: list = []
     missing: list = []
     waiting = [tuple(root) for root in request["roots"]]
@@ -69,6 +89,10 @@ def answer(request: dict) -> dict:
 
 def _read(name: str, constraint: bool, request: dict) -> tuple:
     """The lines of a text, and the problem with the first that has one."""
+    plain = _plain(name, constraint, request)
+    if plain:
+        return plain, []
+    find("pip._internal.req.constructors", "pip._internal.req.req_file")
     lines: list = []
     text = ""
     try:
@@ -81,11 +105,11 @@ def _read(name: str, constraint: bool, request: dict) -> tuple:
     return lines, []
 
 
-def find_pip() -> bool:
-    """Make pip importable: the virtual environment's own if it works, or that of ensurepip."""
+def find(*modules: str) -> None:
+    """Make modules of pip importable: the virtual environment's own if it works, or that of ensurepip; raises NoPip."""
     try:
-        for module in ("constructors", "req_file"):
-            importlib.import_module(f"pip._internal.req.{module}")
+        for module in modules:
+            importlib.import_module(module)
     except Exception:  # a pip that is older than its Python fails in many ways
         for name in [name for name in sys.modules if name.partition(".")[0] == "pip"]:
             del sys.modules[name]
@@ -93,9 +117,46 @@ def find_pip() -> bool:
         for folder in (bundled, _DEBIAN):
             for wheel in sorted(glob.glob(os.path.join(glob.escape(folder), "pip-*.whl"))):
                 sys.path.insert(0, wheel)
-                return True
-        return False
-    return True
+                return
+        raise NoPip from None
+
+
+def _plain(name: str, constraint: bool, request: dict) -> list:
+    """The lines of a text in which all are plain; nothing for another text, which is all of pip's to read.
+
+    Plain lines mean the same to everybody, and pip takes long to import: from ensurepip's wheel a whole second.
+    """
+    lines = plain_lines(request["texts"][name])
+    if not lines:
+        return []
+    find("pip._vendor.packaging.specifiers")
+    from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    found: list = []
+    for number, text, package, versions in lines:
+        try:
+            judged = _judged(package, SpecifierSet(versions), True, constraint, request)
+        except InvalidSpecifier:
+            return []
+        found.append(_entry(number, text, constraint, {**_NO_PLACE, **judged, "file": name}))
+    return found
+
+
+def plain_lines(content: object) -> list:
+    """The number, the text, the name and the versions of each requirement; nothing if a line is more than plain."""
+    if not isinstance(content, list):
+        data = base64.b64decode(content)
+        # A comment may name the encoding.
+        content = data.decode().splitlines() if data.isascii() and b"coding" not in data else ["?"]
+    lines: list = []
+    for number, line in enumerate("\n".join(content).splitlines(), start=1):
+        text = "" if "\\" in line else _COMMENT.sub("", line).strip()
+        found = _PLAIN.fullmatch(text)
+        if "\\" in line or (text and not found) or _ARCHIVE.search(text):
+            return []
+        if found:
+            lines.append((number, text, found[1], found[2] or ""))
+    return lines
 
 
 def logical_lines(content: object) -> list:
@@ -123,16 +184,11 @@ def _line(name: str, number: int, text: str, expanded: str, constraint: bool, re
 
     arguments, options = req_file.get_line_parser(None)(expanded)
     found = {
-        "number": number,
-        "text": text,
-        "include": "",
-        "is_constraint": constraint,
+        **_entry(number, text, constraint, None),
         "requires_hashes": bool(getattr(options, "require_hashes", False)),
         "names_places": bool(options.index_url or options.extra_index_urls or options.find_links or options.no_index),
         "options_for_uv": options_for_uv(options),
-        "paths": [],
         "is_option": not (arguments or options.editables or options.requirements or options.constraints),
-        "requirement": None,
     }
     if any(not request["environment"].get(variable, "-") for variable in _VARIABLE.findall(expanded)):
         return found  # what installs knows the value, which may be a secret
@@ -151,6 +207,22 @@ def _line(name: str, number: int, text: str, expanded: str, constraint: bool, re
             found["paths"].append(path)
             found["text"] = text if value.lower().startswith("file:") else _with_path(expanded, value, path)
     return found
+
+
+def _entry(number: int, text: str, constraint: bool, found: object) -> dict:
+    """A line that says no more than a requirement."""
+    return {
+        "number": number,
+        "text": text,
+        "include": "",
+        "is_constraint": constraint,
+        "requires_hashes": False,
+        "names_places": False,
+        "options_for_uv": [],
+        "paths": [],
+        "is_option": False,
+        "requirement": found,
+    }
 
 
 def options_for_uv(options: Any) -> list:
@@ -212,7 +284,6 @@ def requirement(line: Any, request: dict) -> dict:
     """
     from pip._internal.req import constructors, req_file
     from pip._vendor.packaging.specifiers import SpecifierSet
-    from pip._vendor.packaging.utils import canonicalize_name
 
     written, file, is_constraint = line.requirement, line.filename, line.constraint
     try:
@@ -227,26 +298,38 @@ def requirement(line: Any, request: dict) -> dict:
             _check_whole(file, written)
         if not os.path.exists(path):
             raise Refused(f"something that is there, unlike {path}")
-    name = canonicalize_name(parsed.req.name) if parsed.req else ""
     specifier = parsed.req.specifier if parsed.req else SpecifierSet()
+    judged = _judged(
+        parsed.req.name if parsed.req else "", specifier, bool(parsed.match_markers()), is_constraint, request
+    )
+    return {
+        **judged,
+        "file": file,
+        "is_hashed": bool(parsed.has_hash_options),
+        "is_editable": bool(parsed.editable),
+        "kind": kind,
+        "path": path,
+        "is_fixed": is_fixed or bool(parsed.has_hash_options),
+    }
+
+
+def _judged(package: str, specifier: Any, applies: bool, is_constraint: bool, request: dict) -> dict:
+    """What a package and its versions say, and whether what is installed meets it."""
+    from pip._vendor.packaging.specifiers import SpecifierSet
+
+    # As PEP 503 spells it
+    name = re.sub(r"[-_.]+", "-", package).lower()
     version = request["versions"].get(name)
-    applies = bool(parsed.match_markers())
     lacks = not is_constraint if version is None else not specifier.contains(version, prereleases=True)
     pinned = _pinned(specifier)
     own = request["own"].get(name, []) if pinned and applies else []
     return {
-        "file": file,
         "name": name,
         "pinned": pinned,
         "refused_by": next((one for one in own if not SpecifierSet(one).contains(pinned, prereleases=True)), ""),
         "applies": applies,
         "is_met": not (name and applies and lacks),
-        "is_hashed": bool(parsed.has_hash_options),
-        "is_editable": bool(parsed.editable),
         "is_constraint": bool(is_constraint),
-        "kind": kind,
-        "path": path,
-        "is_fixed": is_fixed or bool(parsed.has_hash_options),
     }
 
 

@@ -106,6 +106,84 @@ class TestLines:
         assert [line["text"] for line in lines_of(reader.answer(request))] == ["Django", "x ==1"]
 
 
+class TestPlain:
+    """What means the same to everybody is read without all of pip, and must be read as pip reads it."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Django\n",
+            "Django~=5.2\nGUNICORN >= 23 , != 24.*\nzope.interface<8  # a comment\n\n  # another\n",
+            "uvicorn[standard, http2]>=0.30\nnotes == 1.0\nnotes<=2.0.0,>1!0\n",
+            "a\nA_b.-c9==1.0rc1\n",
+            ["Django~=5.2", "", "# none", "gunicorn==27.0.1\nnotes"],
+            "gunicorn==22.0.0\ngunicorn==28\n",
+            "Django==4.2\r\ndjango!=5.2.1\fnotes\vmore\n",
+        ],
+    )
+    @pytest.mark.parametrize("constraint", [False, True])
+    def test_as_pip_reads_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | list, constraint: bool
+    ) -> None:
+        """Name, versions, and whether what is installed meets them."""
+        request = make_request(tmp_path, "" if isinstance(text, list) else text, "", constraint)
+        name = request["roots"][0][0]
+        if isinstance(text, list):
+            request["texts"][name] = text
+        assert reader.plain_lines(request["texts"][name])
+        alone = reader.answer(request)
+        monkeypatch.setattr(reader, "plain_lines", lambda _content: [])
+        assert alone == reader.answer(request)
+        assert lines_of(alone)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "-r base.txt",
+            "--no-index",
+            "./shop",
+            "shop/",
+            ".",
+            "notes.zip",
+            "notes==1.0.tar.gz",
+            "notes-1.0-py3-none-any.WHL",
+            "notes @ https://example.com/n.whl",
+            "https://example.com/n.whl",
+            "git+https://example.com/n.git",
+            "notes; python_version > '3'",
+            "notes==1 --hash=sha256:00",
+            "notes \\",
+            "notes==${VERSION}",
+            "notes===1.0",
+            "notes (>=1)",
+            "notes=1",
+            "notes>=1,",
+            "notes>=1 <2",
+            "notes one",
+            "nötes",
+            "notes-",
+            "# -*- coding: latin-1 -*-",
+        ],
+    )
+    def test_what_is_left_to_pip(self, line: str) -> None:
+        """All that could mean something else, and what is no requirement; one such line is enough."""
+        content = base64.b64encode(f"Django\n{line}\nwhitenoise\n".encode()).decode()
+        assert reader.plain_lines(content) == []
+
+    def test_versions_that_are_none(self, ask: Callable) -> None:
+        """pip says what is wrong with them."""
+        assert "(from line 2 of " in ask("Django\nnotes~=1\n")["problem"][2]
+
+    def test_without_all_of_pip(self, tmp_path: Path) -> None:
+        """The program imports none of pip's own modules for them: that takes a second from ensurepip's wheel."""
+        code = f"{inspect.getsource(reader)}\nassert not [name for name in sys.modules if 'pip._internal' in name]"
+        request = json.dumps(make_request(tmp_path, "Django\nwhitenoise\n"))
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code], input=request, capture_output=True, text=True, check=True
+        )
+        assert [line["text"] for line in lines_of(json.loads(done.stdout))] == ["Django", "whitenoise"]
+
+
 class TestIncluded:
     @pytest.mark.parametrize(
         ("line", "path", "constraint"),
@@ -330,25 +408,31 @@ def test_the_program(tmp_path: Path, options: list[str]) -> None:
     assert json.loads(done.stdout) == json.loads(json.dumps(reader.answer(request)))
 
 
-def test_without_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The caller is told."""
-    monkeypatch.setattr(reader, "find_pip", lambda: False)
-    assert reader.answer(make_request(tmp_path, "Django"))["pip"] is False
-
-
-def test_a_pip_of_ensurepip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is looked for where Python has it."""
+@pytest.fixture
+def place_of_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where Python has the wheels of ensurepip; there is no other pip."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "pip"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pip", None)
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(reader.sysconfig, "get_path", lambda _name: str(tmp_path))
     monkeypatch.setattr(reader, "_DEBIAN", str(tmp_path / "none"))
-    assert not reader.find_pip()
-    (tmp_path / "ensurepip/_bundled").mkdir(parents=True)
-    wheel = tmp_path / "ensurepip/_bundled/pip-25.1-py3-none-any.whl"
+    return tmp_path / "ensurepip/_bundled"
+
+
+@pytest.mark.parametrize("line", ["Django", "-r base.txt"])
+@pytest.mark.usefixtures("place_of_wheels")
+def test_without_pip(tmp_path: Path, line: str) -> None:
+    """The caller is told, whatever the lines say."""
+    assert reader.answer(make_request(tmp_path, line)) == {"pip": False, "missing": [], "files": [], "problem": []}
+
+
+def test_a_pip_of_ensurepip(place_of_wheels: Path) -> None:
+    """It is looked for where Python has it."""
+    place_of_wheels.mkdir(parents=True)
+    wheel = place_of_wheels / "pip-25.1-py3-none-any.whl"
     wheel.touch()
-    assert reader.find_pip()
+    reader.find("pip._internal.req.req_file")
     assert sys.path == [str(wheel)]
 
 
@@ -359,7 +443,7 @@ def test_a_pip_that_does_not_work(tmp_path: Path) -> None:
     for folder in (package.parents[1], package.parent):
         (folder / "__init__.py").touch()
     (package / "__init__.py").write_text("raise AttributeError('pkgutil')\n")
-    request = json.dumps(make_request(tmp_path, "Django\n"))
+    request = json.dumps(make_request(tmp_path, "Django; python_version >= '3'\n"))
     code = f"import sys; sys.path.insert(0, {str(tmp_path / 'old')!r})\nexec(sys.argv[1])"
     command = [sys.executable, "-I", "-c", code, inspect.getsource(reader)]
     done = subprocess.run(command, input=request, capture_output=True, text=True, check=True)
