@@ -11,7 +11,7 @@ import os
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units, names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
@@ -24,7 +24,7 @@ def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
     if manager == service_manager.SUPERVISOR:
         return _read_supervised(name)
     service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
-    owner, companion = companion_units.owner_of(files.read(os.path.join(units.UNIT_DIRECTORY, f"{name}.service")))
+    owner, companion = companion_texts.owner_of(files.read(os.path.join(units.UNIT_DIRECTORY, f"{name}.service")))
     if owner:
         expected = f"a name that no other unit of the host has (it is the companion {companion} of {owner})"
         raise InvalidValue("gunicorn_service_name", name, expected)

@@ -14,7 +14,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import FileState, WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, companion_units, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
@@ -91,7 +91,7 @@ def paths_of(service: str) -> dict[str, dict[str, str]]:
     for folder in (runtime_units.DIRECTORY, units.UNIT_DIRECTORY):
         for suffix in ("service", "timer"):
             for path in sorted(glob.glob(os.path.join(folder, f"{glob.escape(service)}-*.{suffix}"))):
-                owner, name = companion_units.owner_of(atomic_files.read(path))
+                owner, name = companion_texts.owner_of(atomic_files.read(path))
                 if owner == service:
                     found.setdefault(name, {})[os.path.basename(path)] = path
     return found
@@ -99,7 +99,7 @@ def paths_of(service: str) -> dict[str, dict[str, str]]:
 
 def _state(service: str, name: str, paths: dict[str, str], known: dict[str, Unit]) -> CompanionState:
     in_place = {unit: path for unit, path in paths.items() if os.path.dirname(path) == units.UNIT_DIRECTORY}
-    generations = [companion_units.generation_of(unit) for unit in paths]
+    generations = [companion_texts.generation_of(unit) for unit in paths]
     main = f"{service}-{name}.service"
     stands_for = atomic_files.read(in_place.get(main, "")) or ""
     own = {unit: known[unit] for unit in paths}
@@ -109,7 +109,7 @@ def _state(service: str, name: str, paths: dict[str, str], known: dict[str, Unit
     return CompanionState(
         files={unit: atomic_files.state(path) for unit, path in in_place.items()},
         units=own,
-        generation=companion_units.live_generation(main, stands_for),
+        generation=companion_texts.live_generation(main, stands_for),
         newest=max(generations, default=0),
         # A process that has cleared its environment does not use them.
         secrets=tuple(sorted({each[running.SECRETS] for each in started if running.SECRETS in each})),
