@@ -80,9 +80,18 @@ ANOTHER, OTHER_SECRETS = "is not as configured", "was started with other secrets
 def read(service: str, runner: Runner) -> dict[str, CompanionState]:
     """What the host has of the companions of a service, by their names."""
     found = paths_of(service)
-    names = [unit for paths in found.values() for unit in paths]
-    known = units.read_units(names, runner) if names else {}
+    names = units_of(found)
+    return read_asked(service, found, units.read_units(names, runner) if names else {})
+
+
+def read_asked(service: str, found: dict[str, dict[str, str]], known: dict[str, Unit]) -> dict[str, CompanionState]:
+    """The same, if systemd was asked before about the units that `paths_of` found."""
     return {name: _state(service, name, paths, known) for name, paths in sorted(found.items())}
+
+
+def units_of(found: dict[str, dict[str, str]]) -> list[str]:
+    """The names of the units that `paths_of` found."""
+    return [unit for paths in found.values() for unit in paths]
 
 
 def paths_of(service: str) -> dict[str, dict[str, str]]:
