@@ -23,6 +23,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
     companion,
     companion_state,
+    companion_texts,
     companion_units,
     systemctl,
     systemd,
@@ -295,7 +296,7 @@ class Companions:
         if new:
             self._systemctl.attempt("stop", "--no-block", *new)
             self._wait_for_the_end(new)
-        self._let_finish([unit for unit in new if companion_units.generation_of(unit)])
+        self._let_finish([unit for unit in new if companion_texts.generation_of(unit)])
 
     def restore(self) -> None:
         """Have run again what ran before; to be called after the files of before were put back."""
@@ -311,7 +312,7 @@ class Companions:
             if f"{top}.timer" in state.files:
                 self._systemctl.attempt("restart", f"{top}.timer")
             elif state.generation:
-                live = [name for name in state.files if companion_units.generation_of(name) == state.generation]
+                live = [name for name in state.files if companion_texts.generation_of(name) == state.generation]
                 self._systemctl.attempt("start", *live, f"{top}.service")
             elif each.anew:
                 self._systemctl.attempt("restart", f"{top}.service")
@@ -326,10 +327,10 @@ class Companions:
             name = f"{self.wanted.name}-{each.wanted.name}.service"
             before = self._live_before(name)
             now = there.get(each.wanted.name, ABSENT)
-            generation = companion_units.live_generation(name, before)
-            found += [unit for unit in now.files if companion_units.generation_of(unit) not in (0, generation)]
+            generation = companion_texts.live_generation(name, before)
+            found += [unit for unit in now.files if companion_texts.generation_of(unit) not in (0, generation)]
             if not before:
-                found += [unit for unit in now.files if not companion_units.generation_of(unit)]
+                found += [unit for unit in now.files if not companion_texts.generation_of(unit)]
         return found
 
     def _was_there(self, unit: str) -> bool:
@@ -341,6 +342,6 @@ class Companions:
         previous = files.read(files.beside(path, files.PREVIOUS))
         if previous is not None:
             return previous
-        name = companion_units.owner_of(files.read(path))[1]
+        name = companion_texts.owner_of(files.read(path))[1]
         was = self._before.companions.get(name, ABSENT)
         return (files.read(path) or "") if unit in was.files else ""

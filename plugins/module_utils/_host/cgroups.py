@@ -110,6 +110,8 @@ def _mounts(root: str) -> list[_Mount]:
     """Return the mounted cgroup hierarchies that have a controller of interest here."""
     mounts = []
     for line in read(join(root, "/proc/self/mountinfo")).splitlines():
+        if " - cgroup" not in line:
+            continue
         fields, _separator, kind = line.partition(" - ")
         shown, filesystem = fields.split(), kind.split()
         if len(shown) < 5 or len(filesystem) < 3 or filesystem[0] not in ("cgroup", "cgroup2"):

@@ -70,10 +70,12 @@ class Scheduling(t.NamedTuple):
     queued: float
 
 
-def read_command_lines(root: str = "/") -> t.Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the id and the arguments of every process that shows some."""
+def read_command_lines(root: str = "/", word: str = "") -> t.Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the id and the arguments of every process that shows some; with a word, of those that have it in them."""
+    wanted = word.encode()
     for pid in read_ids(root):
-        arguments = read_arguments(pid, root)
+        text = _read_command_line(pid, root)
+        arguments = parse_arguments(text) if wanted in text else ()
         if arguments:
             yield pid, arguments
 
@@ -88,7 +90,11 @@ def read_ids(root: str = "/") -> t.Iterator[int]:
 
 def read_arguments(pid: int, root: str = "/") -> tuple[str, ...]:
     """Return the arguments of a process; a title that it gave itself is one argument."""
-    return parse_arguments(read_bytes(join(root, f"/proc/{pid}/cmdline"), _LONGEST))
+    return parse_arguments(_read_command_line(pid, root))
+
+
+def _read_command_line(pid: int, root: str) -> bytes:
+    return read_bytes(join(root, f"/proc/{pid}/cmdline"), _LONGEST)
 
 
 def parse_arguments(text: bytes) -> tuple[str, ...]:

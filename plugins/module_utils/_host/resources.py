@@ -20,9 +20,12 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroups
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import KIB, join, read, whole
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import KIB, field, join, read, whole
 
 _PID_MAX = 1 << 15  # the kernel's default, see proc_sys_kernel(5)
+# Larger numbers make no sense.
+_CPU_MAX = 10**5 - 1
+_KIB_MAX = 10**16 - 1
 
 
 class HostFactsError(Exception):
@@ -46,15 +49,15 @@ class Host(t.NamedTuple):
 
 def read_host(slice_name: str, cpus: float | None = None, memory: int | None = None, root: str = "/") -> Host:
     """Return what a service in this slice may use; what is handed in is not read."""
+    groups = cgroups.cgroups_of_slice(slice_name, root) if cpus is None or memory is None else []
     return Host(
-        cpus=read_cpus(slice_name, root) if cpus is None else Resource(cpus, "option"),
-        memory=read_memory(slice_name, root) if memory is None else Resource(memory, "option"),
+        cpus=_read_cpus(groups, 1, root) if cpus is None else Resource(cpus, "option"),
+        memory=_read_memory(groups, root) if memory is None else Resource(memory, "option"),
     )
 
 
-def read_host_of(pid: int, root: str = "/") -> Host:
-    """Return what a process may use, by its own cgroups, those above them, and its own affinity."""
-    groups = cgroups.cgroups_of(pid, root)
+def read_host_in(groups: list[str], pid: int = 1, root: str = "/") -> Host:
+    """Return what a process in these cgroups, the outermost first, may use with its own affinity."""
     return Host(cpus=_read_cpus(groups, pid, root), memory=_read_memory(groups, root))
 
 
@@ -113,19 +116,20 @@ def _cpu_lists(groups: list[str], pid: int, root: str) -> t.Iterator[tuple[str, 
             path = os.path.join(group, name)
             yield "cpuset", path, _cpu_list(read(path))
     path = join(root, f"/proc/{pid}/status")
-    affinity = re.search(r"^Cpus_allowed_list:\s*(\S+)$", read(path), re.MULTILINE)
+    affinity = field(read(path), "Cpus_allowed_list")
     if affinity:
-        yield "affinity", path, _cpu_list(affinity.group(1))
+        yield "affinity", path, _cpu_list(affinity)
 
 
 def _cpu_list(text: str) -> frozenset[int]:
     """Return the numbers in a list of CPUs, such as 0-3,8; none if the text is no such list."""
     cpus: set[int] = set()
     for part in text.strip().split(","):
-        ends = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", part)
-        if not ends:
+        first, dash, last = part.partition("-")
+        begin, end = whole(first), whole(last if dash else first)
+        if begin is None or end is None or max(begin, end) > _CPU_MAX:
             return frozenset()
-        cpus.update(range(int(ends.group(1)), int(ends.group(2) or ends.group(1)) + 1))
+        cpus.update(range(begin, end + 1))
     return frozenset(cpus)
 
 
@@ -141,10 +145,11 @@ def _quotas(groups: list[str]) -> t.Iterator[Resource]:
 
 def _read_memory(groups: list[str], root: str) -> Resource:
     path = join(root, "/proc/meminfo")
-    total = re.search(r"^MemTotal:\s*([1-9][0-9]{0,15}) kB$", read(path), re.MULTILINE | re.ASCII)
-    if not total:
+    amount, _blank, unit = field(read(path), "MemTotal").partition(" ")
+    total = whole(amount)
+    if not total or total > _KIB_MAX or unit != "kB":
         raise HostFactsError("/proc/meminfo does not say how much memory there is: set the option memory")
-    limit = Resource(int(total.group(1)) * KIB, "total", path)
+    limit = Resource(total * KIB, "total", path)
     # memory.high counts as well: a service above it is not killed, but throttled until it hardly runs.
     for group in groups:
         for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):

@@ -50,14 +50,33 @@ class UnixSocket(t.NamedTuple):
 
 def read_listening(pid: int, root: str = "/") -> list[str] | None:
     """Return the addresses that a process listens on, as Gunicorn's --bind has them; None if that may not be seen."""
-    inodes = _inodes(pid, root)
-    return None if inodes is None else sorted(set(_listening(pid, inodes, root).values()))
+    return read_all_listening([pid], root)[pid]
+
+
+def read_all_listening(pids: t.Iterable[int], root: str = "/") -> dict[int, list[str] | None]:
+    """Return the same of each process.
+
+    The kernel's lists are read once for each network that the processes see: on a host with much memory, each takes
+    milliseconds.
+    """
+    held = {pid: _inodes(pid, root) for pid in pids}
+    lists: dict[str, dict[str, str]] = {}
+    found: dict[int, list[str] | None] = {}
+    for pid, inodes in held.items():
+        if inodes is None:
+            found[pid] = None
+            continue
+        network = _network(pid, root)
+        if network not in lists:
+            lists[network] = _listening(pid, root)
+        found[pid] = sorted({lists[network][inode] for inode in inodes if inode in lists[network]})
+    return found
 
 
 def read_descriptors(pid: int, root: str = "/") -> list[tuple[str, str, int]]:
     """Return the listening sockets of a process: the address of each, its inode, and its descriptor there."""
     inodes = _inodes(pid, root) or {}
-    addresses = _listening(pid, inodes, root)
+    addresses = _listening(pid, root)
     return [(addresses[inode], inode, descriptor) for inode, descriptor in inodes.items() if inode in addresses]
 
 
@@ -106,11 +125,19 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def _listening(pid: int, inodes: t.Container[str], root: str) -> dict[str, str]:
-    """Return the addresses of the listening sockets with one of the inodes, by inode."""
-    addresses = listening_unix(_table(socket.AF_UNIX, pid, root), inodes)
+def _network(pid: int, root: str) -> str:
+    """Return which network a process sees; one of its own where that may not be asked."""
+    try:
+        return os.readlink(join(root, f"/proc/{pid}/ns/net"))
+    except OSError:
+        return f"of process {pid}"
+
+
+def _listening(pid: int, root: str) -> dict[str, str]:
+    """Return the addresses of the listening sockets in the network that a process sees, by inode."""
+    addresses = listening_unix(_table(socket.AF_UNIX, pid, root))
     for family in _TCP:
-        addresses.update(listening_tcp(_table(family, pid, root), family, inodes))
+        addresses.update(listening_tcp(_table(family, pid, root), family))
     return addresses
 
 
@@ -137,15 +164,15 @@ def _table(family: int, pid: int | str, root: str) -> str:
     return read(join(root, f"/proc/{pid}/net/{_TABLES[family]}"))
 
 
-def listening_tcp(table: str, family: int, inodes: t.Container[str]) -> dict[str, str]:
-    """Return the addresses of listening TCP sockets with one of the inodes, by inode."""
-    found = ((one.inode, _from_kernel(family, one.local)) for one in parse_tcp(table, _LISTENS) if one.inode in inodes)
+def listening_tcp(table: str, family: int) -> dict[str, str]:
+    """Return the addresses of listening TCP sockets, by inode."""
+    found = ((one.inode, _from_kernel(family, one.local)) for one in parse_tcp(table, _LISTENS))
     return {inode: address for inode, address in found if address}
 
 
-def listening_unix(table: str, inodes: t.Container[str]) -> dict[str, str]:
-    """Return the addresses of listening unix sockets with one of the inodes, by inode."""
-    return {one.inode: _unix_address(one.path) for one in parse_unix(table) if one.inode in inodes}
+def listening_unix(table: str) -> dict[str, str]:
+    """Return the addresses of listening unix sockets, by inode."""
+    return {one.inode: _unix_address(one.path) for one in parse_unix(table)}
 
 
 def connected(table: str, family: int, inodes: t.Container[str]) -> list[str]:

@@ -10,6 +10,8 @@ import os
 import re
 import typing as t
 
+# Every command line and every title of Gunicorn has it.
+WORD = "gunicorn"
 _GUNICORN = re.compile(r"gunicorn[0-9.]*")
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*[a-z]*")
 _MODULES = ("gunicorn", "gunicorn.app.wsgiapp", "gunicorn.__main__")

@@ -12,8 +12,8 @@ import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.unit_processes import SERVICE
 
 ALWAYS, SINGLE, JOB = "service", "single", "job"
@@ -43,12 +43,12 @@ def read_installed(root: str = "/") -> list[CompanionFiles]:
     """Return the companions that the host has, by their services and names."""
     found: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
     # The first directory that has a unit of some name counts.
-    for directory in (units.UNIT_DIRECTORY, runtime_units.DIRECTORY):
+    for directory in (units.UNIT_DIRECTORY, units.RUNTIME_DIRECTORY):
         for path in sorted(glob.glob(os.path.join(glob.escape(join(root, directory)), "*-*.*"))):
             unit = os.path.basename(path)
             if _is_unit(unit) and not os.path.islink(path):
                 text = read(path)
-                service, name = companion_units.owner_of(text)
+                service, name = companion_texts.owner_of(text)
                 prefix = f"{service}-{name}"
                 if service and unit.startswith(prefix) and _SUFFIX.fullmatch(unit[len(prefix) :]):
                     found.setdefault((service, name), {}).setdefault(unit, (directory, text))
@@ -68,7 +68,7 @@ def _companion(service: str, name: str, files: dict[str, tuple[str, str]]) -> Co
         return CompanionFiles(service, name, JOB, timer, (), every)
     if main not in in_place:
         return CompanionFiles(service, name, _kind_of_ended(main, files), None, (), every)
-    processes = tuple(companion_units.stands_for(main, in_place[main]))
+    processes = tuple(companion_texts.stands_for(main, in_place[main]))
     if processes:
         return CompanionFiles(service, name, ALWAYS, main, processes, every)
     return CompanionFiles(service, name, SINGLE, main, (main,), every)

@@ -19,7 +19,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import companion_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.companion_files import CompanionFiles
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_state import UnitState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 
 if t.TYPE_CHECKING:
@@ -48,7 +47,7 @@ def read_installed(root: str = "/") -> list[CompanionFiles]:
 
 def _read_programs(paths: list[str]) -> list[CompanionFiles]:
     # Not at the top: a host with systemd would take a hundredth of a second for what this imports.
-    from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_programs
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, companion_programs
 
     found = []
     for path in paths:

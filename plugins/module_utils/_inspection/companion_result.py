@@ -9,7 +9,6 @@ systemd and the kernel tell all of it: which processes a unit has is the kernel'
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
 import re
@@ -81,14 +80,16 @@ def _parse_state(values: dict[str, str]) -> UnitState:
 
 def parse_moment(text: str) -> float | None:
     """Return a time as systemctl prints it in UTC, in epoch seconds; None where there is none."""
+    import calendar  # not at the top: most hosts have no companions
+
     found = _MOMENT.fullmatch(text)
     return float(calendar.timegm(tuple(int(part) for part in found.groups()))) if found else None
 
 
 def _with_processes(states: dict[str, UnitState], root: str) -> dict[str, UnitState]:
     pids: dict[str, list[int]] = {}
-    for pid in sorted(processes.read_ids(root)):
-        pids.setdefault(unit_processes.unit_of(pid, root) or "", []).append(pid)
+    for pid, unit in unit_processes.units_of(sorted(processes.read_ids(root)), root).items():
+        pids.setdefault(unit or "", []).append(pid)
     return {name: state._replace(pids=tuple(pids.get(name, ()))) for name, state in states.items()}
 
 

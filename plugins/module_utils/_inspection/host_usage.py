@@ -95,7 +95,8 @@ class Load(t.NamedTuple):
 
 def read_place(root: str = "/") -> Place:
     """Return what all services of this host together may use, and their cgroups."""
-    return Place(resources.read_host("-.slice", root=root), cgroups.cgroups_of_slice("-.slice", root))
+    groups = cgroups.cgroups_of_slice("-.slice", root)
+    return Place(resources.read_host_in(groups, root=root), groups)
 
 
 def read_moment(place: Place, time: float, root: str = "/") -> Moment:
@@ -113,9 +114,9 @@ def read_moment(place: Place, time: float, root: str = "/") -> Moment:
 def _read_paged(place: Place, root: str) -> tuple[int, int] | None:
     if place.host.memory.limited_by == "cgroup":
         # Newer kernels count it for each cgroup. The machine's would include the swapping of others.
-        found = numbers(read(_beside(place.host.memory, "memory.stat", root)))
+        found = numbers(read(_beside(place.host.memory, "memory.stat", root)), "pswp")
     else:
-        found = numbers(read(join(root, "/proc/vmstat")))
+        found = numbers(read(join(root, "/proc/vmstat")), "pswp")
     if "pswpin" not in found or "pswpout" not in found:
         return None
     return found["pswpin"] * _PAGE, found["pswpout"] * _PAGE

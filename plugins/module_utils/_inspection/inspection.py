@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
     companion_result,
     host_result,
@@ -43,10 +43,12 @@ def read_all(name: str | None, sample: float, runner: Runner, root: str = "/") -
     counted_after = [service_details.read_counted(details, root) for details in inspected]
     companions = companion_result.read_states(services, runner, root)
     journal = worker_exits.read_journal(inspected, runner)
+    listening = sockets.read_all_listening([service.master for service in services if service.master], root)
+    told = (journal, companions, listening)
     log_bytes = measurement.ACCESS_LOG_BYTES // max(1, len(inspected))
     return {
         "services": [
-            service_result.read_service(details, (early, late), (journal, companions), boot_time, log_bytes, root)
+            service_result.read_service(details, (early, late), told, boot_time, log_bytes, root)
             for details, early, late in zip(inspected, counted, counted_after)
         ],
         "host": host_result.read_host(place, before, after, root),

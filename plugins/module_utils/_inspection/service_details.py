@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, cgroups, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, plain
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import command_line, configuration
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import Spent
@@ -35,7 +35,8 @@ class ServiceDetails(t.NamedTuple):
     running: Running | None
     arguments: tuple[str, ...]
     configured: Configured
-    groups: list[str]  # the unit's own cgroups
+    all_groups: list[str]  # the cgroups that the master is in, the outermost of each hierarchy first
+    groups: list[str]  # the unit's own ones among them
 
 
 def read_details(service: Service, boot_time: float, root: str) -> ServiceDetails:
@@ -52,13 +53,15 @@ def read_details(service: Service, boot_time: float, root: str) -> ServiceDetail
     if not arguments or (command_line.is_title(arguments) and service.exec_start):
         arguments = service.exec_start
     directory = _directory(service, root)
+    groups = cgroups.cgroups_of(master, root) if master else []
     return ServiceDetails(
         service=service,
         started=started,
         running=running,
         arguments=tuple(plain(argument) for argument in arguments),
         configured=configuration.configured(arguments, environment or {}, directory, root),
-        groups=unit_processes.unit_groups(master, unit.name, root) if master and unit else [],
+        all_groups=groups,
+        groups=unit_processes.own_groups(groups, unit.name) if unit else [],
     )
 
 

@@ -33,16 +33,17 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors impo
 def read_service(
     details: ServiceDetails,
     counted: tuple[Counted, Counted],
-    told: tuple[dict[int, list[str]] | None, dict[str, UnitState]],
+    told: tuple[dict[int, list[str]] | None, dict[str, UnitState], dict[int, list[str] | None]],
     boot_time: float,
     log_bytes: int,
     root: str,
 ) -> dict[str, t.Any]:
     """Return what the module returns of a service.
 
-    What was `told` is what `worker_exits.read_journal` and `companion_result.read_states` found.
+    What was `told` is what `worker_exits.read_journal`, `companion_result.read_states` and `sockets.read_all_listening`
+    found.
     """
-    journal, states = told
+    journal, states, listening = told
     service, configured = details.service, details.configured
     unit = service.unit
     unseen: list[str] = []
@@ -80,7 +81,7 @@ def read_service(
         "cgroup": _accounting(details),
         "limits": _limits(details, root),
         "sandbox": _read_sandbox(service, root, unseen),
-        "sockets": _read_sockets(details, root, unseen),
+        "sockets": _read_sockets(details, listening, root, unseen),
         "exits": worker_exits.read_exits(details, journal, root, unseen),
         "requests": requests,
         "measured": measurement.measured_needs(requests, memory),
@@ -111,8 +112,8 @@ def _limits(details: ServiceDetails, root: str) -> dict[str, t.Any]:
     service, tasks = details.service, None
     unit = service.unit
     if service.master:
-        host = resources.read_host_of(service.master, root)
-        tasks = cgroup_counters.read_tasks_limit(cgroups.cgroups_of(service.master, root))
+        host = resources.read_host_in(details.all_groups, service.master, root)
+        tasks = cgroup_counters.read_tasks_limit(details.all_groups)
     else:
         host = resources.read_host(_slice(unit), root=root)
         if unit:
@@ -158,11 +159,13 @@ def _with_own_limits(host: Host, unit: UnitDetails) -> Host:
     return host
 
 
-def _read_sockets(details: ServiceDetails, root: str, unseen: list[str]) -> list[dict[str, str]]:
+def _read_sockets(
+    details: ServiceDetails, listening: dict[int, list[str] | None], root: str, unseen: list[str]
+) -> list[dict[str, str]]:
     service = details.service
     held = list(service.listens)
     if service.master:
-        addresses = sockets.read_listening(service.master, root)
+        addresses = listening[service.master]
         if addresses is not None:
             # On this one it takes commands, and no requests.
             control = os.path.basename(details.configured.control_socket or configuration.DEFAULTS["control_socket"])

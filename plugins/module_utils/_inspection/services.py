@@ -62,12 +62,11 @@ def read_services(runner: Runner, root: str = "/") -> list[Service]:
     # A companion may run Gunicorn, too, and is a part of its service all the same.
     of_companions = {unit for each in companions for unit in each.units}
     owners = {f"{each.service}.service" for each in companions if not each.supervised}
-    commands = {
-        pid: arguments for pid, arguments in processes.read_command_lines(root) if command_line.is_gunicorn(arguments)
-    }
+    named = processes.read_command_lines(root, command_line.WORD)
+    commands = {pid: arguments for pid, arguments in named if command_line.is_gunicorn(arguments)}
     parents = _parents(commands, root)
     families = _families(commands, parents)
-    units = {master: unit_processes.unit_of(master, root) for master in families}
+    units = unit_processes.units_of(families, root)
     families = {master: workers for master, workers in families.items() if units[master] not in of_companions}
     installed = {name: words for name, words in unit_files.read_installed(root).items() if name not in of_companions}
     names = sorted({units[master] or "" for master in families} - {""} | set(installed) | owners)

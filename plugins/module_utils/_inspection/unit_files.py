@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -17,7 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.unit_proce
 # The first directory that has a unit of some name counts.
 _UNIT_DIRECTORIES = (
     units.UNIT_DIRECTORY,
-    "/run/systemd/system",
+    units.RUNTIME_DIRECTORY,
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
@@ -33,30 +34,37 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 def read_installed(root: str = "/") -> dict[str, tuple[str, ...]]:
     """Return the command of each unit whose file, or a drop-in of it, starts Gunicorn."""
-    seen: set[str] = set()
-    texts: dict[str, str] = {}
+    paths: dict[str, str] = {}
     drop_ins: dict[str, list[str]] = {}
-    for directory in _UNIT_DIRECTORIES:
-        folder = join(root, directory)
+    for folder in _folders(root):
         for name in sorted(list_folder(folder)):
-            path = os.path.join(folder, name)
+            path = f"{folder}/{name}"
             if name.endswith(".service.d"):
                 drop_ins.setdefault(name[: -len(".d")], []).extend(
                     os.path.join(path, entry) for entry in sorted(list_folder(path)) if entry.endswith(".conf")
                 )
-            elif SERVICE.fullmatch(name) and name not in seen:
-                seen.add(name)
-                # A unit with an alias is found by its own name.
-                if os.path.basename(os.path.realpath(path)) == name:
-                    texts[name] = read(path)
+            elif name.endswith(".service") and SERVICE.fullmatch(name):
+                paths.setdefault(name, path)
     commands = {}
-    for name, text in texts.items():
-        text += "".join("\n" + read(path) for path in drop_ins.get(name, ()))
-        if "gunicorn" in text:
+    for name, path in paths.items():
+        text = "\n".join(read(each) for each in (path, *drop_ins.get(name, ())))
+        # A unit with an alias is found by its own name.
+        if command_line.WORD in text and os.path.basename(os.path.realpath(path)) == name:
             command = parse_exec_start(text)
             if command_line.starts_gunicorn(command):
                 commands[name] = command
     return commands
+
+
+def _folders(root: str) -> list[str]:
+    """Return the directories that there are, each once: on most hosts, /lib leads to /usr/lib."""
+    found: dict[tuple[int, int], str] = {}
+    for directory in _UNIT_DIRECTORIES:
+        folder = join(root, directory)
+        with contextlib.suppress(OSError):
+            status = os.stat(folder)
+            found.setdefault((status.st_dev, status.st_ino), folder)
+    return list(found.values())
 
 
 def parse_exec_start(text: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import re
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, companion_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, companion_texts, companion_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
@@ -48,7 +48,7 @@ def check_units(wanted: DeploymentParameters, runner: Runner) -> None:
         for suffix in ("service", "timer"):
             unit = f"{wanted.service}-{each.name}.{suffix}"
             for path in (os.path.join(folder, unit) for folder in (units.UNIT_DIRECTORY, *_OTHERS)):
-                if os.path.lexists(path) and companion_units.owner_of(files.read(path)) != (wanted.service, each.name):
+                if os.path.lexists(path) and companion_texts.owner_of(files.read(path)) != (wanted.service, each.name):
                     expected = f"a name of which the host has no unit: {path} is not this companion's. Choose another"
                     expected += " name, or stop, disable and remove that unit"
                     raise InvalidValue(companion.VARIABLE, each.name, expected)

@@ -57,7 +57,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         warnings += companions.not_enforced(wanted)
     else:
         credentials.check_size(json.loads(base64.b64decode(given["credentials"])))
-    plan = plan_plan.make_plan(wanted, runner, manager)
+    asked = systemd_state.ask(wanted.service, runner) if manager == service_manager.SYSTEMD else None
+    plan = plan_plan.make_plan(wanted, runner, asked)
     warnings += wanted.protocols.warnings
     plan["directories"] += releases.directories_to_make(wanted)
     plan["packages"] += given["release_packages"]
@@ -70,8 +71,8 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         plan["left_out"] = systemd_sandbox.read_left_out(unit, given["service_directives"])._asdict()
         sandbox = reach.effective(given["service_directives"], _check_drop_ins(wanted, given))
     reach.check_reach(wanted, given, sandbox, [directory["path"] for directory in plan["directories"]])
-    if manager == service_manager.SYSTEMD:
-        state = plan_plan.observe(wanted, given["secrets"], given["credentials"], runner)
+    if asked:
+        state = plan_plan.observe(wanted, given["secrets"], given["credentials"], asked)
         observed = systemd_state.as_dict(
             state._replace(release_problems=tuple(releases.problems(wanted)), live_release=live.live_id(wanted.release))
         )

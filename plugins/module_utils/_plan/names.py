@@ -10,27 +10,28 @@ import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import sockets as host_sockets
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units, names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, names
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import AskedUnits
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
-def read_service(name: str, runner: Runner, manager: str) -> tuple[Unit, Unit]:
-    """The service that is there, and its sockets; raises InvalidValue if the name belongs to another one."""
-    if manager == service_manager.SUPERVISOR:
+def read_service(name: str, asked: AskedUnits | None) -> tuple[Unit, Unit]:
+    """The service that is there, and its sockets; raises InvalidValue if the name belongs to another one.
+
+    What systemd was `asked` is None where supervisor runs the service.
+    """
+    if asked is None:
         return _read_supervised(name)
-    service, sockets = units.read_units([f"{name}.service", f"{name}.socket"], runner).values()
-    owner, companion = companion_units.owner_of(files.read(os.path.join(units.UNIT_DIRECTORY, f"{name}.service")))
+    owner, companion = companion_texts.owner_of(files.read(os.path.join(units.UNIT_DIRECTORY, f"{name}.service")))
     if owner:
         expected = f"a name that no other unit of the host has (it is the companion {companion} of {owner})"
         raise InvalidValue("gunicorn_service_name", name, expected)
-    _check_unit(name, ".service", service)
-    _check_unit(name, ".socket", sockets)
-    return service, sockets
+    _check_unit(name, ".service", asked.service)
+    _check_unit(name, ".socket", asked.socket)
+    return asked.service, asked.socket
 
 
 def _read_supervised(service: str) -> tuple[Unit, Unit]:

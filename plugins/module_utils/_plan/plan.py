@@ -23,15 +23,19 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import man
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names as service_names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import secrets as service_secrets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import AskedUnits, SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import state
 
 
-def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = service_manager.SYSTEMD) -> dict:
-    """Read the host and say what is there and what is missing; raises InvalidValue where a value does not fit."""
-    service, sockets = names.read_service(wanted.service, runner, manager)
+def make_plan(wanted: DeploymentParameters, runner: Runner, asked: AskedUnits | None) -> dict:
+    """Read the host and say what is there and what is missing; raises InvalidValue where a value does not fit.
+
+    What systemd was `asked` is None where supervisor runs the service.
+    """
+    manager = service_manager.SUPERVISOR if asked is None else service_manager.SYSTEMD
+    service, sockets = names.read_service(wanted.service, asked)
     host_directories.check_parent("gunicorn_venv", wanted.venv)
     has_venv = state.stays(wanted.venv, wanted.python, wanted.venv_rebuild)
     account = plan_accounts.check_accounts(wanted)
@@ -63,12 +67,12 @@ def make_plan(wanted: DeploymentParameters, runner: Runner, manager: str = servi
     }
 
 
-def observe(wanted: DeploymentParameters, secrets: str, credentials: str, runner: Runner) -> SystemdState:
+def observe(wanted: DeploymentParameters, secrets: str, credentials: str, asked: AskedUnits) -> SystemdState:
     """Read what the host has and runs of the service; raises NotOurs."""
     secret_files, secrets_hash = service_secrets.secret_files(secrets, credentials, wanted.config_directory)
     files = service_names.paths(wanted.service, wanted.config_directory)
     logs = wanted.log_files.values()
-    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, logs, runner)
+    found = systemd_state.read(wanted.service, files, wanted.binds, wanted.venv, wanted.group, logs, asked)
     return systemd_state.without_secrets(found, secret_files, secrets_hash)
 
 

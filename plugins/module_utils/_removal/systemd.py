@@ -16,6 +16,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.manager im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import (
     companion_state,
+    companion_texts,
     companion_units,
     launcher,
     marks,
@@ -128,7 +129,7 @@ class SystemdManager:
         return [*(companion_units.stamp_of(timer) for timer in sorted(timers)), *found]
 
     def _is_companion(self, path: str) -> bool:
-        return companion_units.owner_of(files.read(path))[0] == self._service
+        return companion_texts.owner_of(files.read(path))[0] == self._service
 
     def _drop_ins(self, companions: dict[str, str]) -> list[str]:
         """The directories of drop-ins, which the role does not write."""

@@ -14,7 +14,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import FileState, WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units, running
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, companion_units, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
@@ -80,9 +80,18 @@ ANOTHER, OTHER_SECRETS = "is not as configured", "was started with other secrets
 def read(service: str, runner: Runner) -> dict[str, CompanionState]:
     """What the host has of the companions of a service, by their names."""
     found = paths_of(service)
-    names = [unit for paths in found.values() for unit in paths]
-    known = units.read_units(names, runner) if names else {}
+    names = units_of(found)
+    return read_asked(service, found, units.read_units(names, runner) if names else {})
+
+
+def read_asked(service: str, found: dict[str, dict[str, str]], known: dict[str, Unit]) -> dict[str, CompanionState]:
+    """The same, if systemd was asked before about the units that `paths_of` found."""
     return {name: _state(service, name, paths, known) for name, paths in sorted(found.items())}
+
+
+def units_of(found: dict[str, dict[str, str]]) -> list[str]:
+    """The names of the units that `paths_of` found."""
+    return [unit for paths in found.values() for unit in paths]
 
 
 def paths_of(service: str) -> dict[str, dict[str, str]]:
@@ -91,7 +100,7 @@ def paths_of(service: str) -> dict[str, dict[str, str]]:
     for folder in (runtime_units.DIRECTORY, units.UNIT_DIRECTORY):
         for suffix in ("service", "timer"):
             for path in sorted(glob.glob(os.path.join(folder, f"{glob.escape(service)}-*.{suffix}"))):
-                owner, name = companion_units.owner_of(atomic_files.read(path))
+                owner, name = companion_texts.owner_of(atomic_files.read(path))
                 if owner == service:
                     found.setdefault(name, {})[os.path.basename(path)] = path
     return found
@@ -99,7 +108,7 @@ def paths_of(service: str) -> dict[str, dict[str, str]]:
 
 def _state(service: str, name: str, paths: dict[str, str], known: dict[str, Unit]) -> CompanionState:
     in_place = {unit: path for unit, path in paths.items() if os.path.dirname(path) == units.UNIT_DIRECTORY}
-    generations = [companion_units.generation_of(unit) for unit in paths]
+    generations = [companion_texts.generation_of(unit) for unit in paths]
     main = f"{service}-{name}.service"
     stands_for = atomic_files.read(in_place.get(main, "")) or ""
     own = {unit: known[unit] for unit in paths}
@@ -109,7 +118,7 @@ def _state(service: str, name: str, paths: dict[str, str], known: dict[str, Unit
     return CompanionState(
         files={unit: atomic_files.state(path) for unit, path in in_place.items()},
         units=own,
-        generation=companion_units.live_generation(main, stands_for),
+        generation=companion_texts.live_generation(main, stands_for),
         newest=max(generations, default=0),
         # A process that has cleared its environment does not use them.
         secrets=tuple(sorted({each[running.SECRETS] for each in started if running.SECRETS in each})),

@@ -18,15 +18,11 @@ import os
 import re
 from typing import NamedTuple
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, unit_base
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, companion_texts, unit_base
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting, units
 
-_MARKER = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run."
-_COMPANION = re.compile(r"^# A companion of (\S+): (\S+)$", re.MULTILINE)
-_WANTS = re.compile(r"^Wants=(.*)$", re.MULTILINE)
 _CALENDAR = re.compile(r"^OnCalendar=(.*)$", re.MULTILINE)
-_GENERATION = re.compile(r"@([0-9]{1,9})-[0-9]+\.service\Z")
 # Of a web service, and not of what runs beside it
 _LIMITS = ("MemoryMax", "MemoryHigh", "MemorySwapMax", "CPUQuota", "TasksMax")
 # Takes the place of the host's name until the rest is quoted: a character for private use, which no file has.
@@ -62,12 +58,6 @@ def processes(service: str, wanted: Companion, generation: int) -> list[str]:
 def instance_of(unit: str) -> str:
     """What {instance} is in the command of a unit."""
     return unit.rpartition(".")[0].partition("@")[2] or "1"
-
-
-def generation_of(unit: str) -> int:
-    """The generation of a process's unit; 0 for another unit."""
-    found = _GENERATION.search(unit)
-    return int(found[1]) if found else 0
 
 
 def texts(common: Common, wanted: Companion, generation: int) -> dict[str, str]:
@@ -126,12 +116,6 @@ def stamp_of(timer: str) -> str:
     return os.path.join("/var/lib/systemd/timers", f"stamp-{timer}")
 
 
-def owner_of(text: str | None) -> tuple[str, str]:
-    """The service and the name of the companion to which a unit belongs; empty for another unit."""
-    found = _COMPANION.search(text or "") if (text or "").startswith(_MARKER) else None
-    return (found[1], found[2]) if found else ("", "")
-
-
 def log_of(text: str) -> str:
     """The file to which the process of a unit writes; empty if that is the journal, or there is no process."""
     begin = " ".join(map(quoting.command_argument, companion.TO_LOG))
@@ -145,25 +129,13 @@ def calendar_of(text: str) -> str:
     return found[1] if found else ""
 
 
-def stands_for(unit: str, text: str) -> list[str]:
-    """The units of the processes for which a unit stands, by its text; none for one that runs a command itself."""
-    prefix = f"{unit.rpartition('.')[0]}@"
-    words = [word for line in _WANTS.findall(text) for word in line.split()]
-    return [word for word in words if word.startswith(prefix) and generation_of(word)]
-
-
-def live_generation(unit: str, text: str) -> int:
-    """The generation of the processes for which a unit stands; 0 for one that runs a command itself."""
-    return max(map(generation_of, stands_for(unit, text)), default=0)
-
-
 # Over its start limit, one would stay down when what it needs is there again.
 _AFTER_NETWORK = {"After": "network.target", "StartLimitIntervalSec": 0}
 _INSTALL = ("", "[Install]", "WantedBy=multi-user.target")
 
 
 def _head(common: Common, wanted: Companion, unit: dict) -> list[str]:
-    marks = [_MARKER, f"# A companion of {common.service}: {wanted.name}"]
+    marks = [companion_texts.MARKER, f"# A companion of {common.service}: {wanted.name}"]
     return [*marks, "[Unit]", *quoting.directives(unit)]
 
 

@@ -103,7 +103,8 @@ def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_h
 def observe(wanted: SystemdSpec, runner: Runner) -> SystemdState:
     """Read what the host has and runs."""
     paths = (file.path for file in wanted.all_files)
-    state = systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, wanted.log_files, runner)
+    asked = systemd_state.ask(wanted.name, runner)
+    state = systemd_state.read(wanted.name, paths, wanted.binds, wanted.venv, wanted.group, wanted.log_files, asked)
     return state._replace(release_problems=tuple(live.problems(wanted.release) if wanted.release else ()))
 
 

@@ -29,6 +29,15 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units impo
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses import Address
 
 
+class AskedUnits(NamedTuple):
+    """What systemd says of the units of a service and of its companions."""
+
+    service: Unit
+    socket: Unit
+    standin: Unit
+    companions: dict[str, CompanionState]  # by their names
+
+
 class SystemdState(NamedTuple):
     """What a host has of a service."""
 
@@ -66,6 +75,14 @@ class SystemdState(NamedTuple):
         return set(self.addresses) == {bind.listen_stream for bind in binds}
 
 
+def ask(name: str, runner: Runner) -> AskedUnits:
+    """Ask systemd about all units of a service at once: each systemctl takes more than all that is read of files."""
+    own = [f"{name}.service", f"{name}.socket", f"{name}-standin.service"]
+    found = companion_state.paths_of(name)
+    known = systemd_units.read_units([*own, *companion_state.units_of(found)], runner)
+    return AskedUnits(*(known[unit] for unit in own), companion_state.read_asked(name, found, known))
+
+
 def read(
     name: str,
     files: Iterable[str],
@@ -73,16 +90,15 @@ def read(
     venv: str,
     group: str,
     logs: Iterable[str],
-    runner: Runner,
+    asked: AskedUnits,
 ) -> SystemdState:
     """Read a service of the host."""
-    names = [f"{name}.service", f"{name}.socket", f"{name}-standin.service"]
-    service, sockets, standin = systemd_units.read_units(names, runner).values()
+    service = asked.service
     socket_text = atomic_files.read(os.path.join(systemd_units.UNIT_DIRECTORY, f"{name}.socket"))
     return SystemdState(
         service=service,
-        socket=sockets,
-        standin=standin,
+        socket=asked.socket,
+        standin=asked.standin,
         running=service_running.read_settled(name, service.main_pid) if service.main_pid else None,
         files={path: atomic_files.state(path) for path in files},
         addresses=tuple(sorted(socket_units.socket_addresses(socket_text))),
@@ -92,7 +108,7 @@ def read(
         group=accounts.group_id(group),
         lost_logs=service_running.lost_logs(service.main_pid, logs) if service.main_pid else {},
         refused=os.path.lexists(marks.refused(name)),
-        companions=companion_state.read(name, runner),
+        companions=asked.companions,
         has_command=os.path.isfile(service_names.run_command(name)),
         sudoers=atomic_files.read(service_names.sudoers(name)),
     )

@@ -90,8 +90,7 @@ def read_others(own: tuple[str, ...]) -> list[tuple[str, str]]:
 def read_processes(own: Collection[str], left_out: Collection[int], root: str = "/") -> list[ProcessPaths]:
     """What the processes that run now name and use: those of each service together, except those of the units `own`."""
     found: dict[str, tuple[set[str], set[str]]] = {}
-    for pid in processes.read_ids(root):
-        unit = unit_processes.unit_of(pid, root)
+    for pid, unit in unit_processes.units_of(processes.read_ids(root), root).items():
         if pid in left_out or unit in own:
             continue
         named, used = found.setdefault(unit or f"process {pid}", (set(), set()))

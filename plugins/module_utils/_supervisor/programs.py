@@ -14,7 +14,6 @@ import os
 import re
 import shlex
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import checked
 
@@ -66,6 +65,9 @@ def _check_name(name: str) -> None:
 
 def find_program(name: str, folder: str) -> list[str]:
     """The files of a folder such as conf.d that have a program of that name."""
+    # Not at the top: a host with systemd only asks whether there are any programs.
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
+
     paths = sorted(glob.glob(os.path.join(folder, "*.conf")))
     return [path for path in paths if has_program(name, files.read(path) or "")]
 

@@ -11,8 +11,9 @@ import os
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 
-DIRECTORY = "/run/systemd/system"
+DIRECTORY = units.RUNTIME_DIRECTORY
 
 
 def path_of(name: str) -> str:

@@ -11,12 +11,12 @@ proc_pid_mountinfo(5), proc(5) on hidepid= and subset=, and systemd.exec(5).
 
 from __future__ import annotations
 
+import functools
 import os
-import re
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import as_owner, capabilities
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import field, join, read
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes
 
 # systemd sets up the view of the file system as a whole, or not at all.
@@ -105,6 +105,7 @@ class _Process:
 
     def __init__(self, unit: str, pid: int, root: str) -> None:
         self._unit, self._pid, self._root = unit, pid, root
+        self._namespaces: dict[str, list[str | None]] = {}
         self._status, self._first = (read(join(root, f"/proc/{each}/status")) for each in (pid, 1))
 
     def exists(self) -> bool:
@@ -115,15 +116,15 @@ class _Process:
         if name in _NAMESPACES:
             return self._has_own(_NAMESPACES[name])
         if name in _PROC:
-            return self._has_own("mnt") and _PROC[name] in self._proc_options()
+            return self._has_own("mnt") and _PROC[name] in self._proc_options
         if name in _FILTERS:
             return self._is_filtered()
         if name in _LIMITS:
-            return any(os.path.exists(os.path.join(group, file)) for group in self._groups() for file in _LIMITS[name])
+            return any(os.path.exists(os.path.join(group, file)) for group in self._groups for file in _LIMITS[name])
         if name in _BPF:
             return self._may_load_bpf() and self._has_group("")
         if name == "DevicePolicy":
-            return self._has_group("devices") if "devices" in self._hierarchies() else self._may_load_bpf()
+            return self._has_group("devices") if "devices" in self._hierarchies else self._may_load_bpf()
         if name == "OOMScoreAdjust":
             return read(join(self._root, f"/proc/{self._pid}/oom_score_adj")).strip() == value
         if name == "NoNewPrivileges":
@@ -131,12 +132,15 @@ class _Process:
         return not int(_field(self._status, "CapBnd") or "1", 16)
 
     def _has_own(self, kind: str) -> bool | None:
-        own, first = (self._namespace(pid, kind) for pid in (self._pid, 1))
+        if kind not in self._namespaces:
+            self._namespaces[kind] = [self._namespace(pid, kind) for pid in (self._pid, 1)]
+        own, first = self._namespaces[kind]
         return own != first if own and first else None
 
     def _namespace(self, pid: int, kind: str) -> str | None:
         return as_owner.read_link(pid, join(self._root, f"/proc/{pid}/ns/{kind}"), self._root)
 
+    @functools.cached_property
     def _proc_options(self) -> str:
         """The options of the last file system that was mounted on /proc, which is the one that the process sees."""
         lines = read(join(self._root, f"/proc/{self._pid}/mountinfo")).splitlines()
@@ -157,18 +161,20 @@ class _Process:
         may = any(capabilities.has(each, self._root) for each in (capabilities.SYS_ADMIN, capabilities.BPF))
         return may and not capabilities.are_users_mapped(self._root)
 
+    @functools.cached_property
     def _groups(self) -> list[str]:
         return unit_processes.unit_groups(self._pid, self._unit, self._root)
 
+    @functools.cached_property
     def _hierarchies(self) -> dict[str, str]:
         """The cgroup of each controller; that of cgroup v2 has the empty name."""
         lines = (line.split(":", 2) for line in read(join(self._root, f"/proc/{self._pid}/cgroup")).splitlines())
         return {name: line[2] for line in lines if len(line) == 3 for name in line[1].split(",")}
 
     def _has_group(self, controller: str) -> bool:
-        return os.path.basename(self._hierarchies().get(controller, "")) == self._unit
+        return os.path.basename(self._hierarchies.get(controller, "")) == self._unit
 
 
 def _field(status: str, name: str) -> str:
-    found = re.search(rf"^{name}:\s*(\w+)$", status, re.MULTILINE)
-    return found[1] if found else ""
+    value = field(status, name)
+    return value if value.isalnum() else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroups, processes, sockets
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, read
@@ -18,6 +18,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.addresses i
 # The characters of unit names. A template without an instance can't run, and systemctl would take a leading dash for an
 # option.
 SERVICE = re.compile(r"(?!-)[\w:.\\@-]{1,250}(?<!@)\.service", re.ASCII)
+
+_INIT = "/init.scope"
 
 
 class Held(NamedTuple):
@@ -33,7 +35,7 @@ def read_held(service: str, main_pid: int, root: str = "/") -> list[Held]:
     """Return the listening sockets of a unit's processes, each once, and with the main process if that has it."""
     found: dict[str, Held] = {}
     others = sorted(pid for pid, _arguments in processes.read_command_lines(root) if pid != main_pid)
-    for pid in [main_pid, *(pid for pid in others if unit_of(pid, root) == service)]:
+    for pid in [main_pid, *(pid for pid, unit in units_of(others, root).items() if unit == service)]:
         for address, inode, descriptor in sockets.read_descriptors(pid, root):
             for bind in addresses.parse_streams([address[len("unix:") :] if address.startswith("unix:") else address]):
                 found.setdefault(inode, Held(bind, inode, pid, descriptor))
@@ -42,29 +44,43 @@ def read_held(service: str, main_pid: int, root: str = "/") -> list[Held]:
 
 def unit_of(pid: int, root: str = "/") -> str | None:
     """Return the system's service that a process belongs to, or None if it belongs to none."""
-    for line in read(join(root, f"/proc/{pid}/cgroup")).splitlines():
-        _number, controllers, path = (line.split(":", 2) + ["", ""])[:3]
-        if controllers in ("", "name=systemd"):
-            # As systemd does it: the first name that is not a slice, in this container
-            for name in _below_init(path, controllers, root):
-                if not name.endswith(".slice"):
-                    if SERVICE.fullmatch(name) and not name.startswith("user@"):
-                        return name
-                    break
+    return units_of([pid], root)[pid]
+
+
+def units_of(pids: Iterable[int], root: str = "/") -> dict[int, str | None]:
+    """Return the system's service that each process belongs to, in the order of the processes."""
+    tops = {controllers: _without_scope(path) for controllers, path in _systemd_cgroups(1, root)}
+    return {pid: _unit_of(_systemd_cgroups(pid, root), tops) for pid in pids}
+
+
+def _systemd_cgroups(pid: int, root: str) -> list[tuple[str, str]]:
+    """Return the cgroups that systemd made for a process, each with the controllers of its hierarchy."""
+    lines = read(join(root, f"/proc/{pid}/cgroup")).splitlines()
+    found = ((line.split(":", 2) + ["", ""])[1:3] for line in lines)
+    return [(controllers, path) for controllers, path in found if controllers in ("", "name=systemd")]
+
+
+def _without_scope(path: str) -> str:
+    """Return the cgroup of the container that this is, by that of its first process."""
+    return (path[: -len(_INIT)] if path.endswith(_INIT) else path).rstrip("/")
+
+
+def _unit_of(groups: list[tuple[str, str]], tops: dict[str, str]) -> str | None:
+    for controllers, path in groups:
+        top = tops.get(controllers, "")
+        names = (path[len(top) :] if path.startswith(f"{top}/") else path).split("/")
+        # As systemd does it: the first name that is not a slice, in this container
+        name = next((name for name in names if name and not name.endswith(".slice")), "")
+        if SERVICE.fullmatch(name) and not name.startswith("user@"):
+            return name
     return None
-
-
-def _below_init(path: str, controllers: str, root: str) -> list[str]:
-    """Return the names in the path of a cgroup, without the path of the container that this is."""
-    for line in read(join(root, "/proc/1/cgroup")).splitlines():
-        _number, others, init = (line.split(":", 2) + ["", ""])[:3]
-        if others == controllers:
-            init = re.sub(r"/init\.scope\Z", "", init).rstrip("/")
-            if path.startswith(init + "/"):
-                path = path[len(init) :]
-    return [name for name in path.split("/") if name]
 
 
 def unit_groups(pid: int, unit: str, root: str = "/") -> list[str]:
     """Return the folders of the unit's own cgroups that a process is in; some controllers may have none."""
-    return [group for group in cgroups.cgroups_of(pid, root) if os.path.basename(group) == unit]
+    return own_groups(cgroups.cgroups_of(pid, root), unit)
+
+
+def own_groups(groups: list[str], unit: str) -> list[str]:
+    """Return the folders of the unit's own cgroups among these."""
+    return [group for group in groups if os.path.basename(group) == unit]

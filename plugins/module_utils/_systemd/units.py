@@ -12,6 +12,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 
 # The units of administrators, and of the role
 UNIT_DIRECTORY = "/etc/systemd/system"
+# Those that a boot removes
+RUNTIME_DIRECTORY = "/run/systemd/system"
 _SHOW = ("Id", "LoadState", "ActiveState", "UnitFileState", "MainPID", "NeedDaemonReload", "FragmentPath", "Listen")
 
 

@@ -12,23 +12,24 @@ import re
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.text import checked
 
+# Patterns are compiled at their first use: each module needs few of them, and they take milliseconds.
 # A project's name is at once a Python package, a user, a unit and a part of paths.
-_PROJECT = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
-_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")  # users and groups: NAME_REGEX of Debian's adduser
-_SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+_PROJECT = r"[a-z][a-z0-9_]{0,30}\Z"
+_NAME = r"[a-z_][a-z0-9_-]{0,30}\Z"  # users and groups: NAME_REGEX of Debian's adduser
+_SERVICE = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z"
 _UNIT_SUFFIXES = (".service", ".socket", ".target", ".timer", ".mount", ".path", ".slice", ".scope")
-_PATH = re.compile(r"(/[A-Za-z0-9_@+=,.-]+)+\Z")
-_MODE = re.compile(r"0?[0-7]{3}\Z")
-_APP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z")
-_PASTE = re.compile(r"(?:config:)?(?P<path>[^#]+\.ini)(?:#(?P<name>.*))?\Z|(?:config|egg):")
-_FILE = re.compile(r"(?:.*/)?(?P<name>[^/]+)\.py(?::.*)?\Z")
-_URL_PATH = re.compile(r"/[!-~]*\Z")
-_HOST = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z")
-_COUNT = re.compile(r"[1-9][0-9]{0,3}\Z")
+_PATH = r"(/[A-Za-z0-9_@+=,.-]+)+\Z"
+_MODE = r"0?[0-7]{3}\Z"
+_APP = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*(:[A-Za-z_][^\x00-\x1f\x7f]*)?\Z"
+_PASTE = r"(?:config:)?(?P<path>[^#]+\.ini)(?:#(?P<name>.*))?\Z|(?:config|egg):"
+_FILE = r"(?:.*/)?(?P<name>[^/]+)\.py(?::.*)?\Z"
+_URL_PATH = r"/[!-~]*\Z"
+_HOST = r"([A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?\Z"
+_COUNT = r"[1-9][0-9]{0,3}\Z"
 COUNT_MAX = 1000
 NO_WORKERS = "0"
 SECONDS_MAX = 3600
-_ARGUMENT = re.compile(r"[^\x00-\x1f\x7f]+\Z")
+_ARGUMENT = r"[^\x00-\x1f\x7f]+\Z"
 # With these pip would not install into the virtual environment. It also takes their beginnings ...
 _PIP_ELSEWHERE = ("--target", "--prefix", "--root", "--user", "--python")
 # ... except where those are options of their own.
@@ -74,9 +75,9 @@ def check_mode(variable: str, value: object) -> str:
 def check_app(variable: str, value: object) -> str:
     """What Gunicorn loads: MODULE, MODULE:NAME or MODULE:FACTORY(ARGUMENTS)."""
     expected = "MODULE:NAME, such as 'project.wsgi:application', or MODULE:FACTORY(), with literals as arguments"
-    if isinstance(value, str) and _PASTE.match(value):
+    if isinstance(value, str) and re.match(_PASTE, value):
         raise InvalidValue(variable, value, wsgi_module(value))
-    file = _FILE.match(value) if isinstance(value, str) else None
+    file = re.match(_FILE, value) if isinstance(value, str) else None
     if file:
         name = file["name"]
         advice = f"as Python imports it: '{name}:application' for {name}.py in gunicorn_code_directory"
@@ -89,7 +90,7 @@ def check_app(variable: str, value: object) -> str:
 
 def wsgi_module(paste: object) -> str:
     """What to write in place of a file of Paste Deployment, which only Gunicorn's option --paste loads."""
-    named = _PASTE.match(str(paste))
+    named = re.match(_PASTE, str(paste))
     path, name = (named["path"], named["name"]) if named and named["path"] else ("/etc/opt/project/production.ini", "")
     call = f"get_app({path!r}, {name!r})" if name else f"get_app({path!r})"
     text = f"from pyramid.paster import get_app; application = {call}"
@@ -129,7 +130,7 @@ def check_text(variable: str, value: object) -> str:
 
 def check_count(variable: str, value: object) -> str:
     """A number of workers or threads as a string, or the word auto."""
-    if value != "auto" and not (isinstance(value, str) and _COUNT.match(value) and int(value) <= COUNT_MAX):
+    if value != "auto" and not (isinstance(value, str) and re.match(_COUNT, value) and int(value) <= COUNT_MAX):
         raise InvalidValue(variable, value, f"auto or a whole number from 1 to {COUNT_MAX}")
     return value
 
@@ -184,7 +185,7 @@ def check_pip_argument(variable: str, value: object) -> str:
     return argument
 
 
-def _matching(pattern: re.Pattern, variable: str, value: object, expected: str) -> str:
-    if not isinstance(value, str) or not pattern.match(value):
+def _matching(pattern: str, variable: str, value: object, expected: str) -> str:
+    if not isinstance(value, str) or not re.match(pattern, value):
         raise InvalidValue(variable, value, expected)
     return value

@@ -59,3 +59,49 @@ def test_numbers_of_a_file_of_the_kernel() -> None:
 def test_no_text_stops_it(text: str) -> None:
     """Whatever the file says, the numbers are not below zero."""
     assert all(number >= 0 for number in kernel_files.numbers(text).values())
+
+
+def test_numbers_of_some_names() -> None:
+    """Of a long file, what is asked for."""
+    assert kernel_files.numbers("pswpin 1\npgin 2\npswpout 3\n", "pswp") == {"pswpin": 1, "pswpout": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0", 0), ("18446744073709551615", (1 << 64) - 1), ("007", 7), ("1" * 21, None), ("", None)]
+)
+def test_whole_numbers(text: str, number: int | None) -> None:
+    """As many digits as a number of 64 bits has."""
+    assert kernel_files.whole(text) == number
+
+
+@pytest.mark.parametrize("text", ["-1", "+1", "1_0", " 1", "1\n", "max", "1.0", "²", "٣", "１"])
+def test_what_is_no_whole_number(text: str) -> None:
+    """Digits of other scripts, and what else int() takes, are none that the kernel writes."""
+    assert kernel_files.whole(text) is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("Name", "x y"), ("Uid", "0\t0"), ("Pid", ""), ("id", ""), ("Gid", "")])
+def test_a_field_of_a_file_of_the_kernel(name: str, value: str) -> None:
+    """The whole name counts, at the beginning of a line; the first line of a name wins."""
+    assert kernel_files.field("Name:\t x y\nUid:\t0\t0\nUid:\t1\nPid:\n", name) == value
+
+
+@given(st.binary())
+def test_a_file_is_read_as_text(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    """As Python reads one that it opens as text: with all ends of lines, and whatever its bytes are."""
+    path = tmp_path_factory.getbasetemp() / "text"
+    path.write_bytes(content)
+    assert kernel_files.read(str(path)) == path.read_text(encoding="utf-8", errors="replace")
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/etc/\0", "/etc/passwd/x"])
+def test_what_can_not_be_read_is_empty(path: str) -> None:
+    """No error ends a module."""
+    assert kernel_files.read(path) == ""
+
+
+@given(st.text("/abc", max_size=6))
+def test_a_path_below_the_root(path: str) -> None:
+    """The root itself has a slash, and other folders have none at their end."""
+    for root in ("/", "/tmp/x", "/tmp/x/"):
+        assert kernel_files.join(root, path) == os.path.join(root, path.lstrip("/"))

@@ -33,6 +33,12 @@ class TestCapturedProcess:
         """Of each process that shows one."""
         assert {pid for pid, _arguments in processes.read_command_lines(SERVICES)} == {833, 835, 836, 993, 1003, 1015}
 
+    def test_the_command_lines_with_a_word(self) -> None:
+        """Anywhere in them."""
+        assert {pid for pid, _arguments in processes.read_command_lines(SERVICES, "plain.wsgi")} < {833, 835, 836}
+        assert dict(processes.read_command_lines(SERVICES, "gunicorn")) == dict(processes.read_command_lines(SERVICES))
+        assert list(processes.read_command_lines(SERVICES, "nginx")) == []
+
     def test_what_the_kernel_counts(self) -> None:
         """Parent, CPU time, and start."""
         stat = processes.read_stat(WORKER, SERVICES)

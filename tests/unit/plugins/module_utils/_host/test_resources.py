@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroups
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import (
     Host,
     HostFactsError,
     Resource,
     read_cpus,
     read_host,
-    read_host_of,
+    read_host_in,
     read_memory,
     read_tasks,
 )
@@ -314,6 +315,11 @@ class TestHostileFiles:
             host = read_host("system.slice", root=write_host(Path(folder), texts, mounts))
         assert 0 < host.cpus.amount <= 8
         assert 0 < host.memory.amount <= 8192 * MIB
+
+
+def read_host_of(pid: int, root: str) -> Host:
+    """What a process may use."""
+    return read_host_in(cgroups.cgroups_of(pid, root), pid, root)
 
 
 class TestReadHostOf:

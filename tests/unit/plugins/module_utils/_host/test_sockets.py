@@ -32,12 +32,12 @@ def test_a_process_that_may_not_be_looked_into(tmp_path: Path) -> None:
 def test_connections_are_no_listening_sockets() -> None:
     """A master may have some, such as to a database."""
     line = "   0: 0100007F:1F54 0100007F:1538 {} 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
-    assert sockets.listening_tcp("sl\n" + line.format("01"), socket.AF_INET, {"1"}) == {}
-    assert sockets.listening_tcp("sl\n" + line.format("0A"), socket.AF_INET, {"1"}) == {"1": "127.0.0.1:8020"}
+    assert sockets.listening_tcp("sl\n" + line.format("01"), socket.AF_INET) == {}
+    assert sockets.listening_tcp("sl\n" + line.format("0A"), socket.AF_INET) == {"1": "127.0.0.1:8020"}
 
 
 def test_unix_sockets() -> None:
-    """Those that listen, with one of the inodes; a path may hold blanks."""
+    """Those that listen; a path may hold blanks."""
     table = (
         "Num       RefCount Protocol Flags    Type St Inode Path\n"
         "0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/my shop.sock\n"
@@ -45,13 +45,13 @@ def test_unix_sockets() -> None:
         "0000000084befae2: 00000003 00000000 00000000 0001 03 1 /run/connected.sock\n"
         "0000000084befae3: 00000002 00000000 00010000 0001 01 1\n"
     )
-    assert sockets.listening_unix(table, {"1"}) == {"1": "unix:/run/my shop.sock"}
+    assert sockets.listening_unix(table) == {"1": "unix:/run/my shop.sock", "2": "unix:/run/other.sock"}
 
 
 def test_a_unix_socket_whose_file_was_moved() -> None:
     """The kernel keeps calling it by the name under which it was opened beside another."""
     table = "Num\n0000000084befae0: 00000002 00000000 00010000 0001 01 1 /run/shop/.beside.shop.sock\n"
-    assert sockets.listening_unix(table, {"1"}) == {"1": "unix:/run/shop/shop.sock"}
+    assert sockets.listening_unix(table) == {"1": "unix:/run/shop/shop.sock"}
 
 
 def test_connections_that_are_being_opened() -> None:
@@ -101,9 +101,9 @@ def test_configured_addresses_count_where_somebody_listens() -> None:
 def test_no_table_stops_it(table: str, family: int) -> None:
     """Whatever the kernel of tomorrow writes there."""
     line = "   0: 0100007F:1F54 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
-    sockets.listening_tcp("\n" + table, family, {"1"})
-    sockets.listening_tcp("\n" + line.replace("0100007F", table[:40].replace(" ", "") or "x"), family, {"1"})
-    sockets.listening_unix("\n" + table, {"1"})
+    sockets.listening_tcp("\n" + table, family)
+    sockets.listening_tcp("\n" + line.replace("0100007F", table[:40].replace(" ", "") or "x"), family)
+    sockets.listening_unix("\n" + table)
 
 
 class TestIsOpen:
@@ -146,3 +146,23 @@ def test_a_unix_socket_without_its_file_is_not_open(tmp_path: Path) -> None:
         assert not sockets.is_open(bind)
         assert sockets.lost_its_file(bind)
     assert not sockets.lost_its_file(bind)
+
+
+def test_the_lists_of_a_network_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all processes that see it. One whose network may not be asked for is read by itself, and one may be hidden."""
+    networks = {1: "net:[10]", 2: "net:[10]", 3: "net:[20]", 4: None}
+    for pid, network in networks.items():
+        folder = tmp_path / f"proc/{pid}"
+        for name in ("fd", "net", "ns"):
+            (folder / name).mkdir(parents=True)
+        (folder / "fd/5").symlink_to(f"socket:[{pid}]")
+        if network:
+            (folder / "ns/net").symlink_to(network)
+        rows = "".join(f"0: 0100007F:1F4{each} 00000000:0000 0A 0 0 0 0 0 {each}\n" for each in networks)
+        (folder / "net/tcp").write_text(f"heading\n{rows}")
+    paths: list[str] = []
+    read = sockets.read
+    monkeypatch.setattr(sockets, "read", lambda path: paths.append(path) or read(path))
+    found = sockets.read_all_listening([*networks, 5], str(tmp_path))
+    assert found == {**{pid: [f"127.0.0.1:{8000 + pid}"] for pid in networks}, 5: None}
+    assert [path for path in paths if path.endswith("/tcp")] == [f"{tmp_path}/proc/{pid}/net/tcp" for pid in (1, 3, 4)]

@@ -4,8 +4,13 @@
 
 from __future__ import annotations
 
+import builtins
+import collections
 import json
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Callable
 
@@ -39,6 +44,39 @@ def test_a_sample_that_can_not_be_taken(sample: float) -> None:
     """Named in one error."""
     with pytest.raises(InvalidValue, match="sample: .* seconds from 0.1 to 60"):
         inspection.check_sample(sample)
+
+
+def test_of_other_processes_only_the_command_is_read(
+    captured_host: Path, services_of: Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: on a host with many processes, each further file of theirs would be most of the cost."""
+    others = range(5000, 5200)
+    for pid in others:
+        (captured_host / f"proc/{pid}").mkdir()
+        for name in ("cmdline", "stat", "status", "cgroup"):
+            (captured_host / f"proc/{pid}/{name}").write_text("postgres: writer", encoding="utf-8")
+    paths: list[str] = []
+    really = builtins.open
+    monkeypatch.setattr(builtins, "open", lambda file, *rest, **more: paths.append(file) or really(file, *rest, **more))
+    assert list(services_of(captured_host)) == ["idle", "jrn", "plain"]
+    counts = collections.Counter(str(path) for path in paths)
+    assert {path: number for path, number in counts.items() if re.search("/proc/5[0-9]{3}/", path)} == {
+        f"{captured_host}/proc/{pid}/cmdline": 1 for pid in others
+    }
+    # Where the cgroups are: for the host, for the slice of the stopped service, and for the master and the sandbox of two
+    assert counts[f"{captured_host}/proc/self/mountinfo"] <= 1 + 1 + 2 * 2
+
+
+def test_only_what_reads_a_host_is_imported() -> None:
+    """What a module imports on a host is compiled there, in every run."""
+    program = f"import json, sys, {inspection.__name__}; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    rooms = "ansible_collections.pyweb.gunicorn.plugins.module_utils."
+    imported = {name[len(rooms) :] for name in json.loads(done.stdout) if name.startswith(rooms)}
+    assert "_inspection.services" in imported
+    left_out = {"_service.companion", "_service.companion_units", "_service.companion_programs", "_supervisor.client"}
+    assert not imported & left_out
+    assert not [name for name in imported if name.startswith(("_atomic.", "_sizing.", "_venv.", "_release."))]
 
 
 HOSTILE = (

@@ -48,6 +48,18 @@ class TestInstalled:
         os.symlink("/dev/null", tmp_path / "etc/systemd/system/masked.service")
         assert unit_files.read_installed(str(tmp_path)) == {"one.service": ("/usr/bin/gunicorn", "b")}
 
+    def test_a_directory_of_two_names_is_read_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On most hosts, /lib leads to /usr/lib, where hundreds of units are."""
+        (tmp_path / "usr").mkdir()
+        (tmp_path / "lib").symlink_to("usr/lib")
+        write(tmp_path, "usr/lib/systemd/system/one.service", "[Service]\nExecStart=/usr/bin/gunicorn a\n")
+        write(tmp_path, "usr/lib/systemd/system/one.service.d/x.conf", "[Service]\nNice=1\n")
+        paths: list[str] = []
+        read = unit_files.read
+        monkeypatch.setattr(unit_files, "read", lambda path: paths.append(path) or read(path))
+        assert unit_files.read_installed(str(tmp_path)) == {"one.service": ("/usr/bin/gunicorn", "a")}
+        assert len(paths) == 2
+
     def test_a_drop_in_counts(self, tmp_path: Path) -> None:
         """It may be what starts Gunicorn."""
         write(tmp_path, "etc/systemd/system/one.service", "[Service]\nExecStart=/bin/x\n")

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import re
 import time
 
 from hypothesis import given
@@ -129,3 +131,21 @@ class TestJournal:
     def test_no_text_stops_it(self, printed: str) -> None:
         """Whatever is printed."""
         worker_exits.parse_journal(printed)
+
+
+# Times as logs have them: offsets of earlier times have seconds.
+TIMES = st.datetimes(datetime.datetime(1980, 1, 1), timezones=st.timezones())
+LOOKS_LIKE_A_TIME = r"[0-2]\d{3}-[01]\d-[0-3]\d [0-2]\d:[0-7]\d:[0-7]\d [+-]\d{4}"
+
+
+@given(
+    TIMES.map(lambda time: time.strftime("%Y-%m-%d %H:%M:%S %z"))
+    | st.from_regex(re.compile(LOOKS_LIKE_A_TIME, re.ASCII), fullmatch=True)
+)
+def test_a_time_is_what_strptime_makes_of_it(text: str) -> None:
+    """Which takes too long here; what is no time is none."""
+    try:
+        expected = datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z").timestamp()
+    except (ValueError, OverflowError):
+        expected = None
+    assert worker_exits.parse_time(text) == expected

@@ -17,7 +17,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parame
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
@@ -98,7 +98,9 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
         refused={},
         units={"shop.service": no_unit, "shop.socket": no_unit},
     )
-    monkeypatch.setattr(units, "read_units", lambda names, run: {name: fresh.units[name] for name in names})
+    monkeypatch.setattr(
+        units, "read_units", lambda names, run: {name: fresh.units.get(name, no_unit) for name in names}
+    )
     monkeypatch.setattr(accounts, "read_account", fresh.accounts.get)
     monkeypatch.setattr(accounts, "has_group", lambda name: name in fresh.groups)
     monkeypatch.setattr(listening, "bind_error", lambda family, name, port: fresh.refused.get(f"{name}:{port}", 0))
@@ -119,7 +121,13 @@ def at_host(host: SimpleNamespace, check: Callable[..., DeploymentParameters]) -
 @pytest.fixture
 def plan(at_host: Callable[..., DeploymentParameters]) -> Callable[..., dict]:
     """The plan for the host."""
-    return lambda **changes: plan_plan.make_plan(at_host(**changes), Runner(lambda command: (0, "", "")))
+    runner = Runner(lambda command: (0, "", ""))
+
+    def make(**changes: object) -> dict:
+        wanted = at_host(**changes)
+        return plan_plan.make_plan(wanted, runner, systemd_state.ask(wanted.service, runner))
+
+    return make
 
 
 @pytest.fixture
@@ -135,4 +143,4 @@ def supervised_plan(
     def run(command: list[str]) -> tuple[int, str, str]:
         raise AssertionError(f"{command}: there is no systemctl")
 
-    return lambda: plan_plan.make_plan(at_host(), Runner(run), manager.SUPERVISOR)
+    return lambda: plan_plan.make_plan(at_host(), Runner(run), None)

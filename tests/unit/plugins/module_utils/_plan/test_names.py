@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan as plan_plan
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -34,10 +35,11 @@ def test_a_name_that_the_host_needs_itself(suite: str, check: Callable) -> None:
         with pytest.raises(
             InvalidValue, match=f"gunicorn_service_name: '{name}'.*/lib/systemd/system/{name}"
         ) as caught:
-            plan_plan.make_plan(check(service_name=name), Runner(run))
+            plan_plan.make_plan(check(service_name=name), Runner(run), systemd_state.ask(name, Runner(run)))
         assert "no other unit" in str(caught.value)
+    volatile = Runner(run, directory="/run/systemd")
     with pytest.raises(InvalidValue, match="gunicorn_service_name: 'hang'"):
-        plan_plan.make_plan(check(service_name="hang"), Runner(run, directory="/run/systemd"))
+        plan_plan.make_plan(check(service_name="hang"), volatile, systemd_state.ask("hang", volatile))
 
 
 def test_a_masked_unit_is_left_alone(host: SimpleNamespace, plan: Callable) -> None:

@@ -11,7 +11,7 @@ from companion_samples import ALL, BEAT, CLEAN, MAIL, loaded, put, spec
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import files as atomic_files
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_state
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_state, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_state import ABSENT, CompanionState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 
@@ -44,6 +44,15 @@ def test_a_host_without_companions_is_not_asked(systemd, etc_units: Path, run_un
     """systemctl costs time."""
     (etc_units / "shop-other.service").write_text("[Service]\n")
     assert companion_state.read("shop", Runner(lambda _command: 1 / 0)) == {}
+
+
+def test_systemd_is_asked_once(systemd, etc_units: Path, run_units: Path) -> None:
+    """About the service and its companions together."""
+    put(systemd, etc_units, spec({"mail": MAIL}))
+    commands = []
+    asked = systemd_state.ask("shop", Runner(lambda command: commands.append(command) or systemd.run(command)))
+    assert sum("show" in command for command in commands) == len(commands) == 1
+    assert asked.companions == read(systemd)
 
 
 def test_it_tells_its_own_from_those_of_another_service(systemd, etc_units: Path, run_units: Path) -> None:

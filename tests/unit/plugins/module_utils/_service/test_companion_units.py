@@ -8,7 +8,7 @@ import configparser
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, companion_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion, companion_texts, companion_units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
 
 SERVICE = """\
@@ -174,7 +174,7 @@ def test_a_job_has_a_timer() -> None:
 @pytest.mark.parametrize("options", [{}, {"single": True}, {"calendar": "daily"}])
 def test_each_unit_says_whose_it_is(options: dict) -> None:
     for text in made(**options).values():
-        assert companion_units.owner_of(text) == ("shop", "mail")
+        assert companion_texts.owner_of(text) == ("shop", "mail")
         # Also as systemd reads it
         configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True).read_string(text)
 
@@ -186,19 +186,12 @@ def test_each_unit_says_whose_it_is(options: dict) -> None:
 def test_a_unit_says_for_which_processes_it_stands(options: dict, stands_for: list[str]) -> None:
     """What is single is the process itself. Units of others that it wants are no processes of it."""
     text = made(**options)["shop-mail.service"].replace("[Unit]", "[Unit]\nWants=redis.service shop-news@1-1.service")
-    assert companion_units.stands_for("shop-mail.service", text) == stands_for
-
-
-@pytest.mark.parametrize("text", [None, "", SERVICE, "[Unit]\n# A companion of shop: mail\n"])
-def test_no_other_unit_is_one(text: str | None) -> None:
-    """The line alone does not make it the role's."""
-    assert companion_units.owner_of(text) == ("", "")
+    assert companion_texts.stands_for("shop-mail.service", text) == stands_for
 
 
 @pytest.mark.parametrize(
-    ("unit", "generation", "instance"),
-    [("shop-mail@12-3.service", 12, "12-3"), ("shop-mail.service", 0, "1"), ("shop-mail@x-1.service", 0, "x-1")],
+    ("unit", "instance"),
+    [("shop-mail@12-3.service", "12-3"), ("shop-mail.service", "1"), ("shop-mail@x-1.service", "x-1")],
 )
-def test_the_name_of_a_unit_says_which_process_it_is(unit: str, generation: int, instance: str) -> None:
-    assert companion_units.generation_of(unit) == generation
+def test_the_name_of_a_unit_says_which_process_it_is(unit: str, instance: str) -> None:
     assert companion_units.instance_of(unit) == instance

@@ -176,7 +176,7 @@ def test_a_service_of_this_host_is_read(tmp_path: Path) -> None:
             str(tmp_path / "venv"),
             "no-such-group",
             [str(tmp_path / "log")],
-            Runner(lambda _command: (0, "\n".join(blocks), "")),
+            systemd_state.ask("no-such-service", Runner(lambda _command: (0, "\n".join(blocks), ""))),
         )
     status = tmp_path.stat()
     assert found == SystemdState(

@@ -198,3 +198,22 @@ def test_what_nobody_may_see_is_unknown(host: Host) -> None:
 def test_a_process_that_has_gone_says_nothing(tmp_path: Path) -> None:
     """Neither good nor bad."""
     assert sandbox_effect.read_effect("shop.service", 7, ASKED, str(tmp_path)) is None
+
+
+def test_each_file_of_a_process_is_asked_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many directives have their own view of the same thing; for a user's process, each link may take a child."""
+    links: list[str] = []
+    read_link = sandbox_effect.as_owner.read_link
+    monkeypatch.setattr(
+        sandbox_effect.as_owner, "read_link", lambda pid, path, root: links.append(path) or read_link(pid, path, root)
+    )
+    paths: list[str] = []
+    read = sandbox_effect.read
+    monkeypatch.setattr(sandbox_effect, "read", lambda path: paths.append(path) or read(path))
+    sandbox_effect.read_effect(
+        "shop.service", 7, {**ASKED, "IPAddressDeny": "any", "IPAddressAllow": "::1"}, str(host.root)
+    )
+    assert len(links) == len(set(links))
+    # Whether the process is still there is asked at the end.
+    paths.remove(f"{host.root}/proc/7/status")
+    assert [path for path in paths if paths.count(path) > 1] == []

@@ -95,3 +95,16 @@ def test_the_cgroups_of_a_unit(tmp_path: Path) -> None:
     (folder / "sub").mkdir(parents=True)
     assert unit_processes.unit_groups(7, "shop.service", str(tmp_path)) == [str(folder)]
     assert unit_processes.unit_groups(7, "blog.service", str(tmp_path)) == []
+
+
+def test_the_units_of_many_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order; each file is read once, also the one of the first process, which all are compared with."""
+    write(tmp_path / "proc/1/cgroup", "0::/docker/1/init.scope\n")
+    for pid in (9, 7, 8):
+        write(tmp_path / f"proc/{pid}/cgroup", f"0::/docker/1/system.slice/s{pid}.service\n")
+    paths: list[str] = []
+    read = unit_processes.read
+    monkeypatch.setattr(unit_processes, "read", lambda path: paths.append(path) or read(path))
+    found = unit_processes.units_of(iter((9, 7, 8, 6)), str(tmp_path))
+    assert list(found.items()) == [(9, "s9.service"), (7, "s7.service"), (8, "s8.service"), (6, None)]
+    assert sorted(paths) == [f"{tmp_path}/proc/{pid}/cgroup" for pid in (1, 6, 7, 8, 9)]
