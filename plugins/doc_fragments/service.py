@@ -50,6 +50,13 @@ options:
     description: The text of the file in C(/etc/logrotate.d) that rotates the logs. If empty, there is no such file.
     type: str
     default: ""
+  memory_note:
+    description:
+      - The text of the file that says how much memory the service was given, as M(pyweb.gunicorn.gunicorn_plan_info)
+        returns it. It is written after a change that worked. If empty, there is no such file.
+    type: str
+    default: ""
+    version_added: 1.1.0
   log_file:
     description: Gunicorn's error log, the end of which is shown in errors. V(-) is where systemd or supervisor logs.
     type: str

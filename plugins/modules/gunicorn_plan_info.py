@@ -275,6 +275,15 @@ sizing:
     What M(pyweb.gunicorn.gunicorn_sizing_info) returns for the host. Null if O(workers) and O(threads) are numbers.
   returned: success
   type: dict
+memory_note:
+  description: >-
+    The text of the file that notes how much memory the project gets. The plans of other projects on the host read it.
+  returned: success
+  type: str
+  sample: |
+    # Managed by Ansible (role pyweb.gunicorn.gunicorn): the sizing of other projects on this host reads it.
+    memory=672M
+    slice=system.slice
 venv:
   description: >-
     What M(pyweb.gunicorn.gunicorn_venv) returns in check mode. If C(changed) in it is false, the virtual environment

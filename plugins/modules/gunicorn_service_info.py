@@ -576,6 +576,11 @@ host:
         cache_share:
           description: The part of the memory that is cache, from 0 to 1.
           type: float
+        granted:
+          description:
+            - Memory that the role C(gunicorn) has given to the projects of the host, by the notes of their deployments.
+            - If it is more than the total, the verdict is V(watch) at least.
+          type: int
         limited_by:
           description: V(total) or V(cgroup).
           type: str
@@ -707,6 +712,7 @@ host:
       buffers_cache: 642990080
       available: 1371602944
       cache_share: 0.31
+      granted: 704643072
       limited_by: total
       verdict: healthy
       reason: 31% of the RAM is cache, and 66% is available.

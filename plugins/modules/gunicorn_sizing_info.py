@@ -16,8 +16,9 @@ description:
     cpusets and control groups set for the slice of the service and for everything above it. The same host gives the
     same answer.
   - The CPU bound is C(2 x cores + 1) unless O(wait_ratio), O(threads) or O(worker_class) say more about the
-    application. The memory bound is how many workers fit into the memory beside O(memory_reserve), O(memory_companions)
-    and the Gunicorn master. The smaller of the two counts, kept between O(minimum) and O(maximum).
+    application. The memory bound is how many workers fit into the memory beside O(memory_reserve),
+    O(memory_neighbours), O(memory_companions) and the Gunicorn master. The smaller of the two counts, kept between
+    O(minimum) and O(maximum).
   - Limits of the service's own unit count if they are given in O(service_directives).
 extends_documentation_fragment:
   - pyweb.gunicorn.attributes
@@ -45,6 +46,18 @@ options:
         what O(share) gives to the project.
       - The role C(gunicorn) computes it from the C(memory_max) of its companions.
     type: str
+  memory_neighbours:
+    description:
+      - The memory that other projects on this host were given, as in O(memory_per_worker). It is not for this one.
+      - The role C(gunicorn) computes it from what it noted as it deployed them.
+    type: str
+    version_added: 1.1.0
+  memory_kept:
+    description:
+      - The memory that this project was given already, with its master and its companions. O(memory_neighbours) does
+        not make it less.
+    type: str
+    version_added: 1.1.0
   wait_ratio:
     description:
       - How many seconds a request waits (for the database, other services, disks) for each second that it computes.
@@ -302,6 +315,8 @@ def main() -> None:
             "memory_per_worker": {"type": "str", "default": "128M"},
             "memory_reserve": {"type": "str"},
             "memory_companions": {"type": "str"},
+            "memory_neighbours": {"type": "str"},
+            "memory_kept": {"type": "str"},
             "wait_ratio": {"type": "float"},
             "worker_class": {"type": "str", "default": "sync"},
             "threads": {"type": "int"},

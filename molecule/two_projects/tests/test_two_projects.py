@@ -1,9 +1,19 @@
 """Two projects on one host do not disturb each other."""
 
+import re
+from pathlib import Path
+
 import pytest
+from playbook_run import PlaybookRun
 from service import main_pid, workers
 from web import get
 
+CONVERGE = Path(__file__).parent.parent / "converge.yml"
+FOR_PEOPLE = {
+    "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+    "ANSIBLE_FORCE_COLOR": "false",
+    "ANSIBLE_NOCOLOR": "true",
+}
 PORTS = {"shop": 8000, "blog": 8001}
 
 
@@ -21,12 +31,6 @@ def test_each_runs_as_itself(host, project):
     assert processes
     assert all(f"/opt/{project}/venv/bin/gunicorn" in process.args for process in processes)
     assert host.file(f"/var/log/{project}/gunicorn.log").user == project
-
-
-def test_shares_of_the_host_are_sized(host):
-    """Half of the host has half of its cores: twice as many workers, and one more."""
-    cores = int(host.check_output("nproc"))
-    assert len(workers(host, "shop")) == cores + 1
 
 
 @pytest.mark.parametrize("project", PORTS)
@@ -54,3 +58,42 @@ def test_change_to_one_leaves_the_other_alone(host):
     assert len(workers(host, "blog")) == 1
     assert main_pid(host, "blog") != before["blog"]
     assert main_pid(host, "shop") == before["shop"]
+
+
+class TestMemory:
+    """Both are sized without a share, and blog gets its workers back that the side effect took."""
+
+    @pytest.fixture(scope="class")
+    def second_run(self, host):
+        """The output of a run after which nothing is left to do, for people, in one line."""
+        # The other host must stay as the side effect left it, until its own tests have run.
+        limit = f"--limit={host.backend.get_hostname()}"
+        first = PlaybookRun(CONVERGE, limit)
+        assert first.code == 0, first.output
+        second = PlaybookRun(CONVERGE, limit, environment=FOR_PEOPLE)
+        assert second.code == 0, second.output
+        return " ".join(second.output.split())
+
+    def test_a_second_run_changes_nothing(self, host, second_run):
+        """The numbers are those of the first run, and the run does not warn that they are too many."""
+        assert re.findall(r" changed=(\d+) ", second_run) == ["0"]
+        assert "may take" not in second_run
+        assert [len(workers(host, project)) for project in PORTS] == [4, 3]
+
+    def test_together_they_fit(self, host, second_run):
+        """What their notes say is what their workers were sized for, and within the memory beside the reserve."""
+        given = {}
+        for project in PORTS:
+            note = host.file(f"/var/lib/gunicorn-{project}.memory")
+            assert (note.user, note.mode) == ("root", 0o644)
+            given[project] = int(re.search(r"^memory=(\d+)M$", note.content_string, re.MULTILINE)[1])
+        assert given == {project: len(workers(host, project)) * 128 + 32 for project in PORTS}
+        assert sum(given.values()) == 960
+
+    def test_each_run_names_the_other(self, second_run):
+        """The sentence says why there are so many workers."""
+        assert (
+            "- 544 MiB for other projects - 32 MiB master holds 3 workers of 128 MiB, so memory decides." in second_run
+        )
+        for project, memory in (("shop", 544), ("blog", 416)):
+            assert f"Another project shares the host: {project} {memory} MiB." in second_run

@@ -203,7 +203,8 @@ class SupervisorChange(Change):
         for path in set(self.before.addresses) - kept:
             if not sockets.is_open(Address(path=path)):
                 directories.remove_socket(path)
-        files.put(self.wanted.logrotate)
+        for file in self.wanted.files_of_success:
+            files.put(file)
         self._forget_way_back()
         self.companions.clear()
 

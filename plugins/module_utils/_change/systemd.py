@@ -231,7 +231,8 @@ class SystemdChange(Change):
         self.adoption.remove_units()
         self.adoption.forget_names()
         self._keep_what_was_made_by_hand()
-        files.put(self.wanted.logrotate)
+        for file in self.wanted.files_of_success:
+            files.put(file)
         self.companions.retire(self.journal)
         self._forget_way_back()
         self.companions.clear()

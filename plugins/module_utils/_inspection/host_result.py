@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import plain
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host_usage, host_verdicts
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.host_usage import Load, Moment, Place
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import grants
 
 
 def read_host(place: Place, before: Moment, after: Moment, root: str) -> dict[str, t.Any]:
@@ -21,8 +22,10 @@ def read_host(place: Place, before: Moment, after: Moment, root: str) -> dict[st
     cpu = host_usage.read_cpu(place, before, after)
     load = host_usage.read_load(root)
     pressure = host_usage.read_pressure(place, root)
+    # Without a note, only the role's next run says what a worker takes.
+    granted = sum(each.memory for each in grants.read_all(root).values() if each.workers is None)
     verdicts = {
-        "memory": host_verdicts.judge_memory(memory, swap),
+        "memory": host_verdicts.judge_memory(memory, swap, granted),
         "swap": host_verdicts.judge_swap(swap),
         "cpu": host_verdicts.judge_cpu(cpu),
     }
@@ -36,7 +39,7 @@ def read_host(place: Place, before: Moment, after: Moment, root: str) -> dict[st
     else:
         unseen.append("pressure: the kernel does not tell it (PSI)")
     readings: dict[str, t.Any] = {
-        "memory": {**memory._asdict(), "cache_share": memory.cache_share},
+        "memory": {**memory._asdict(), "cache_share": memory.cache_share, "granted": granted},
         "swap": swap._asdict(),
         "cpu": cpu._asdict(),
         "load": _load(load) if load else None,

@@ -51,8 +51,16 @@ class Verdict(t.NamedTuple):
     reason: str
 
 
-def judge_memory(memory: Memory, swap: Swap | None) -> Verdict:
-    """Judge the memory by its cache, and by the swap that is in use beside it."""
+def judge_memory(memory: Memory, swap: Swap | None, granted: int = 0) -> Verdict:
+    """Judge the memory by its cache, and by the swap that is in use beside it; then by what projects were granted."""
+    verdict = _judge_use(memory, swap)
+    if verdict.verdict == HEALTHY and granted > memory.total:
+        too_much = f"The projects of this host were given {_mib(granted)}, and its RAM is {_mib(memory.total)}"
+        return Verdict(WATCH, f"{too_much}: it is enough as long as not all of them take theirs.")
+    return verdict
+
+
+def _judge_use(memory: Memory, swap: Swap | None) -> Verdict:
     swapped = swap.used if swap and not swap.compressed else 0
     free = memory.free / memory.total
     available = memory.available / memory.total

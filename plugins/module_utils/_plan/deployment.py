@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import (
     companions,
     credentials,
     directives,
+    neighbours,
     parameters,
     reach,
     releases,
@@ -29,8 +30,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import plan a
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.parameters import DeploymentParameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._release import live
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import grants, names, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager as service_manager
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import names, systemd_state
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import directives as supervisor_directives
@@ -44,7 +45,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.state import 
 
 def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[dict, list]:
     """What the module returns, and its warnings; raises InvalidValue, VenvError, HostFactsError or NotOurs."""
-    sizing = observed = state = None
+    observed = state = None
     warnings: list = []
     wanted = parameters.check_parameters(given, listening.has_ipv6_loopback())
     secrets.check_names(wanted, given)
@@ -76,28 +77,49 @@ def plan_deployment(given: dict, runner: Runner, venv_runner: Runner) -> tuple[d
         observed = systemd_state.as_dict(
             state._replace(release_problems=tuple(releases.problems(wanted)), live_release=live.live_id(wanted.release))
         )
-    if "auto" in (given["workers"], given["threads"]):
-        sizing, told = _size(given, wanted, state, runner)
-        warnings += told
-    if state and state.running:
-        workers = sizing["workers"] if given["workers"] == "auto" else int(given["workers"])
-        options = companion_memory.with_companions(wanted.sizing, wanted.companions)
-        warnings += worker_memory.warnings(wanted.service, state.running.pid, workers, options)
+    sizing, memory_note, told = _size(given, wanted, state, runner)
+    warnings += told
     venv = venv_state(given, manager, venv_runner) if releases.is_there(wanted) else releases.UNKNOWN_VENV
     lacking = [*releases.lacking(wanted), *plan_plan.lacking(plan, venv)]
     if lacking or (observed and None in observed["files"].values()):
         plan_plan.check_writable(wanted, plan, venv["changed"])
-    return {"plan": plan, "sizing": sizing, "venv": venv, "lacking": lacking, "observed": observed}, warnings
+    result = {
+        "plan": plan,
+        "sizing": sizing,
+        "memory_note": memory_note,
+        "venv": venv,
+        "lacking": lacking,
+        "observed": observed,
+    }
+    return result, warnings
 
 
-def _size(given: dict, wanted: DeploymentParameters, state: SystemdState | None, runner: Runner) -> tuple[dict, list]:
-    """What gunicorn_sizing_info returns, and its warnings. The companions count where workers are sized."""
-    if given["workers"] != "auto" or not wanted.companions:
-        return answer.size(wanted.sizing)
-    sizing, told = answer.size(companion_memory.with_companions(wanted.sizing, wanted.companions))
-    found = state.companions if state else {}
-    remark = companion_memory.remark(wanted.sizing, wanted.companions, found, runner)
-    return {**sizing, "reason": " ".join(filter(None, [sizing["reason"], remark]))}, told
+def _size(
+    given: dict, wanted: DeploymentParameters, state: SystemdState | None, runner: Runner
+) -> tuple[dict | None, str, list[str]]:
+    """What gunicorn_sizing_info returns, if it is asked; the note of the memory that the project gets; and warnings.
+
+    Companions and other projects count where workers are sized. A number of workers is taken as it is.
+    """
+    around = neighbours.read(wanted.service, wanted.sizing)
+    has_share = given["sizing"].get("share") is not None
+    options = companion_memory.with_companions(wanted.sizing, wanted.companions)
+    options = neighbours.with_neighbours(options, around, has_share)
+    sizing, warnings = None, []
+    if given["workers"] == "auto":
+        sizing, warnings = answer.size(options)
+        found = state.companions if state else {}
+        about_companions = companion_memory.remark(wanted.sizing, wanted.companions, found, runner)
+        sentences = [sizing["reason"], neighbours.remark(around), about_companions]
+        sizing["reason"] = " ".join(filter(None, sentences))
+    elif given["threads"] == "auto":
+        sizing, warnings = answer.size(wanted.sizing)
+    workers = sizing["workers"] if sizing and given["workers"] == "auto" else int(given["workers"])
+    granted = neighbours.grant(wanted.service, workers, options, has_share)
+    warnings += neighbours.warnings(around, granted)
+    if state and state.running:
+        warnings += worker_memory.warnings(wanted.service, state.running.pid, workers, options)
+    return sizing, grants.text_of(granted), warnings
 
 
 def _check_drop_ins(wanted: DeploymentParameters, given: dict) -> dict[str, list[str]]:

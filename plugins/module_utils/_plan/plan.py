@@ -99,7 +99,7 @@ def check_writable(wanted: DeploymentParameters, plan: dict, new_venv: bool) -> 
     ]
     supervised = plan["manager"] == service_manager.SUPERVISOR
     own = [os.path.join(programs.PROGRAMS, f"{wanted.service}.conf")] if supervised else [files.unit, files.socket]
-    own += [files.logrotate] if wanted.log_files else []
+    own += [files.memory, *([files.logrotate] if wanted.log_files else [])]
     needed += [("gunicorn_service_name", wanted.service, path) for path in own]
     for variable, value, path in needed:
         for folder in atomic_files.unwritable([path]):

@@ -75,7 +75,7 @@ def make_plan(wanted: RemovalRequest, manager: Manager) -> RemovalPlan:
         *found.definitions,
     ]
     user, group, shared = _accounts(wanted, others) if "user" in wanted.named else ("", "", [])
-    foreign = [path for path in (made.logrotate, made.configuration) if removal_manager.is_foreign(path)]
+    foreign = [path for path in (made.logrotate, made.memory, made.configuration) if removal_manager.is_foreign(path)]
     return RemovalPlan(
         found=found,
         keep=tuple(path for path in replaced if removal_manager.is_foreign(files.beside(path, files.PREVIOUS))),
@@ -216,7 +216,7 @@ def _has_members(group: str, besides: str) -> bool:
 
 
 def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, ...]) -> list[str]:
-    """The files in the project's directory of settings, and the rotation of its logs."""
+    """The files in the project's directory of settings, the rotation of its logs, and the note of its memory."""
     found = [*([] if removal_manager.is_foreign(made.configuration) else [made.configuration]), *more]
     secrets = os.path.join(wanted.config_directory, "secrets.env")
     directory = os.path.join(wanted.config_directory, "credentials")
@@ -231,8 +231,8 @@ def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, .
         found += [command, *removal_manager.left_beside([command])] if zipfile.is_zipfile(command) else []
     sudoers = names.sudoers(wanted.service)
     found += [] if removal_manager.is_foreign(sudoers) else [sudoers]
-    rotations = [] if removal_manager.is_foreign(made.logrotate) else [made.logrotate]
-    return [*found, *removal_manager.left_beside(found), *rotations]
+    beside = [path for path in (made.logrotate, made.memory) if not removal_manager.is_foreign(path)]
+    return [*found, *removal_manager.left_beside(found), *beside]
 
 
 def _closed_sockets(found: Found) -> list[str]:

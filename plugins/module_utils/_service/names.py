@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units as systemd_units
 
+# Where it is noted what services were given: root alone can write there
+NOTES = "/var/lib"
+
 
 def lock_name(name: str) -> str:
     """The name of the lock on everything of one service."""
@@ -25,12 +28,19 @@ class Paths(NamedTuple):
     unit: str
     socket: str
     logrotate: str
+    memory: str
 
 
 def paths(name: str, config_directory: str) -> Paths:
     """Where the files of a service are."""
     units = (os.path.join(systemd_units.UNIT_DIRECTORY, f"{name}.{suffix}") for suffix in ("service", "socket"))
-    return Paths(os.path.join(config_directory, "gunicorn.conf.py"), *units, f"/etc/logrotate.d/gunicorn-{name}")
+    configuration = os.path.join(config_directory, "gunicorn.conf.py")
+    return Paths(configuration, *units, f"/etc/logrotate.d/gunicorn-{name}", memory_note(name))
+
+
+def memory_note(name: str) -> str:
+    """Where it is noted how much memory a service was given: the sizing of other projects reads that."""
+    return os.path.join(NOTES, f"gunicorn-{name}.memory")
 
 
 def journal_of(name: str) -> str:

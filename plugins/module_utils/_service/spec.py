@@ -31,6 +31,7 @@ ARGUMENTS = {
     "secrets": {"type": "str", "default": "", "no_log": True},
     "credentials": {"type": "str", "default": "e30=", "no_log": True},
     "logrotate": {"type": "str", "default": ""},
+    "memory_note": {"type": "str", "default": ""},
     "log_file": {"type": "str", "default": "-"},
     "binds": {"type": "list", "elements": "str", "required": True},
     "command": {"type": "list", "elements": "str", "required": True},
@@ -64,6 +65,7 @@ class ServiceSpec:
     log_file: str
     configuration: WantedFile
     logrotate: WantedFile
+    memory_note: WantedFile
     secret_files: tuple[WantedFile, ...]
     binds: tuple[Address, ...]
     argv: tuple[str, ...]
@@ -112,8 +114,13 @@ class ServiceSpec:
 
     @property
     def all_files(self) -> list[WantedFile]:
-        """What the host must have; the rotation of the logs comes last, after a change that worked."""
-        return [*self.files, self.logrotate]
+        """What the host must have."""
+        return [*self.files, *self.files_of_success]
+
+    @property
+    def files_of_success(self) -> list[WantedFile]:
+        """What comes last, after a change that worked, and what no process reads that runs for the service."""
+        return [self.logrotate, self.memory_note]
 
 
 def common_values(
@@ -135,6 +142,7 @@ def common_values(
         "log_file": given["log_file"],
         "configuration": WantedFile(paths.configuration, given["configuration"], 0o640, group),
         "logrotate": WantedFile(paths.logrotate, given["logrotate"] or None),
+        "memory_note": WantedFile(paths.memory, given.get("memory_note") or None),
         "secret_files": tuple(secret_files),
         "binds": tuple(addresses.parse_binds(given["binds"], given["user"], given["group"])),
         "argv": tuple(given["command"]),

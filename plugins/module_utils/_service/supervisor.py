@@ -150,8 +150,9 @@ def observe(wanted: SupervisorSpec, supervisor: Supervisor) -> SupervisorState:
 
 def decide(wanted: SupervisorSpec, state: SupervisorState) -> Decision:
     """Compare what a host has and runs with what it must have."""
-    idle = [comparison.unlike(path) for path in state.differing if path == wanted.logrotate.path]
-    reasons = [comparison.unlike(path) for path in state.differing if path != wanted.logrotate.path]
+    idle_paths = [file.path for file in wanted.files_of_success]
+    idle = [comparison.unlike(path) for path in state.differing if path in idle_paths]
+    reasons = [comparison.unlike(path) for path in state.differing if path not in idle_paths]
     if state.interrupted:
         reasons.append("the last change was interrupted")
     if state.refused and wanted.code_in_place:

@@ -74,9 +74,9 @@ class SystemdSpec(ServiceSpec):
         )
 
     @property
-    def idle_paths(self) -> tuple[str, str]:
+    def idle_paths(self) -> tuple[str, ...]:
         """The files that a running process does not read, so that a change of them starts nothing."""
-        return self.logrotate.path, self.socket.path
+        return (*(file.path for file in self.files_of_success), self.socket.path)
 
 
 def spec_from(given: dict, group: int, secret_files: list[WantedFile], secrets_hash: str) -> SystemdSpec:

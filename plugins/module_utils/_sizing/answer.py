@@ -9,10 +9,12 @@ from __future__ import annotations
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.cgroups import check_slice
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import (
     Host,
+    Resource,
     read_host,
     read_memory,
     read_tasks,
 )
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import rule
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand, read_demand, read_resources
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.sizing import Sizing, size_workers
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.unit_limits import (
@@ -29,6 +31,8 @@ DEFAULTS = {
     "memory_per_worker": "128M",
     "memory_reserve": None,
     "memory_companions": None,
+    "memory_neighbours": None,
+    "memory_kept": None,
     "slice": "system.slice",
     "service_directives": {},
     "cpus": None,
@@ -41,11 +45,19 @@ def size(options: dict) -> tuple[dict, list[str]]:
     demand = read_demand(options)
     cpus, memory = read_resources(options)
     host = read_host(check_slice(options["slice"]), cpus=cpus, memory=memory)
-    sizing = size_workers(host, demand, _find_limits(options))
+    sizing = size_workers(host, demand, find_limits(options))
     return _describe(sizing, host), list(sizing.warnings)
 
 
-def _find_limits(options: dict) -> Limits:
+def memory_for_projects(options: dict) -> tuple[int, Resource]:
+    """Return the bytes that the host has for all projects, and the memory that these are of; raises as `size` does."""
+    demand = read_demand(options)
+    _cpus, given = read_resources(options)
+    memory = read_memory(check_slice(options["slice"])) if given is None else Resource(given, "option")
+    return max(0, int(memory.amount) - rule.reserve_of(int(memory.amount), demand)), memory
+
+
+def find_limits(options: dict) -> Limits:
     """Return the limits of the service; what percentages are percentages of is read only if there are directives."""
     directives = options["service_directives"]
     if not directives:

@@ -13,6 +13,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import size
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
+# What is not for the web workers of this project, and what nobody may take from it
+_OTHERS = ("memory_companions", "memory_neighbours", "memory_kept")
+
 
 class Demand(t.NamedTuple):
     """What the application needs and the user wants. Memory is in bytes."""
@@ -20,6 +23,8 @@ class Demand(t.NamedTuple):
     memory_per_worker: int = 128 * MIB
     memory_reserve: int | None = None
     memory_companions: int = 0
+    memory_neighbours: int = 0
+    memory_kept: int = 0
     wait_ratio: float | None = None
     worker_class: str = "sync"
     threads: int | None = None
@@ -31,7 +36,7 @@ class Demand(t.NamedTuple):
 
 def read_demand(options: dict) -> Demand:
     """Return the demand that the options describe, or raise InvalidValue for the first that can't be used."""
-    reserve, companions = options["memory_reserve"], options["memory_companions"]
+    reserve = options["memory_reserve"]
     return check_demand(
         Demand(
             **{
@@ -40,12 +45,14 @@ def read_demand(options: dict) -> Demand:
                 "memory_reserve": None
                 if reserve is None
                 else sizes.parse_size("memory_reserve", reserve, zero_allowed=True),
-                "memory_companions": 0
-                if companions is None
-                else sizes.parse_size("memory_companions", companions, zero_allowed=True),
+                **{option: _size_or_zero(option, options[option]) for option in _OTHERS},
             }
         )
     )
+
+
+def _size_or_zero(option: str, value: str | None) -> int:
+    return 0 if value is None else sizes.parse_size(option, value, zero_allowed=True)
 
 
 def read_resources(options: dict) -> tuple[float | None, int | None]:

@@ -8,7 +8,7 @@ With C cores, W/C the ratio of waiting to computing in a request, memory M, and 
 
     N_cpu   = max(ceil(C) + 1, ceil((C * (1 + W/C) + 1.25 * sqrt(C * W/C)) / threads)), where W/C was measured
     N_cpu   = max(ceil(C), ceil(C * 2 / threads) + 1), where it was not
-    N_mem   = floor((M - companions - master) / memory of one worker)
+    N_mem   = floor((max(M - neighbours, kept) - companions - master) / memory of one worker)
     N_tasks = floor((T - master - reserve) / (2 * tasks of one worker))
     N       = min(clamp(N_cpu, minimum, maximum), N_mem, N_tasks), and never 0
 
@@ -75,11 +75,14 @@ class Bounds(t.NamedTuple):
 class Budget(t.NamedTuple):
     """The bytes of the host's memory, of its reserve, and of what the workers of this project may use.
 
-    The limit is that of the service, if the service may use less than the host has left.
+    Nothing is kept if other projects leave as much, or more. The limit is that of the service, if the service may use
+    less than the host has left.
     """
 
     total: int
     reserve: int
+    neighbours: int
+    kept: int
     companions: int
     for_workers: Fraction
     limit: Limit | None
@@ -174,15 +177,26 @@ def _memory_budget(total: int, limit: Limit | None, demand: Demand) -> Budget:
     that projects whose shares add up to 1 fit together. A limit of the service is for this project alone, so neither
     applies to it, and the companions have limits of their own.
     """
-    reserve = demand.memory_reserve
-    if reserve is None:
-        reserve = max(math.ceil(total * RESERVE_FRACTION), RESERVE_MINIMUM)
-    free = (total - reserve) * _exact(demand.share) - demand.memory_companions
+    reserve = reserve_of(total, demand)
+    whole = (total - reserve) * _exact(demand.share)
+    left = whole - demand.memory_neighbours
+    # What a project was given, other projects don't take away again: each run of theirs would change its workers.
+    kept = int(min(demand.memory_kept, whole)) if demand.memory_neighbours else 0
+    kept = kept if kept > left else 0
+    free = (kept or left) - demand.memory_companions
     if limit is None or limit.amount >= free:
         limit = None
     else:
         free = Fraction(limit.amount)
-    return Budget(total, reserve, demand.memory_companions, free - MASTER_MEMORY, limit)
+    companions = demand.memory_companions
+    return Budget(total, reserve, demand.memory_neighbours, kept, companions, free - MASTER_MEMORY, limit)
+
+
+def reserve_of(total: int, demand: Demand) -> int:
+    """Return the bytes that the host keeps for what is not Gunicorn's."""
+    if demand.memory_reserve is not None:
+        return demand.memory_reserve
+    return max(math.ceil(total * RESERVE_FRACTION), RESERVE_MINIMUM)
 
 
 def _tasks_bound(limit: Limit | None, threads: int, demand: Demand) -> int | None:

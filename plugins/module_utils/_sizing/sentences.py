@@ -82,6 +82,10 @@ def _memory(terms: Terms, host: Host, demand: Demand) -> str:
     left = f"{_mib(budget.total)}{set_by} - {_mib(budget.reserve)} reserve"
     if demand.share != 1:
         left = f"({left}) x share {_number(demand.share)}"
+    if budget.kept:
+        left = f"{_mib(budget.kept)} that it has already"
+    elif budget.neighbours:
+        left += f" - {_mib(budget.neighbours)} for other projects"
     if budget.companions:
         left += f" - {_mib(budget.companions)} for companions"
     if budget.limit is not None:
@@ -113,11 +117,13 @@ def warnings_of(terms: Terms, demand: Demand, limits: Limits) -> list[str]:
             "limit, or lower memory_per_worker."
         )
     elif bounds.memory < 1:
+        neighbours = f", {_mib(budget.neighbours)} are other projects'" if budget.neighbours else ""
         companions = f", {_mib(budget.companions)} are for companions" if budget.companions else ""
         warnings.append(
             f"Not even one worker of {_mib(demand.memory_per_worker)} fits into the memory: of {_mib(budget.total)}, "
-            f"{_mib(budget.reserve)} are reserved{companions} and {_mib(MASTER_MEMORY)} go to the master. One worker "
-            "is returned all the same; give the host more memory, or lower memory_reserve or memory_per_worker."
+            f"{_mib(budget.reserve)} are reserved{neighbours}{companions} and {_mib(MASTER_MEMORY)} go to the master. "
+            "One worker is returned all the same; give the host more memory, or lower memory_reserve or "
+            "memory_per_worker."
         )
     elif bounds.memory < bounds.minimum:
         warnings.append(

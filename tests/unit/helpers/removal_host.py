@@ -17,7 +17,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.plan impor
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.supervisor import SupervisorManager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd import SystemdManager
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
 
@@ -110,6 +110,8 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host(tmp_path)
     host.units.mkdir()
     host.programs.mkdir(parents=True)
+    (host.root / "notes").mkdir()
+    monkeypatch.setattr(names, "NOTES", str(host.root / "notes"))
     monkeypatch.setattr(units, "UNIT_DIRECTORY", str(host.units))
     monkeypatch.setattr(runtime_units, "DIRECTORY", str(host.runtime_units))
     monkeypatch.setattr(socket_units, "ended_flag", lambda name: f"{tmp_path}/run/gunicorn-{name}.ended")

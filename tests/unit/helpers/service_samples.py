@@ -39,6 +39,11 @@ COMMON = {
     "group": "shop",
     "log_file": "-",
     "configuration": WantedFile("/etc/opt/shop/gunicorn.conf.py", "threads = 1\n"),
+    "memory_note": WantedFile(
+        "/var/lib/gunicorn-shop.memory",
+        "# Managed by Ansible (role pyweb.gunicorn.gunicorn): the sizing of other projects on this host reads it.\n"
+        "memory=672M\nslice=system.slice\n",
+    ),
     "logrotate": WantedFile("/etc/logrotate.d/gunicorn-shop", "/var/log/shop/gunicorn.log {\n}\n"),
     "secret_files": (WantedFile("/etc/opt/shop/secrets.env", "A=1\n", 0o600, secret=True),),
     "binds": (Address("127.0.0.1", 8000), Address("::1", 8000)),

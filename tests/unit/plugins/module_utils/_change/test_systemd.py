@@ -136,8 +136,9 @@ class TestCompanions:
         assert made.companions.steps == ["withdraw", "put_back", "restore", "commit"]
 
     def test_old_ones_end_once_all_works(self, change: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As long as there is a way back, it has their units."""
-        monkeypatch.setattr(change_systemd.files, "put", lambda _file: None)
+        """As long as there is a way back, it has their units. Then it is also noted what the service was given."""
+        put: list[str] = []
+        monkeypatch.setattr(change_systemd.files, "put", lambda file: put.append(file.path))
         made = change()
         made.companions = noted = NotedCompanions()
         for name in ("standin", "adoption", "sockets"):
@@ -146,6 +147,7 @@ class TestCompanions:
         made._forget_way_back = noted.forget_way_back
         made._finish()
         assert noted.steps == ["retire", "forget_way_back", "clear"]
+        assert put == ["/etc/logrotate.d/gunicorn-shop", "/var/lib/gunicorn-shop.memory"]
 
 
 ENDING = ("stop", "remove_units", "forget_names", "remove_gone_files")

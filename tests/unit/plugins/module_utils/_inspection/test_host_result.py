@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host_result, host_usage
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import grants
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.grants import Grant
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 HOSTS = Path(__file__).parents[4] / "fixtures/hosts"
 MEASURED = sorted(path.name for path in HOSTS.iterdir() if (path / "proc/stat").exists())
@@ -39,6 +42,19 @@ def test_the_host(root: Path) -> None:
     order = ("healthy", "watch", "short")
     assert host["verdict"] == max((part["verdict"] for part in parts), key=order.index)
     assert host["reason"] in [part["reason"] for part in parts if part["verdict"] == host["verdict"]]
+
+
+def test_what_projects_were_given(root: Path) -> None:
+    """By their notes: of a project without one, nobody knows what its workers take."""
+    units = root / "etc/systemd/system"
+    units.mkdir(parents=True, exist_ok=True)
+    (root / "var/lib").mkdir(parents=True, exist_ok=True)
+    for name in ("shop", "blog", "old"):
+        mark = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): x\n"
+        (units / f"{name}.service").write_text(f"{mark}ExecStart=gunicorn --workers=5\n")
+        if name != "old":
+            (root / f"var/lib/gunicorn-{name}.memory").write_text(grants.text_of(Grant(name, 99 * MIB)))
+    assert read(root)["memory"]["granted"] == 198 * MIB
 
 
 def test_a_kernel_without_pressure() -> None:

@@ -36,6 +36,17 @@ def idle(**others: float) -> Cpu:
 class TestMemory:
     """The book's cases."""
 
+    def test_projects_that_were_given_more_than_there_is(self) -> None:
+        """It is told where nothing worse is to be said."""
+        healthy, full = memory(0.6, 0.31), memory(0.98, 0.01)
+        assert host_verdicts.judge_memory(healthy, NO_SWAP, 4 * GIB).verdict == "healthy"
+        assert host_verdicts.judge_memory(healthy, NO_SWAP, 5 * GIB) == (
+            "watch",
+            "The projects of this host were given 5120 MiB, and its RAM is 4096 MiB: it is enough as long as not all of them "
+            "take theirs.",
+        )
+        assert host_verdicts.judge_memory(full, NO_SWAP, 5 * GIB) == host_verdicts.judge_memory(full, NO_SWAP)
+
     @pytest.mark.parametrize(
         ("readings", "swap", "verdict", "reason"),
         [

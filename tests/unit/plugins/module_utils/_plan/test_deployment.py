@@ -13,10 +13,12 @@ import pytest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import deployment
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan import parameters as plan_parameters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import grants, manager
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.grants import Grant
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import decision, stamp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv.stamp import Stamp
 
@@ -88,9 +90,40 @@ def test_companions_count_where_workers_are_sized(
         companions={"mail": {"command": "x", "memory_max": "512M"}, "beat": {"command": "x", "single": True}},
     )
     wanted = plan_parameters.check_parameters(given, ipv6=True)
-    sizing, _warnings = deployment._size(given, wanted, None, Runner(lambda command: (0, "", "")))
+    sizing, _note, _warnings = deployment._size(given, wanted, None, Runner(lambda command: (0, "", "")))
     assert [text for text in said if text not in sizing["reason"]] == []
     assert bool(said) == ("companion" in sizing["reason"])
+
+
+@pytest.mark.parametrize(
+    ("workers", "sizing", "number", "told"),
+    [
+        ("auto", {}, "3", 0),
+        ("auto", {"share": 0.5}, "2", 0),
+        ("auto", {"share": 0.9}, "5", 1),
+        # A number is taken as it is.
+        ("4", {}, None, 1),
+    ],
+)
+def test_other_projects_count(
+    parameters: Callable[..., dict],
+    monkeypatch: pytest.MonkeyPatch,
+    workers: str,
+    sizing: dict,
+    number: str | None,
+    told: int,
+) -> None:
+    """The sentence names them, it is noted what is left for the next one, and the run warns where that is too little."""
+    monkeypatch.setattr(grants, "read_all", lambda root: {"blog": Grant("blog", 300 * MIB), "shop": Grant("shop", MIB)})
+    given = parameters(workers=workers, sizing={"cpus": 4, "memory": "1000M", **sizing})
+    wanted = plan_parameters.check_parameters(given, ipv6=True)
+    found, note, warnings = deployment._size(given, wanted, None, Runner(None))
+    assert len(warnings) == told
+    if number:
+        assert found["reason"].startswith(f"{number} workers: ")
+        assert found["reason"].endswith("decides. Another project shares the host: blog 300 MiB.")
+    assert f"memory={int(number or workers) * 128 + 32}M\n" in note
+    assert ("share=" in note) == bool(sizing)
 
 
 def test_no_companion_has_a_variable_of_a_secret(parameters: Callable[..., dict]) -> None:

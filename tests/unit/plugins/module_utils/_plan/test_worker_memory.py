@@ -77,6 +77,15 @@ def test_what_it_says_to_set_is_enough(say: Callable, host: Path) -> None:
     assert say(answer.size({**HOST, "memory_per_worker": measured})[0]["workers"], memory_per_worker=measured) == []
 
 
+def test_other_projects_leave_less(say: Callable, host: Path) -> None:
+    """What they have is not for larger workers: of 544 MiB that it has already, or 300 that are left, 3 of them fit."""
+    enlarge(host, 836)
+    alone = {"service_directives": {}, "memory": "1000M"}
+    assert say(4, **alone) == []
+    (warning,) = say(4, **alone, memory_neighbours="500M", memory_kept="544M")
+    assert "the memory holds 3 of that size, and not 4." in warning
+
+
 def test_shared_pages_count_once(say: Callable, host: Path) -> None:
     """A worker whose resident memory is large since others share it costs what it has of its own."""
     for name in ("VmRSS", "VmHWM"):

@@ -70,6 +70,10 @@ class TestDecide:
 
     def test_the_rotation_of_the_logs_starts_nothing(self) -> None:
         """No process reads that file."""
+        assert decide(WANTED, OBSERVED._replace(differing=(WANTED.memory_note.path,))) == (
+            ["/var/lib/gunicorn-shop.memory is not as configured"],
+            False,
+        )
         assert decide(WANTED, OBSERVED._replace(differing=(WANTED.logrotate.path,))) == (
             ["/etc/logrotate.d/gunicorn-shop is not as configured"],
             False,

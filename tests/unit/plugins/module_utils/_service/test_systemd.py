@@ -54,6 +54,7 @@ FINDINGS = [
     ({"standin": UNIT._replace(active=False, starting=True)}, False),
     ({"files": without(WANTED.socket.path)}, False),
     ({"files": without(WANTED.logrotate.path)}, False),
+    ({"files": without(WANTED.memory_note.path)}, False),
 ]
 
 

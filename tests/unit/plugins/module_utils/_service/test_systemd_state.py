@@ -35,6 +35,7 @@ GIVEN = {
     "socket_unit": "[Socket]\nListenStream=127.0.0.1:8000\nListenStream=/run/shop.sock\n",
     "configuration": "threads = 1\n",
     "config_directory": "/etc/opt/shop",
+    "memory_note": "memory=416M\n",
     "logrotate": "/var/log/shop/gunicorn.log {\n}\n",
     "log_file": "-",
     "binds": ["127.0.0.1:8000", "unix:/run/shop.sock"],
