@@ -42,6 +42,12 @@ class Limit(t.NamedTuple):
     name: str
     directives: t.Mapping[str, str] = {}
 
+    @property
+    def quota(self) -> float | None:
+        """The CPUs that the service may use by its quota; None without one."""
+        quota = self.directives.get("CPUQuota")
+        return float(quota.rstrip("%")) / 100 if quota else None
+
 
 def _work(compute: int, wait: int) -> str:
     """Return the path of an application that computes and waits for so many milliseconds."""

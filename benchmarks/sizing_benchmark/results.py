@@ -34,6 +34,8 @@ class Record:
     oom: bool = False
     problem: str | None = None
     failures: list[dict] = field(default_factory=list)
+    # Whether its rounds are long ones, beside which those of the sweep do not count
+    final: bool = False
 
     @property
     def setting(self) -> Setting:
@@ -51,14 +53,26 @@ class Record:
 
     def middle(self, name: str) -> float | None:
         """Return the median of a value over the undisturbed rounds, or over all if all were disturbed."""
-        rounds = [one for one in self.rounds if not one["disturbed"]] or self.rounds
-        values = [one[name] for one in rounds if one[name] is not None]
+        values = [one[name] for one in self._undisturbed if one[name] is not None]
         return round(statistics.median(values), 4) if values else None
+
+    @property
+    def cpus(self) -> float:
+        """The median of the CPUs that the service used."""
+        return statistics.median(one["cores"]["service"] for one in self._undisturbed)
+
+    @property
+    def _undisturbed(self) -> list[dict]:
+        return [one for one in self.rounds if not one["disturbed"]] or self.rounds
 
     @property
     def quiet(self) -> int:
         """How many rounds nobody disturbed."""
         return sum(not one["disturbed"] for one in self.rounds)
+
+    def begin_final_rounds(self) -> None:
+        """Forget the round by which the sweep chose the setting: it was rather lucky in it."""
+        self.rounds, self.final = [], True
 
     def note(self, answer: dict) -> None:
         """Take from the agent's answer what belongs to all rounds together."""
@@ -105,6 +119,7 @@ class Record:
             "problem": self.problem,
             "failures": self.failures,
             "rounds": self.rounds,
+            "final": self.final,
         }
 
     @classmethod

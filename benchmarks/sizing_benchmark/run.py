@@ -33,12 +33,17 @@ CallModule = t.Callable[[str, dict], dict]
 
 
 class Options(t.NamedTuple):
-    """What, how often and how long to measure, and how long to wait for others on the machine, in seconds."""
+    """What, how often and how long to measure, and how long to wait for others on the machine, in seconds.
+
+    Under a quota, the same setting answers more or fewer requests in one second than in the next, because it works in
+    bursts. A short round is enough to find the settings that may be the best, and long ones compare them.
+    """
 
     ladders: plan.Ladders = plan.FULL
     rounds: int = 3
     warmup: float = 0.4
     seconds: float = 1.2
+    final_seconds: float = 5.0
     patience: float = 5.0
 
 
@@ -98,7 +103,8 @@ class Run:
         problem = self._start(application, limit, setting)
         if problem is None:
             # Without a memory limit, only settings that are measured again are reloaded.
-            problem = self._measure(record, reload="MemoryMax" in limit.directives)
+            reload = "MemoryMax" in limit.directives
+            problem = self._measure(record, reload, self._options.seconds)
         record.judge(problem)
         if problem:
             self._stop([setting])
@@ -119,13 +125,16 @@ class Run:
         for record in chosen:
             if record.admissible and record.setting not in self._running:
                 record.judge(self._start(application, limit, record.setting))
+            if record.admissible:
+                record.begin_final_rounds()
         # Up to twice as many rounds, if others disturb some
         for _ in range(2 * self._options.rounds):
             for record in chosen:
                 unreloaded = record.reload_seconds is None
                 if record.admissible and (unreloaded or record.quiet < self._options.rounds):
                     # If memory is short, it also depends on the moment whether a reload fits.
-                    record.judge(self._measure(record, unreloaded or "MemoryMax" in limit.directives))
+                    reload = unreloaded or "MemoryMax" in limit.directives
+                    record.judge(self._measure(record, reload, self._options.final_seconds))
                     self._save()
 
     def _measure_application(self, application: Application, limit: Limit) -> None:
@@ -160,25 +169,24 @@ class Run:
             self._stop([setting])
         return problem
 
-    def _measure(self, record: Record, reload: bool) -> str | None:
+    def _measure(self, record: Record, reload: bool, seconds: float) -> str | None:
         """Add a round to a record. If others disturb it, wait for them for some time, and try once more."""
-        trouble = self._measure_once(record, reload)
+        trouble = self._measure_once(record, reload, seconds)
         if trouble is None and record.rounds[-1]["disturbed"] and self._options.patience:
             self._agent.ask("quiet", cores=FOREIGN, seconds=self._options.patience)
             disturbed = record.rounds.pop()
-            trouble = self._measure_once(record, reload=False)
+            trouble = self._measure_once(record, reload=False, seconds=seconds)
             if record.rounds[-1]["disturbed"]:
                 record.rounds[-1] = min(disturbed, record.rounds[-1], key=lambda one: one["cores"]["foreign"])
         return trouble
 
-    def _measure_once(self, record: Record, reload: bool) -> str | None:
-        options = self._options
+    def _measure_once(self, record: Record, reload: bool, seconds: float) -> str | None:
         answer = self._agent.ask(
             "measure",
             name=self._running[record.setting],
             concurrency=CONCURRENCY,
-            warmup=options.warmup,
-            seconds=options.seconds,
+            warmup=self._options.warmup,
+            seconds=seconds,
             reload=reload,
         )
         if "round" not in answer:

@@ -21,9 +21,10 @@ BEGIN, END = "<!-- sizing-benchmark: made by benchmarks/sizing -->\n", "<!-- end
 
 
 def best(records: list[Record]) -> Record | None:
-    """Return the admissible record with the most requests a second."""
+    """Return the admissible record with the most requests a second; of those with final rounds, if there are any."""
     admissible = [record for record in records if record.admissible and record.median]
-    return max(admissible, key=lambda record: record.median or 0, default=None)
+    final = [record for record in admissible if record.final]
+    return max(final or admissible, key=lambda record: record.median or 0, default=None)
 
 
 def missing(results: Results) -> dict[tuple[str, str], list[Setting]]:
@@ -73,8 +74,8 @@ def table(results: Results) -> str:
         [
             "Workers, or workers x threads, and the share of the best setting's throughput:\n",
             f"{shares}| least | | | {' | '.join(least(rows, column) for column in range(len(rules.RULES)))} |",
-            "\nThe most memory that the service had, page cache and a reload included, and the 99th percentile of the "
-            "answers' times:\n",
+            "\nThe most memory that the service had, page cache and a reload included, the 99th percentile of the "
+            "answers' times, and how much of its quota it used:\n",
             costs,
             repeatability(results),
             "",
@@ -97,7 +98,7 @@ def best_throughput(row: Row) -> str:
 
 
 def best_figures(row: Row) -> str:
-    """Return the memory and the 99th percentile of the best setting."""
+    """Return the figures of the best setting."""
     return figures(row.top) if row.top else ""
 
 
@@ -133,10 +134,12 @@ def least(rows: list[Row], column: int) -> str:
 
 
 def figures(record: Record) -> str:
-    """Return the memory and the 99th percentile of a setting that lasted."""
+    """Return the memory and the 99th percentile of a setting that lasted, and how much of a quota it used."""
     if not record.admissible:
         return str(record.problem)
-    return f"{(record.memory_peak or 0) / MIB:.0f} MiB, {1000 * (record.middle('p99') or 0):.0f} ms"
+    quota = LIMITS[record.limit].quota
+    used = f", {record.cpus / quota:.0%}" if quota else ""
+    return f"{(record.memory_peak or 0) / MIB:.0f} MiB, {1000 * (record.middle('p99') or 0):.0f} ms{used}"
 
 
 def repeatability(results: Results) -> str:

@@ -108,6 +108,12 @@ def test_best_is_admissible() -> None:
     assert table.best([record(2, problem="OOM kill")]) is None
 
 
+def test_best_was_measured_for_long() -> None:
+    """A lucky short round of another setting does not count."""
+    long = dataclasses.replace(record(2), final=True)
+    assert table.best([long, record(9, throughput=110)]) is long
+
+
 def cells(made: str, number: int) -> list[list[str]]:
     """Return the cells of one row, from each table that has so many rows."""
     tables = [part.splitlines() for part in made.split("\n\n") if part.startswith("|")]
@@ -124,6 +130,14 @@ def test_table_has_the_share_of_the_best() -> None:
     assert figures[2:6] == ["350 MiB, 200 ms", "250 MiB, 200 ms", "250 MiB, 200 ms", "100 MiB, 200 ms"]
     (least,) = cells(made, 2)
     assert least[:6] == ["least", "", "", "**50%**", "**50%**", "**62%**"]
+
+
+def test_table_says_how_much_of_a_quota_was_used() -> None:
+    """Only settings that leave some of it unused can be surpassed by more requests at a time."""
+    one = dataclasses.replace(record(2), limit="50%")
+    for each, used in zip(one.rounds, (0.5, 0.45, 0.4)):
+        each["cores"] = {"service": used}
+    assert cells(table.table(results(one)), 1)[1][2] == "100 MiB, 200 ms, 90%"
 
 
 def test_setting_that_did_not_last_has_its_reason_in_the_table() -> None:

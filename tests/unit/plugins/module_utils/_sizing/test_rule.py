@@ -8,6 +8,7 @@ import math
 from typing import Callable
 
 import pytest
+from bandwidth import LimitedService
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -260,6 +261,29 @@ class TestMeasured:
     def test_not_many_more_than_needed(self, size: Callable[..., Sizing], cpus: int, ratio: float) -> None:
         """Memory is expensive: with a fifth less and another three less, the cores would idle for longer."""
         assert busy(math.floor(size(cpus, 2048 * GIB, wait_ratio=ratio).workers * 0.8) - 3, cpus, ratio) < 0.95
+
+
+class TestQuota:
+    """The quota stops all threads for a part of each period, which a model of a slower CPU does not know."""
+
+    @pytest.mark.parametrize(("quota", "cores"), [(0.25, 2), (0.5, 1), (0.5, 2), (1, 2), (1.5, 2), (2.5, 8)])
+    @pytest.mark.parametrize("compute", [0.002, 0.05])
+    @pytest.mark.parametrize("ratio", [0.3, 3, 14])
+    @pytest.mark.parametrize("thread_safe", [False, True])
+    def test_it_is_used_up(
+        self, size: Callable[..., Sizing], quota: float, cores: int, compute: float, ratio: float, thread_safe: bool
+    ) -> None:
+        """Requests that were stopped all compute when the next period begins, so 5% of the quota are lost at most."""
+        sizing = size(quota, 64 * GIB, cpus_by="quota", wait_ratio=ratio, thread_safe=thread_safe)
+        service = LimitedService(sizing.workers, sizing.threads, compute, ratio * compute, quota, cores)
+        service.run(periods=30)
+        assert service.run(periods=300) > 0.95
+
+    def test_too_few_workers_do_not_use_it_up(self) -> None:
+        """Workers for the mean alone, without those for the root: the model tells the difference."""
+        service = LimitedService(8, 1, compute=0.05, wait=14 * 0.05, quota=0.5, cores=2)
+        service.run(periods=30)
+        assert service.run(periods=300) < 0.93
 
 
 class TestAsync:
