@@ -19,9 +19,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, list_folder, read
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_units, launcher, names
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import MASTER_MEMORY
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
@@ -75,6 +73,10 @@ def _noted(service: str, root: str) -> Grant | None:
 
 def _estimated(service: str, workers: int) -> Grant:
     """What was given to a service that was deployed before there were notes, if its workers are of the usual size."""
+    # Not at the top: each host is read for this, and few have such services.
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import MASTER_MEMORY
+
     memory = workers * Demand().memory_per_worker + MASTER_MEMORY if workers else 0
     return Grant(service, memory, workers=workers)
 
@@ -84,15 +86,21 @@ def _of_systemd(root: str) -> dict[str, int]:
     found = {}
     for name, text in _texts(units.UNIT_DIRECTORY, ".service", root).items():
         workers = _EXEC_START.search(text)
-        if workers and names.is_ours(text) and not companion_units.owner_of(text)[0]:
+        if workers and names.is_ours(text) and not companion_texts.owner_of(text)[0]:
             found[name] = int(workers[1])
     return found
 
 
 def _of_supervisor(root: str) -> dict[str, int]:
     """The services of the role under supervisor, and how many workers their descriptions say."""
-    found = {}
-    for name, text in _texts(programs.PROGRAMS, ".conf", root).items():
+    found: dict[str, int] = {}
+    texts = _texts(programs.PROGRAMS, ".conf", root)
+    if not texts:
+        return found
+    # Not at the top, for the same reason
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher
+
+    for name, text in texts.items():
         for path in launcher.descriptions_in(text):
             if os.path.basename(path) == launcher.DESCRIPTION and _is_roots(join(root, path)):
                 found[name] = _workers_in(read(join(root, path)))
