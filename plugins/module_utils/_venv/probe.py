@@ -51,9 +51,11 @@ def installed() -> dict:
 
     found: dict = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
+        # Each time that it is asked for, all of it is parsed, with the description.
+        said = distribution.metadata
+        name = said["Name"]
         if name and not is_leftover(distribution):  # a killed pip leaves folders without a name
-            found.setdefault(normalized(name), (distribution.version, origin(distribution), looks(distribution)))
+            found.setdefault(normalized(name), (said["Version"], origin(distribution), looks(distribution)))
     return found
 
 

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Callable
 
@@ -102,6 +103,19 @@ class TestInstalled:
         install(tmp_path, "typing_extensions-4.1", "Name: typing_extensions\nVersion: 4.1\n")
         monkeypatch.setattr(sys, "path", [str(tmp_path)])
         assert versions() == {"zope-interface": "7.0", "typing-extensions": "4.1"}
+
+    def test_metadata_is_parsed_once(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """It has the whole description, of which each run of the role would pay for every package."""
+        for number in range(3):
+            install(tmp_path, f"shop{number}", f"Name: shop{number}\nVersion: 1.{number}\n\nA long story\n")
+        monkeypatch.setattr(sys, "path", [str(tmp_path)])
+        names: list[str] = []
+        really = metadata.PathDistribution.read_text
+        monkeypatch.setattr(
+            metadata.PathDistribution, "read_text", lambda own, name: names.append(name) or really(own, name)
+        )
+        assert versions() == {"shop0": "1.0", "shop1": "1.1", "shop2": "1.2"}
+        assert names.count("METADATA") == 3
 
     def test_what_a_killed_pip_left_does_not_count(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """pip moves what it replaces to ~unicorn, and ignores that later on; a folder may also be empty."""
