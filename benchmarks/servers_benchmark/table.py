@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tables: medians of the rounds at rest, and the sums of what was lost."""
+
+from __future__ import annotations
+
+import collections
+import statistics
+
+from documents import markdown
+
+from servers_benchmark.servers import PAGES, SERVERS
+
+MIB = 1 << 20
+CHANGES = ("restart", "reload", "broken")
+
+
+def text(results: dict) -> str:
+    """Return how each server is set up, and the tables, in Markdown."""
+    rounds = {name: of(results, name) for name in SERVERS if of(results, name)}
+    heads = ("", "version", "processes x threads", "page, answers/s", "p99", "waiting, answers/s", "p99", "memory")
+    rest = [heads, ("---", "---", "---:", "---:", "---:", "---:", "---:", "---:")]
+    rest += [rest_row(results["facts"], name, of_one) for name, of_one in rounds.items()]
+    heads = ("", "restart", "reload", "broken release", "answers then", "and after a restart")
+    changes = [heads, ("---", *("---:",) * 5)]
+    changes += [change_row(name, of_one) for name, of_one in rounds.items()]
+    setups = "".join(f"- **{SERVERS[name].title}**: {SERVERS[name].setup}.\n" for name in rounds)
+    return f"{setups}\n{markdown(rest)}\n{told(results)}\n\n{markdown(changes)}"
+
+
+def of(results: dict, name: str) -> list[dict]:
+    """Return the rounds of a server."""
+    return [one for one in results["rounds"] if one["server"] == name]
+
+
+def told(results: dict) -> str:
+    """Return the sentence about the run."""
+    facts, options = results["facts"], results["options"]
+    foreign = [one[page]["foreign"] for one in results["rounds"] for page in PAGES]
+    # Fewer than wanted, if the run was ended early
+    rounds = min(collections.Counter(one["server"] for one in results["rounds"]).values())
+    return (
+        f"Medians of {rounds} rounds with {options['concurrency']} requests under way, each of "
+        f"{options['seconds']:g} s. Django {facts['versions']['Django']}, Python {facts['python']}, nginx "
+        f"{facts['nginx']}, Apache {facts['apache']}; {facts['nproc']} cores, which the servers share with nginx and "
+        f"the load generator. Others on the machine took {statistics.median(foreign):.2f} cores, and up to "
+        f"{max(foreign):.2f}."
+    )
+
+
+def rest_row(facts: dict, name: str, rounds: list[dict]) -> tuple[str, ...]:
+    """Return a row about a server that nothing changes."""
+    server = SERVERS[name]
+    processes, threads = facts["sizes"][name]
+    cells = []
+    for page in PAGES:
+        cells.append(f"{statistics.median(one[page]['rate'] for one in rounds):.0f}")
+        cells.append(f"{statistics.median(one[page]['p99'] for one in rounds) * 1000:.0f} ms")
+    memory = statistics.median(one["memory"] for one in rounds) / MIB
+    version = f"{server.package} {facts['versions'][server.package]}"
+    return (server.title, version, f"{processes} x {threads}", *cells, f"{memory:.0f} MiB")
+
+
+def change_row(name: str, rounds: list[dict]) -> tuple[str, ...]:
+    """Return a row about a server that is changed."""
+    cells = [change_cell([one[change] for one in rounds]) for change in CHANGES]
+    shares = [answer_cell([one[key] for one in rounds]) for key in ("answers", "answers_restarted")]
+    return (SERVERS[name].title, *cells, *shares)
+
+
+def change_cell(changes: list[dict]) -> str:
+    """Return the lost requests of all rounds, and the longest time of an answer."""
+    lost, requests = (sum(change[key] for change in changes) for key in ("lost", "requests"))
+    longest = max((change["longest"] for change in changes if change["longest"] is not None), default=None)
+    return f"{lost} of {requests}" + ("" if longest is None else f", {longest:.1f} s")
+
+
+def answer_cell(shares: list[float]) -> str:
+    """Return whether the site answers, in all rounds or in some."""
+    share = statistics.mean(shares)
+    return {1.0: "yes", 0.0: "no"}.get(share, f"{share:.0%}")
