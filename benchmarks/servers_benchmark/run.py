@@ -22,6 +22,8 @@ CONCURRENCY = 32
 RATE = 60
 ASKED_AFTERWARDS = 10
 TIMEOUT = 10
+# Seconds after which the load ends by itself, should this program be killed
+LOAD_LIMIT = 300
 
 
 class Options(t.NamedTuple):
@@ -120,7 +122,7 @@ class Run:
         return {**rest_of(results), "foreign": round(foreign, 3)}
 
     def _under_load(self, server: Server, act: Callable[[], bool]) -> dict:
-        arguments = f"--rate {RATE} --timeout {TIMEOUT} {target(server, PAGES['page'])}"
+        arguments = f"--rate {RATE} --seconds {LOAD_LIMIT} --timeout {TIMEOUT} {target(server, PAGES['page'])}"
         process = self._shell.start_load(arguments)
         time.sleep(self._options.lead)
         self._shell.tell_load("phase change")

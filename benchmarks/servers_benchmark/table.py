@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tables: medians of the rounds at rest, and the sums of what was lost."""
+"""The tables: medians of the undisturbed rounds at rest, and the sums of what was lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def text(results: dict) -> str:
     rounds = {name: of(results, name) for name in SERVERS if of(results, name)}
     heads = ("", "version", "processes x threads", "page, answers/s", "p99", "waiting, answers/s", "p99", "memory")
     rest = [heads, ("---", "---", "---:", "---:", "---:", "---:", "---:", "---:")]
-    rest += [rest_row(results["facts"], name, of_one) for name, of_one in rounds.items()]
+    limit = results["options"]["foreign"]
+    rest += [rest_row(results["facts"], name, of_one, limit) for name, of_one in rounds.items()]
     heads = ("", "restart", "reload", "broken release", "answers then", "and after a restart")
     changes = [heads, ("---", *("---:",) * 5)]
     changes += [change_row(name, of_one) for name, of_one in rounds.items()]
@@ -36,31 +37,37 @@ def of(results: dict, name: str) -> list[dict]:
 
 
 def told(results: dict) -> str:
-    """Return the sentence about the run."""
+    """Return the sentences about the run."""
     facts, options = results["facts"], results["options"]
-    foreign = [one[page]["foreign"] for one in results["rounds"] for page in PAGES]
-    # Fewer than wanted, if the run was ended early
-    rounds = min(collections.Counter(one["server"] for one in results["rounds"]).values())
+    counts = collections.Counter(one["server"] for one in results["rounds"])
+    # Fewer of some than wanted, if the run was ended early
+    fewest, most = min(counts.values()), max(counts.values())
+    rounds = str(most) if fewest == most else f"{fewest} to {most}"
     return (
-        f"Medians of {rounds} rounds with {options['concurrency']} requests under way, each of "
-        f"{options['seconds']:g} s. Django {facts['versions']['Django']}, Python {facts['python']}, nginx "
-        f"{facts['nginx']}, Apache {facts['apache']}; {facts['nproc']} cores, which the servers share with nginx and "
-        f"the load generator. Others on the machine took {statistics.median(foreign):.2f} cores, and up to "
-        f"{max(foreign):.2f}."
+        f"Medians of {rounds} rounds of {options['seconds']:g} s, with {options['concurrency']} requests under way. "
+        f"Django {facts['versions']['Django']}, Python {facts['python']}, nginx {facts['nginx']}, Apache "
+        f"{facts['apache']}; {facts['nproc']} cores, which the servers share with nginx and the load generator. A round "
+        f"does not count if others on the machine took more than {options['foreign']:g} cores, unless they did in all "
+        "rounds (`*`): such a figure is too low."
     )
 
 
-def rest_row(facts: dict, name: str, rounds: list[dict]) -> tuple[str, ...]:
+def rest_row(facts: dict, name: str, rounds: list[dict], limit: float) -> tuple[str, ...]:
     """Return a row about a server that nothing changes."""
     server = SERVERS[name]
     processes, threads = facts["sizes"][name]
-    cells = []
-    for page in PAGES:
-        cells.append(f"{statistics.median(one[page]['rate'] for one in rounds):.0f}")
-        cells.append(f"{statistics.median(one[page]['p99'] for one in rounds) * 1000:.0f} ms")
+    cells = [cell for page in PAGES for cell in rest_cells([one[page] for one in rounds], limit)]
     memory = statistics.median(one["memory"] for one in rounds) / MIB
     version = f"{server.package} {facts['versions'][server.package]}"
     return (server.title, version, f"{processes} x {threads}", *cells, f"{memory:.0f} MiB")
+
+
+def rest_cells(measured: list[dict], limit: float) -> tuple[str, str]:
+    """Return the answers a second and the 99th percentile of the undisturbed measurements of a page, or of all."""
+    quiet = [one for one in measured if one["foreign"] <= limit]
+    rate, p99 = (statistics.median(one[key] for one in quiet or measured) for key in ("rate", "p99"))
+    mark = "" if quiet else "*"
+    return f"{rate:.0f}{mark}", f"{p99 * 1000:.0f} ms{mark}"
 
 
 def change_row(name: str, rounds: list[dict]) -> tuple[str, ...]:
@@ -71,10 +78,10 @@ def change_row(name: str, rounds: list[dict]) -> tuple[str, ...]:
 
 
 def change_cell(changes: list[dict]) -> str:
-    """Return the lost requests of all rounds, and the longest time of an answer."""
+    """Return the lost requests of all rounds, and the longest time of an answer in the middle one."""
     lost, requests = (sum(change[key] for change in changes) for key in ("lost", "requests"))
-    longest = max((change["longest"] for change in changes if change["longest"] is not None), default=None)
-    return f"{lost} of {requests}" + ("" if longest is None else f", {longest:.1f} s")
+    longest = [change["longest"] for change in changes if change["longest"] is not None]
+    return f"{lost} of {requests}" + (f", {statistics.median(longest):.1f} s" if longest else "")
 
 
 def answer_cell(shares: list[float]) -> str:
