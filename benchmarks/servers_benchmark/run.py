@@ -18,12 +18,13 @@ from servers_benchmark import host
 from servers_benchmark.servers import PAGES, SERVERS, Server
 
 CONCURRENCY = 32
-# Requests a second during a change: about a quarter of what the slowest answers at most
-RATE = 60
+# Requests a second during a change: they leave most of the CPU time to it.
+RATE = 40
 ASKED_AFTERWARDS = 10
 TIMEOUT = 10
 # Seconds after which the load ends by itself, should this program be killed
 LOAD_LIMIT = 300
+QUIET_SAMPLE = 2.0
 
 
 class Options(t.NamedTuple):
@@ -35,10 +36,11 @@ class Options(t.NamedTuple):
     lead: float = 2.0
     # Granian's reload takes 3.5 s for each worker, after the signal.
     settle: float = 12.0
-    # How often a measurement at rest is tried if others on the machine take more cores, and the pause before
+    # The cores that others on the machine may take, how long each measurement waits for that, and how often one at rest
+    # is tried
     foreign: float = 0.2
-    tries: int = 4
-    patience: float = 10.0
+    patience: float = 60.0
+    tries: int = 2
 
 
 class Change(t.NamedTuple):
@@ -49,6 +51,7 @@ class Change(t.NamedTuple):
     kinds: dict[str, int]
     longest: float | None  # seconds
     seconds: float  # until the command was done
+    foreign: float  # cores that others on the machine took, before the change and after it
 
 
 def say(text: str) -> None:
@@ -104,11 +107,10 @@ class Run:
         raise host.HostError(f"{server.title} does not answer")
 
     def _at_rest(self, server: Server, path: str) -> dict:
-        """Measure a page until others leave the machine alone, and return the least disturbed try."""
+        """Measure a page when others leave the machine alone, and return the least disturbed try."""
         tries: list[dict] = []
         while not tries or (tries[-1]["foreign"] > self._options.foreign and len(tries) < self._options.tries):
-            if tries:
-                time.sleep(self._options.patience)
+            self._wait_for_quiet()
             tries.append(self._once_at_rest(server, path))
         return min(tries, key=lambda one: one["foreign"])
 
@@ -116,23 +118,36 @@ class Run:
         options = self._options
         arguments = f"--concurrency {CONCURRENCY} --timeout {TIMEOUT} {target(server, path)}"
         self._shell.load(f"--seconds {options.warmup} {arguments}")
-        before, began = self._shell.probe("foreign"), time.monotonic()
-        results = self._shell.load(f"--seconds {options.seconds} {arguments}")
-        foreign = (self._shell.probe("foreign") - before) / (time.monotonic() - began)
-        return {**rest_of(results), "foreign": round(foreign, 3)}
+        results: dict = {}
+        foreign = self._foreign(lambda: results.update(self._shell.load(f"--seconds {options.seconds} {arguments}")))
+        return {**rest_of(results), "foreign": foreign}
 
     def _under_load(self, server: Server, act: Callable[[], bool]) -> dict:
+        """Change a server under load. A play of the role takes time of the controller, which is not a disturbance."""
+        options = self._options
         arguments = f"--rate {RATE} --seconds {LOAD_LIMIT} --timeout {TIMEOUT} {target(server, PAGES['page'])}"
+        self._wait_for_quiet()
         process = self._shell.start_load(arguments)
-        time.sleep(self._options.lead)
+        before = self._foreign(lambda: time.sleep(options.lead))
         self._shell.tell_load("phase change")
         began = time.monotonic()
         succeeded = act()
         seconds = time.monotonic() - began
-        time.sleep(self._options.settle)
+        after = self._foreign(lambda: time.sleep(options.settle))
         results = self._shell.tell_load("stop")
         process.wait(TIMEOUT)
-        return {**change_of(results, seconds)._asdict(), "succeeded": succeeded}
+        return {**change_of(results, seconds, max(before, after))._asdict(), "succeeded": succeeded}
+
+    def _wait_for_quiet(self) -> None:
+        deadline = time.monotonic() + self._options.patience
+        while time.monotonic() < deadline and self._foreign(lambda: time.sleep(QUIET_SAMPLE)) > self._options.foreign:
+            pass
+
+    def _foreign(self, act: Callable[[], object]) -> float:
+        """Return how many cores others on the machine took meanwhile."""
+        before, began = self._shell.probe("foreign"), time.monotonic()
+        act()
+        return round((self._shell.probe("foreign") - before) / (time.monotonic() - began), 3)
 
     def _bring_broken(self, server: Server) -> bool:
         if server.is_role:
@@ -161,11 +176,12 @@ def rest_of(results: dict) -> dict:
     return {"rate": round(answered / phase["seconds"], 1), "p99": latency.get("p99"), "lost": phase["failed"]}
 
 
-def change_of(results: dict, seconds: float) -> Change:
+def change_of(results: dict, seconds: float, foreign: float) -> Change:
     """Return what a change cost, from the load's results of which the last phase began with it."""
     phase = results["phases"][-1]
     kinds = {kind: count for kind, count in phase["failures"].items() if count}
-    return Change(phase["requests"], phase["failed"], kinds, (phase["latency"] or {}).get("max"), round(seconds, 2))
+    longest = (phase["latency"] or {}).get("max")
+    return Change(phase["requests"], phase["failed"], kinds, longest, round(seconds, 2), foreign)
 
 
 def answered_of(results: dict) -> float:

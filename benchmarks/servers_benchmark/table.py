@@ -26,9 +26,14 @@ def text(results: dict) -> str:
     rest += [rest_row(results["facts"], name, of_one, limit) for name, of_one in rounds.items()]
     heads = ("", "restart", "reload", "broken release", "answers then", "and after a restart")
     changes = [heads, ("---", *("---:",) * 5)]
-    changes += [change_row(name, of_one) for name, of_one in rounds.items()]
+    changes += [change_row(name, of_one, limit) for name, of_one in rounds.items()]
     setups = "".join(f"- **{SERVERS[name].title}**: {SERVERS[name].setup}.\n" for name in rounds)
     return f"{setups}\n{markdown(rest)}\n{told(results)}\n\n{markdown(changes)}"
+
+
+def joined(results: list[dict]) -> dict:
+    """Return the results of several runs as those of one."""
+    return {**results[0], "rounds": [one for result in results for one in result["rounds"]]}
 
 
 def of(results: dict, name: str) -> list[dict]:
@@ -46,9 +51,9 @@ def told(results: dict) -> str:
     return (
         f"Medians of {rounds} rounds of {options['seconds']:g} s, with {options['concurrency']} requests under way. "
         f"Django {facts['versions']['Django']}, Python {facts['python']}, nginx {facts['nginx']}, Apache "
-        f"{facts['apache']}; {facts['nproc']} cores, which the servers share with nginx and the load generator. A round "
-        f"does not count if others on the machine took more than {options['foreign']:g} cores, unless they did in all "
-        "rounds (`*`): such a figure is too low."
+        f"{facts['apache']}; {facts['nproc']} cores, which the servers share with nginx and the load generator. What "
+        f"was measured while others on the machine took more than {options['foreign']:g} cores does not count, unless "
+        "they always did (`*`)."
     )
 
 
@@ -63,25 +68,31 @@ def rest_row(facts: dict, name: str, rounds: list[dict], limit: float) -> tuple[
 
 
 def rest_cells(measured: list[dict], limit: float) -> tuple[str, str]:
-    """Return the answers a second and the 99th percentile of the undisturbed measurements of a page, or of all."""
-    quiet = [one for one in measured if one["foreign"] <= limit]
-    rate, p99 = (statistics.median(one[key] for one in quiet or measured) for key in ("rate", "p99"))
-    mark = "" if quiet else "*"
+    """Return the answers a second and the 99th percentile of a page."""
+    quiet, mark = undisturbed(measured, limit)
+    rate, p99 = (statistics.median(one[key] for one in quiet) for key in ("rate", "p99"))
     return f"{rate:.0f}{mark}", f"{p99 * 1000:.0f} ms{mark}"
 
 
-def change_row(name: str, rounds: list[dict]) -> tuple[str, ...]:
+def undisturbed(measured: list[dict], limit: float) -> tuple[list[dict], str]:
+    """Return the measurements that others did not disturb; if there are none, all of them and a mark."""
+    quiet = [one for one in measured if one["foreign"] <= limit]
+    return (quiet, "") if quiet else (measured, "*")
+
+
+def change_row(name: str, rounds: list[dict], limit: float) -> tuple[str, ...]:
     """Return a row about a server that is changed."""
-    cells = [change_cell([one[change] for one in rounds]) for change in CHANGES]
+    cells = [change_cell([one[change] for one in rounds], limit) for change in CHANGES]
     shares = [answer_cell([one[key] for one in rounds]) for key in ("answers", "answers_restarted")]
     return (SERVERS[name].title, *cells, *shares)
 
 
-def change_cell(changes: list[dict]) -> str:
+def change_cell(changes: list[dict], limit: float) -> str:
     """Return the lost requests of all rounds, and the longest time of an answer in the middle one."""
-    lost, requests = (sum(change[key] for change in changes) for key in ("lost", "requests"))
-    longest = [change["longest"] for change in changes if change["longest"] is not None]
-    return f"{lost} of {requests}" + (f", {statistics.median(longest):.1f} s" if longest else "")
+    quiet, mark = undisturbed(changes, limit)
+    lost, requests = (sum(change[key] for change in quiet) for key in ("lost", "requests"))
+    longest = [change["longest"] for change in quiet if change["longest"] is not None]
+    return f"{lost} of {requests}" + (f", {statistics.median(longest):.1f} s" if longest else "") + mark
 
 
 def answer_cell(shares: list[float]) -> str:

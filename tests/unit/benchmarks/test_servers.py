@@ -25,9 +25,9 @@ def phase(answered: list[float], **failures: int) -> dict:
     return load.Phase("one", 10.0, [tally], ended=12.0).as_dict()
 
 
-def change(lost: int, longest: float | None = 0.5) -> dict:
+def change(lost: int, longest: float | None = 0.5, foreign: float = 0.1) -> dict:
     """A change under a hundred requests."""
-    return run.Change(100, lost, {}, longest, 1.0)._asdict()
+    return run.Change(100, lost, {}, longest, 1.0, foreign)._asdict()
 
 
 def one_round(server: str, rate: float = 100.0, **changes: object) -> dict:
@@ -68,8 +68,8 @@ def test_server_that_answers_nothing_has_no_latency() -> None:
 
 def test_change_counts_what_was_asked_since_it_began() -> None:
     """And says how it was lost."""
-    made = run.change_of({"phases": [phase([0.1], refused=9), phase([0.1, 1.5], status=2, reset=1)]}, 3.456)
-    assert made == run.Change(5, 3, {"status": 2, "reset": 1}, 1.5, 3.46)
+    made = run.change_of({"phases": [phase([0.1], refused=9), phase([0.1, 1.5], status=2, reset=1)]}, 3.456, 0.1)
+    assert made == run.Change(5, 3, {"status": 2, "reset": 1}, 1.5, 3.46, 0.1)
 
 
 def test_site_answers_in_part() -> None:
@@ -169,3 +169,18 @@ def test_disturbed_rounds_do_not_count() -> None:
     disturbed = {"rate": 50.0, "p99": 0.9, "lost": 0, "foreign": 0.21}
     rounds = [one_round("sync", page=disturbed, wait=disturbed), one_round("sync", wait=disturbed)]
     assert "| 5 x 1 | 100 | 100 ms | 50* | 900 ms* |" in table.text(results(*rounds))
+
+
+def test_losses_of_a_disturbed_change_do_not_count() -> None:
+    """They say how busy the machine was."""
+    disturbed = change(90, 9.0, foreign=1.5)
+    rounds = [one_round("uwsgi", reload=disturbed, broken=disturbed), one_round("uwsgi", broken=disturbed)]
+    assert "| uWSGI | 0 of 200, 0.5 s | 0 of 100, 0.5 s | 180 of 200, 9.0 s* | yes | yes |" in table.text(
+        results(*rounds)
+    )
+
+
+def test_results_of_several_runs_are_one_table() -> None:
+    """So that each can take place when the machine is quiet."""
+    made = table.text(table.joined([results(one_round("sync")), results(one_round("sync"), one_round("uwsgi"))]))
+    assert "Medians of 1 to 2 rounds" in made
