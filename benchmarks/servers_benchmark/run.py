@@ -39,7 +39,7 @@ class Options(t.NamedTuple):
     # The cores that others on the machine may take, how long each measurement waits for that, and how often one at rest
     # is tried
     foreign: float = 0.2
-    patience: float = 60.0
+    patience: float = 30.0
     tries: int = 2
 
 
