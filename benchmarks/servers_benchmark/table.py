@@ -47,9 +47,9 @@ def told(results: dict) -> str:
     counts = collections.Counter(one["server"] for one in results["rounds"])
     # Fewer of some than wanted, if the run was ended early
     fewest, most = min(counts.values()), max(counts.values())
-    rounds = str(most) if fewest == most else f"{fewest} to {most}"
+    rounds = f"{most} round{'s' if most > 1 else ''}" if fewest == most else f"{fewest} to {most} rounds"
     return (
-        f"Medians of {rounds} rounds of {options['seconds']:g} s, with {options['concurrency']} requests under way. "
+        f"Medians of {rounds} of {options['seconds']:g} s, with {options['concurrency']} requests under way. "
         f"Django {facts['versions']['Django']}, Python {facts['python']}, nginx {facts['nginx']}, Apache "
         f"{facts['apache']}; {facts['nproc']} cores, which the servers share with nginx and the load generator. What "
         f"was measured while others on the machine took more than {options['foreign']:g} cores does not count, unless "

@@ -162,6 +162,7 @@ def test_text_says_how_often_each_server_was_measured() -> None:
     """A run that was ended early has fewer rounds of some."""
     assert "Medians of 1 to 2 rounds of 8 s" in table.text(results(*map(one_round, ("sync", "uwsgi", "sync"))))
     assert "Medians of 2 rounds of 8 s" in table.text(results(one_round("sync"), one_round("sync")))
+    assert "Medians of 1 round of 8 s" in table.text(results(one_round("sync")))
 
 
 def test_disturbed_rounds_do_not_count() -> None:
