@@ -64,7 +64,7 @@ def boot() -> None:
 
 def remove() -> None:
     """Remove the host."""
-    run(str(testhost.PROGRAM), "down", "--inventory", str(INVENTORY))
+    run(str(testhost.PROGRAM), "down", "--inventory", str(INVENTORY), NAME)
 
 
 def make_archives() -> None:
