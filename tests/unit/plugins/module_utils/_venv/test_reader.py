@@ -157,6 +157,15 @@ class TestPlain:
             "notes===1.0",
             "notes (>=1)",
             "notes=1",
+            "notes.zip[extra]",
+            "notes.tar.gz [extra]>=1",
+            "notes[,]",
+            "notes[one,]",
+            "notes[one two]",
+            "notes[-one]",
+            "notes[one -two]",
+            "notes == -1",
+            "notes\x1f>=1",
             "notes>=1,",
             "notes>=1 <2",
             "notes one",
@@ -170,9 +179,18 @@ class TestPlain:
         content = base64.b64encode(f"Django\n{line}\nwhitenoise\n".encode()).decode()
         assert reader.plain_lines(content) == []
 
+    @pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\x1f"])
+    def test_a_blank_that_pip_refuses(self, space: str) -> None:
+        """Python takes it for one, and a list of the playbook may have it, copied from a web page."""
+        assert reader.plain_lines([f"notes{space}==1.0"]) == []
+
     def test_versions_that_are_none(self, ask: Callable) -> None:
         """pip says what is wrong with them."""
         assert "(from line 2 of " in ask("Django\nnotes~=1\n")["problem"][2]
+
+    def test_a_version_of_more_digits_than_python_reads(self, ask: Callable) -> None:
+        """The requirement is named, and there is no traceback."""
+        assert ask(f"Django=={'1' * 5000}\n")["problem"]
 
     def test_without_all_of_pip(self, tmp_path: Path) -> None:
         """The program imports none of pip's own modules for them: that takes a second from ensurepip's wheel."""
