@@ -67,7 +67,8 @@ def read_all_listening(pids: t.Iterable[int], root: str = "/") -> dict[int, list
             found[pid] = None
             continue
         network = _network(pid, root)
-        if network not in lists:
+        # A process that ends meanwhile has no lists, and must not hide the sockets of the others.
+        if not lists.get(network):
             lists[network] = _listening(pid, root)
         found[pid] = sorted({lists[network][inode] for inode in inodes if inode in lists[network]})
     return found

@@ -55,7 +55,8 @@ def with_neighbours(options: dict, around: Neighbours, has_share: bool) -> dict:
     kept = around.own.memory if around.own else 0
     if around.own and around.own.workers is not None:
         kept = _taken_by(around.own.workers, options)
-    return {**options, "memory_neighbours": str(around.taken), "memory_kept": str(kept)}
+    # A small share is less than the least size that a user may give.
+    return {**options, "memory_neighbours": f"{-(-around.taken // MIB)}M", "memory_kept": str(kept)}
 
 
 def grant(service: str, workers: int, options: dict, has_share: bool) -> Grant:

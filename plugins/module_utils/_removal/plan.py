@@ -232,7 +232,7 @@ def _configuration_files(wanted: RemovalRequest, made: Paths, more: tuple[str, .
     sudoers = names.sudoers(wanted.service)
     found += [] if removal_manager.is_foreign(sudoers) else [sudoers]
     beside = [path for path in (made.logrotate, made.memory) if not removal_manager.is_foreign(path)]
-    return [*found, *removal_manager.left_beside(found), *beside]
+    return [*found, *removal_manager.left_beside([*found, made.logrotate, made.memory]), *beside]
 
 
 def _closed_sockets(found: Found) -> list[str]:

@@ -26,7 +26,8 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes impor
 
 _SLICE = "system.slice"
 _HEAD = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): the sizing of other projects on this host reads it."
-_NOTE = re.compile(r"memory=([0-9]{1,9})M\n(?:share=([0-9.]{1,20})\n)?slice=([\w:.@-]+\.slice)\n", re.ASCII)
+# A float may be written as 1e-05, and a slice may have what systemd-escape writes.
+_NOTE = re.compile(r"memory=([0-9]{1,12})M\n(?:share=([0-9.e-]{1,30})\n)?slice=([\w:.\\-]+\.slice)\n", re.ASCII)
 _EXEC_START = re.compile(r"^ExecStart=.*?--workers=([0-9]{1,5})(?![0-9])", re.MULTILINE)
 _WORKERS = re.compile(r"--workers=([0-9]{1,5})")
 
@@ -108,9 +109,11 @@ def _of_supervisor(root: str) -> dict[str, int]:
 
 
 def _texts(folder: str, suffix: str, root: str) -> dict[str, str]:
+    """The texts of files that the role may have written; a link may lead to what a user can write."""
     folder = join(root, folder)
     there = sorted(name for name in list_folder(folder) if name.endswith(suffix) and not name.startswith("."))
-    return {name[: -len(suffix)]: read(os.path.join(folder, name)) for name in there}
+    paths = {name[: -len(suffix)]: os.path.join(folder, name) for name in there}
+    return {name: read(path) for name, path in paths.items() if _is_roots(path)}
 
 
 def _is_roots(path: str) -> bool:

@@ -28,10 +28,15 @@ _DEBIAN = "/usr/share/python-wheels"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
-_CLAUSE = r"(?:[~=!<>]=|[<>])\s*[A-Za-z0-9_.!+*-]+"
+# As in PEP 508, where blanks are these two. A word that begins with a dash is an option.
+_BLANKS = r"[ \t]*"
+_IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSE = rf"(?:[~=!<>]=|[<>]){_BLANKS}[A-Za-z0-9][A-Za-z0-9_.!+*-]*"
 # A name, perhaps with extras and versions: what nobody can take for an option, a path, a URL or an archive.
 _PLAIN = re.compile(
-    rf"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[A-Za-z0-9._, -]*\]\s*)?({_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?"
+    rf"({_IDENTIFIER}){_BLANKS}"
+    rf"(?:\[{_BLANKS}{_IDENTIFIER}(?:{_BLANKS},{_BLANKS}{_IDENTIFIER})*{_BLANKS}\]{_BLANKS})?"
+    rf"({_CLAUSE}(?:{_BLANKS},{_BLANKS}{_CLAUSE})*)?"
 )
 _ARCHIVE = re.compile(r"\.(?:whl|zip|t[a-z0-9]+|tar\.[a-z0-9]+)$", re.IGNORECASE)
 
@@ -130,13 +135,13 @@ def _plain(name: str, constraint: bool, request: dict) -> list:
     if not lines:
         return []
     find("pip._vendor.packaging.specifiers")
-    from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from pip._vendor.packaging.specifiers import SpecifierSet
 
     found: list = []
     for number, text, package, versions in lines:
         try:
             judged = _judged(package, SpecifierSet(versions), True, constraint, request)
-        except InvalidSpecifier:
+        except Exception:  # what is no version, or one that is too long: all of pip says what is wrong
             return []
         found.append(_entry(number, text, constraint, {**_NO_PLACE, **judged, "file": name}))
     return found
@@ -152,9 +157,12 @@ def plain_lines(content: object) -> list:
     for number, line in enumerate("\n".join(content).splitlines(), start=1):
         text = "" if "\\" in line else _COMMENT.sub("", line).strip()
         found = _PLAIN.fullmatch(text)
-        if "\\" in line or (text and not found) or _ARCHIVE.search(text):
+        if "\\" in line or (text and not found):
             return []
         if found:
+            # An archive may have extras, too.
+            if _ARCHIVE.search(text) or _ARCHIVE.search(found[1]):
+                return []
             lines.append((number, text, found[1], found[2] or ""))
     return lines
 

@@ -166,3 +166,14 @@ def test_the_lists_of_a_network_are_read_once(tmp_path: Path, monkeypatch: pytes
     found = sockets.read_all_listening([*networks, 5], str(tmp_path))
     assert found == {**{pid: [f"127.0.0.1:{8000 + pid}"] for pid in networks}, 5: None}
     assert [path for path in paths if path.endswith("/tcp")] == [f"{tmp_path}/proc/{pid}/net/tcp" for pid in (1, 3, 4)]
+
+
+def test_a_process_that_ends_hides_no_sockets_of_others(tmp_path: Path) -> None:
+    """It was there when its descriptors were listed, and its network has no lists any more."""
+    for pid in (1, 2):
+        for name in ("fd", "net", "ns"):
+            (tmp_path / f"proc/{pid}/{name}").mkdir(parents=True)
+        (tmp_path / f"proc/{pid}/ns/net").symlink_to("net:[10]")
+    (tmp_path / "proc/2/fd/5").symlink_to("socket:[7]")
+    (tmp_path / "proc/2/net/tcp").write_text("heading\n0: 0100007F:1F40 00000000:0000 0A 0 0 0 0 0 7\n")
+    assert sockets.read_all_listening([1, 2], str(tmp_path)) == {1: [], 2: ["127.0.0.1:8000"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from typing import NamedTuple
+from unittest.mock import ANY
 
 import pytest
 from hypothesis import given
@@ -141,6 +142,12 @@ def test_what_it_says_to_do_helps(host: Host) -> None:
         host.deploy(project)
     assert [(each.workers, each.warnings) for each in map(host.deploy, shared)] == [(2, []), (2, [])]
     assert host.taken == 800
+
+
+def test_a_small_share_of_another(host: Host) -> None:
+    """It may be less than the least size that a user may give: here, of a project that has its companions alone."""
+    host.deploy(Project("mail", {"share": 0.001}, workers=0))
+    assert host.deploy(Project("shop")) == (5, ANY, [], True)
 
 
 def test_a_share_is_kept_free(host: Host) -> None:

@@ -39,6 +39,7 @@ def test_what_the_role_made(host: Host) -> None:
         host.write(host.units / "shop.service", host.ours),
         host.write(host.units / "shop.socket", f"# Written by a newer version.\n{host.ours}"),
         host.write(host.units / ".shop.gunicorn-switch.json", "{}"),
+        host.write("notes/.candidate.gunicorn-shop.memory", host.ours),
         host.write(names.memory_note("shop"), host.ours),
     ]
     for other in (host.config / "settings.py", host.root / "opt" / "shop" / "shop.py", host.units / "other.service"):

@@ -41,9 +41,9 @@ def note(root: Path, grant: Grant) -> None:
 
 
 @given(
-    memory=st.integers(0, 1 << 40),
-    share=st.none() | st.floats(0.001, 1).map(lambda part: round(part, 6)),
-    slice_name=st.sampled_from(("system.slice", "web-shop.slice", "-.slice")),
+    memory=st.integers(0, 1 << 50),
+    share=st.none() | st.floats(0, 1, exclude_min=True),
+    slice_name=st.sampled_from(("system.slice", "web-shop.slice", "-.slice", r"web-my\x2dshop.slice")),
 )
 def test_what_is_noted_is_read(
     tmp_path_factory: pytest.TempPathFactory, memory: int, share: float | None, slice_name: str
@@ -99,6 +99,21 @@ def test_only_what_the_role_made_counts(tmp_path: Path) -> None:
     os.symlink("/dev/null", tmp_path / "etc/systemd/system/masked.service")
     assert grants.read_all(str(tmp_path)) == {}
     assert grants.read_all(str(tmp_path / "nothing")) == {}
+
+
+def test_what_a_user_can_write_is_not_read(tmp_path: Path) -> None:
+    """A unit may be a link to a file of the service's user, who must not take the memory of other projects.
+
+    Nor have root wait for the other end of a pipe.
+    """
+    write_unit(tmp_path, "shop", 5)
+    units = tmp_path / "etc/systemd/system"
+    (units / "linked.service").symlink_to(units / "shop.service")
+    write_unit(tmp_path, "open", 5)
+    (units / "open.service").chmod(0o666)
+    os.mkfifo(tmp_path / "pipe")
+    (units / "piped.service").symlink_to(tmp_path / "pipe")
+    assert list(grants.read_all(str(tmp_path))) == ["shop"]
 
 
 def test_a_service_without_workers_takes_nothing(tmp_path: Path) -> None:

@@ -10,10 +10,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Callable
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._venv import reader
 
@@ -106,6 +109,30 @@ class TestLines:
         assert [line["text"] for line in lines_of(reader.answer(request))] == ["Django", "x ==1"]
 
 
+blanks = st.sampled_from(("", "", "", " ", "\t", "\u00a0", "\x1f"))
+clauses = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(("==", "~=", "!=", "<=", ">=", "<", ">")),
+        blanks,
+        st.sampled_from(("1", "5.2.1", "2.*", "1.0+a", "1!2", "1-", "-1", "*", "1.zip", "one")),
+        blanks,
+    ),
+)
+nearly_plain = st.builds(
+    "".join,
+    st.tuples(
+        blanks,
+        st.sampled_from(("Django", "zope.interface", "gunicorn", "a-b", "notes.zip", "notes.tgz", "1")),
+        blanks,
+        st.sampled_from(("", "", "[a]", "[a, b-c]", "[]", "[,]", "[a,]", "[-a]", "[a -b]")),
+        blanks,
+        st.lists(clauses, max_size=2).map(",".join),
+        st.sampled_from(("", "", " # why", "#why", " ;", " -r")),
+    ),
+)
+
+
 class TestPlain:
     """What means the same to everybody is read without all of pip, and must be read as pip reads it."""
 
@@ -157,6 +184,15 @@ class TestPlain:
             "notes===1.0",
             "notes (>=1)",
             "notes=1",
+            "notes.zip[extra]",
+            "notes.tar.gz [extra]>=1",
+            "notes[,]",
+            "notes[one,]",
+            "notes[one two]",
+            "notes[-one]",
+            "notes[one -two]",
+            "notes == -1",
+            "notes\x1f>=1",
             "notes>=1,",
             "notes>=1 <2",
             "notes one",
@@ -170,9 +206,30 @@ class TestPlain:
         content = base64.b64encode(f"Django\n{line}\nwhitenoise\n".encode()).decode()
         assert reader.plain_lines(content) == []
 
+    @given(lines=st.lists(nearly_plain, min_size=1, max_size=3), constraint=st.booleans())
+    def test_all_that_is_plain_is_read_as_pip_reads_it(self, lines: list[str], constraint: bool) -> None:
+        """Lines that are plain, or nearly so."""
+        assume(reader.plain_lines(lines))
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.chdir(folder)
+            request = make_request(Path(folder), "", "a list", constraint)
+            request["texts"]["a list"] = lines
+            alone = reader.answer(request)
+            monkeypatch.setattr(reader, "plain_lines", lambda _content: [])
+            assert alone == reader.answer(request)
+
+    @pytest.mark.parametrize("space", ["\u00a0", "\u3000", "\x1f"])
+    def test_a_blank_that_pip_refuses(self, space: str) -> None:
+        """Python takes it for one, and a list of the playbook may have it, copied from a web page."""
+        assert reader.plain_lines([f"notes{space}==1.0"]) == []
+
     def test_versions_that_are_none(self, ask: Callable) -> None:
         """pip says what is wrong with them."""
         assert "(from line 2 of " in ask("Django\nnotes~=1\n")["problem"][2]
+
+    def test_a_version_of_more_digits_than_python_reads(self, ask: Callable) -> None:
+        """The requirement is named, and there is no traceback."""
+        assert ask(f"Django=={'1' * 5000}\n")["problem"]
 
     def test_without_all_of_pip(self, tmp_path: Path) -> None:
         """The program imports none of pip's own modules for them: that takes a second from ensurepip's wheel."""
