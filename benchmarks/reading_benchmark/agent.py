@@ -48,8 +48,12 @@ def explode(folder: Path) -> None:
 def crowd(kind: str, number: int) -> Iterator[None]:
     """Have other processes or services on the host for a while."""
     if kind == "processes":
-        others = [subprocess.Popen(["sleep", "3600"]) for _each in range(number)]
+        others: list[subprocess.Popen] = []
+        # What is left of a crowd must not hold the connection open.
+        away = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         try:
+            for _each in range(number):
+                others.append(subprocess.Popen(["sleep", "3600"], **away))
             yield
         finally:
             for other in others:
