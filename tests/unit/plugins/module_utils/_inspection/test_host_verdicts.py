@@ -37,7 +37,7 @@ class TestMemory:
     """The book's cases."""
 
     def test_projects_that_were_given_more_than_there_is(self) -> None:
-        """It is told where nothing worse is to be said."""
+        """It is the reason if there is no worse one."""
         healthy, full = memory(0.6, 0.31), memory(0.98, 0.01)
         assert host_verdicts.judge_memory(healthy, NO_SWAP, 4 * GIB).verdict == "healthy"
         assert host_verdicts.judge_memory(healthy, NO_SWAP, 5 * GIB) == (
