@@ -112,9 +112,11 @@ def _size(
         about_companions = companion_memory.remark(wanted.sizing, wanted.companions, found, runner)
         sentences = [sizing["reason"], neighbours.remark(around), about_companions]
         sizing["reason"] = " ".join(filter(None, sentences))
-    elif given["threads"] == "auto":
-        sizing, warnings = answer.size(wanted.sizing)
-    workers = sizing["workers"] if sizing and given["workers"] == "auto" else int(given["workers"])
+        workers = sizing["workers"]
+    else:
+        workers = int(given["workers"])
+        if given["threads"] == "auto":
+            sizing, warnings = answer.size(wanted.sizing)
     granted = neighbours.grant(wanted.service, workers, options, has_share)
     warnings += neighbours.warnings(around, granted)
     if state and state.running:

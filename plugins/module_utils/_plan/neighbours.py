@@ -19,7 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.grants imp
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import read_demand
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.rule import MASTER_MEMORY
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import whole_mib
 
 _SUFFIX = ".slice"
 
@@ -56,7 +56,7 @@ def with_neighbours(options: dict, around: Neighbours, has_share: bool) -> dict:
     if around.own and around.own.workers is not None:
         kept = _taken_by(around.own.workers, options)
     # A small share is less than the least size that a user may give.
-    return {**options, "memory_neighbours": f"{-(-around.taken // MIB)}M", "memory_kept": str(kept)}
+    return {**options, "memory_neighbours": f"{whole_mib(around.taken)}M", "memory_kept": str(kept)}
 
 
 def grant(service: str, workers: int, options: dict, has_share: bool) -> Grant:
@@ -125,4 +125,4 @@ def _number_of(others: int) -> str:
 
 
 def _mib(size: int) -> str:
-    return f"{-(-size // MIB)} MiB"
+    return f"{whole_mib(size)} MiB"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import answer
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB, parse_size
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB, parse_size, whole_mib
 
 
 def warnings(service: str, master: int, workers: int, options: dict, root: str = "/") -> list[str]:
@@ -24,7 +24,7 @@ def warnings(service: str, master: int, workers: int, options: dict, root: str =
     taken = _most_taken(running.worker_pids(service, master, root), sized_for, root)
     if taken <= sized_for:
         return []
-    measured = -(-taken // MIB)
+    measured = whole_mib(taken)
     sizing, _told = answer.size({**options, "memory_per_worker": f"{measured}M"})
     held = sizing["bounds"]["memory"]
     if held >= workers:

@@ -22,7 +22,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import programs
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB, whole_mib
 
 _SLICE = "system.slice"
 _HEAD = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): the sizing of other projects on this host reads it."
@@ -50,7 +50,7 @@ class Grant(NamedTuple):
 def text_of(grant: Grant) -> str:
     """The text of a note. A share is noted as such, since what it is a part of may grow."""
     share = f"share={grant.share}\n" if grant.share else ""
-    return f"{_HEAD}\nmemory={-(-grant.memory // MIB)}M\n{share}slice={grant.slice}\n"
+    return f"{_HEAD}\nmemory={whole_mib(grant.memory)}M\n{share}slice={grant.slice}\n"
 
 
 def read_all(root: str = "/") -> dict[str, Grant]:

@@ -42,13 +42,8 @@ def read_held(service: str, main_pid: int, root: str = "/") -> list[Held]:
     return list(found.values())
 
 
-def unit_of(pid: int, root: str = "/") -> str | None:
-    """Return the system's service that a process belongs to, or None if it belongs to none."""
-    return units_of([pid], root)[pid]
-
-
 def units_of(pids: Iterable[int], root: str = "/") -> dict[int, str | None]:
-    """Return the system's service that each process belongs to, in the order of the processes."""
+    """Return the system's service that each process belongs to, or None, in the order of the processes."""
     tops = {controllers: _without_scope(path) for controllers, path in _systemd_cgroups(1, root)}
     return {pid: _unit_of(_systemd_cgroups(pid, root), tops) for pid in pids}
 

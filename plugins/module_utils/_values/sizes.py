@@ -15,6 +15,11 @@ MIB = 1 << 20
 _KUBERNETES_UNIT = re.compile(r"(?<=[KMGT])i(?=B?\s*$)")
 
 
+def whole_mib(size: int) -> int:
+    """Return how many MiB have room for so many bytes."""
+    return -(-size // MIB)
+
+
 def parse_size(option: str, value: str, zero_allowed: bool = False) -> int:
     """Return the bytes that the value of an option stands for, or raise InvalidValue; units are powers of 1024."""
     # Not at the top: the commands on the host do without Ansible, and read no sizes.

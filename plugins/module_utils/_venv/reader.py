@@ -39,8 +39,6 @@ _PLAIN = re.compile(
     rf"({_CLAUSE}(?:{_BLANKS},{_BLANKS}{_CLAUSE})*)?"
 )
 _ARCHIVE = re.compile(r"\.(?:whl|zip|t[a-z0-9]+|tar\.[a-z0-9]+)$", re.IGNORECASE)
-
-
 # What a requirement says that names only a package and its versions
 _NO_PLACE = {"is_hashed": False, "is_editable": False, "kind": "", "path": "", "is_fixed": True}
 
@@ -149,21 +147,25 @@ def _plain(name: str, constraint: bool, request: dict) -> list:
 
 def plain_lines(content: object) -> list:
     """The number, the text, the name and the versions of each requirement; nothing if a line is more than plain."""
-    if not isinstance(content, list):
+    if isinstance(content, list):
+        text = "\n".join(content)
+    else:
         data = base64.b64decode(content)
-        # A comment may name the encoding.
-        content = data.decode().splitlines() if data.isascii() and b"coding" not in data else ["?"]
-    lines: list = []
-    for number, line in enumerate("\n".join(content).splitlines(), start=1):
-        text = "" if "\\" in line else _COMMENT.sub("", line).strip()
-        found = _PLAIN.fullmatch(text)
-        if "\\" in line or (text and not found):
+        if not data.isascii() or b"coding" in data:  # a comment may name the encoding
             return []
-        if found:
-            # An archive may have extras, too.
-            if _ARCHIVE.search(text) or _ARCHIVE.search(found[1]):
-                return []
-            lines.append((number, text, found[1], found[2] or ""))
+        text = data.decode()
+    if "\\" in text:  # a line may go on in the next one
+        return []
+    lines: list = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        requirement = _COMMENT.sub("", line).strip()
+        if not requirement:
+            continue
+        found = _PLAIN.fullmatch(requirement)
+        # An archive may have extras, too.
+        if not found or _ARCHIVE.search(requirement) or _ARCHIVE.search(found[1]):
+            return []
+        lines.append((number, requirement, found[1], found[2] or ""))
     return lines
 
 

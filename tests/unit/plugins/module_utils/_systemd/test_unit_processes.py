@@ -70,7 +70,7 @@ def test_the_descriptor_of_a_socket_can_be_taken() -> None:
 def test_the_unit_of_a_process(tmp_path: Path, cgroup: str, unit: str | None) -> None:
     """As systemd finds it: the first name that is no slice. Units of a user or within a container do not count."""
     write(tmp_path / "proc/7/cgroup", cgroup)
-    assert unit_processes.unit_of(7, str(tmp_path)) == unit
+    assert unit_processes.units_of([7], str(tmp_path)) == {7: unit}
 
 
 @pytest.mark.parametrize("init", ["/docker/1", "/docker/1/init.scope"])
@@ -78,7 +78,7 @@ def test_the_unit_of_a_process_in_this_container(tmp_path: Path, init: str) -> N
     """The container's own path does not count, if the container sees it."""
     write(tmp_path / "proc/1/cgroup", f"1:name=systemd:/docker\n0::{init}\n")
     write(tmp_path / "proc/7/cgroup", "0::/docker/1/system.slice/shop.service\n")
-    assert unit_processes.unit_of(7, str(tmp_path)) == "shop.service"
+    assert unit_processes.units_of([7], str(tmp_path)) == {7: "shop.service"}
 
 
 @pytest.mark.parametrize("name", ["-a.service", "a@.service", ".service", "a/b.service", "a.service\n", "é.service"])
