@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shlex
@@ -36,10 +37,6 @@ ENVIRONMENT = {
 }
 
 
-class FleetError(Exception):
-    """A message for the person who called the program."""
-
-
 class Host(t.NamedTuple):
     """A host, and the ssh command that reaches it."""
 
@@ -55,14 +52,7 @@ class Usage(t.NamedTuple):
     network: int  # bytes, in and out
 
 
-def command(*argv: str, text: str = "", timeout: float | None = None) -> str:
-    """Run a command that must succeed, and return its output."""
-    done = subprocess.run(
-        argv, input=text, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=timeout
-    )
-    if done.returncode:
-        raise FleetError(f"{' '.join(argv[:3])} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return done.stdout
+command = functools.partial(testhost.command, environment=ENVIRONMENT)
 
 
 def inventory(number: int) -> Path:

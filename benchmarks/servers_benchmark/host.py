@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -40,21 +41,8 @@ ENVIRONMENT = {
 }
 
 
-class HostError(Exception):
-    """A message for the person who called the program."""
-
-
-def attempt(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command, and return its result whether it succeeded or not."""
-    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-
-
-def run(*command: str) -> str:
-    """Run a command that must succeed, and return its output."""
-    done = attempt(*command)
-    if done.returncode:
-        raise HostError(f"{' '.join(command[:3])} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return done.stdout
+attempt = functools.partial(testhost.attempt, environment=ENVIRONMENT)
+run = functools.partial(testhost.command, environment=ENVIRONMENT)
 
 
 def boot() -> None:
@@ -115,10 +103,10 @@ def prepare() -> None:
     servers = {name: server._asdict() for name, server in SERVERS.items()}
     places = {"servers_code": CODE, "servers_venv": VENV, "servers_archives": str(CACHE)}
     if not play("prepare.yml", servers=servers, servers_versions=versions(), **places):
-        raise HostError(f"the host could not be prepared: see {CACHE}/prepare.yml.log")
+        raise testhost.HostError(f"the host could not be prepared: see {CACHE}/prepare.yml.log")
     for server in SERVERS.values():
         if server.is_role and not deploy(server, "good"):
-            raise HostError(f"{server.title} could not be deployed: see {CACHE}/role.yml.log")
+            raise testhost.HostError(f"{server.title} could not be deployed: see {CACHE}/role.yml.log")
 
 
 def deploy(server: Server, release: str) -> bool:
@@ -165,7 +153,7 @@ class Shell:
             if self.succeeds(f"test -S {CONTROL}"):
                 return process
             time.sleep(0.1)
-        raise HostError("the load generator did not start")
+        raise testhost.HostError("the load generator did not start")
 
     def tell_load(self, words: str) -> dict:
         """Give the load generator a command, and return its answer."""

@@ -14,6 +14,8 @@ import typing as t
 from collections.abc import Callable
 from pathlib import Path
 
+import testhost
+
 from servers_benchmark import host
 from servers_benchmark.servers import PAGES, SERVERS, Server
 
@@ -104,7 +106,7 @@ class Run:
             if self._answered(server) == 1:
                 return
             time.sleep(0.2)
-        raise host.HostError(f"{server.title} does not answer")
+        raise testhost.HostError(f"{server.title} does not answer")
 
     def _at_rest(self, server: Server, path: str) -> dict:
         """Measure a page when others leave the machine alone, and return the least disturbed try."""
@@ -216,5 +218,5 @@ def size_in(text: str) -> tuple[int, int]:
     workers = re.search(r"--workers=(\d+)", text)
     threads = re.search(r"^threads = (\d+)$", text, re.MULTILINE)
     if workers is None:
-        raise host.HostError(f"the unit has no number of workers: {text[:500]}")
+        raise testhost.HostError(f"the unit has no number of workers: {text[:500]}")
     return int(workers[1]), int(threads[1]) if threads else 1

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -16,10 +17,9 @@ import testhost
 
 FOLDER = Path(__file__).resolve().parent
 AGENT = "/usr/local/lib/sizing/agent.py"
+ENVIRONMENT = {**os.environ, "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORCE_COLOR": "false"}
 
-
-class HostError(Exception):
-    """A message for the person who called the program."""
+run = functools.partial(testhost.command, environment=ENVIRONMENT)
 
 
 def boot(inventory: Path, host: str) -> None:
@@ -50,15 +50,6 @@ def call_module(inventory: Path, module: str, arguments: dict) -> dict:
     return result
 
 
-def run(*command: str) -> str:
-    """Run a command that must succeed, and return its output."""
-    variables = {**os.environ, "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORCE_COLOR": "false"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise HostError(f"{' '.join(command[:3])} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
 class Agent:
     """A connection to the program that measures on the host."""
 
@@ -76,7 +67,7 @@ class Agent:
         except BrokenPipeError:
             line = ""
         if not line:
-            raise HostError(f"the agent ended at the command {command}")
+            raise testhost.HostError(f"the agent ended at the command {command}")
         answer: dict = json.loads(line)
         return answer
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import load
 import pytest
+import testhost
 from servers_benchmark import host, probe, run, table
 from servers_benchmark.servers import SERVERS, pinned
 
@@ -88,7 +89,7 @@ def test_size_is_what_the_role_decided(conf: str, threads: int) -> None:
 
 def test_unit_without_a_size_is_an_error() -> None:
     """It is shown."""
-    with pytest.raises(host.HostError, match="ExecStart=/bin/true"):
+    with pytest.raises(testhost.HostError, match="ExecStart=/bin/true"):
         run.size_in("ExecStart=/bin/true\n")
 
 
