@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 import resource
@@ -67,7 +68,7 @@ def measure(every: list[Host], numbers: list[int], rounds: int, forks: int) -> d
 def made_by_the_role(host: Host) -> dict[str, str]:
     """Deploy with the role once, and return the files that it wrote."""
     fleet.reset([host])
-    play([host], "site.yml", 1, WORKERS)
+    play([host], "site.yml", 1, gunicorn_workers=WORKERS)
     return {name: fleet.fetch(host, path) for name, path in FILES.items()}
 
 
@@ -76,14 +77,17 @@ def one_round(hosts: Sequence[Host], files: dict[str, str], forks: int) -> list[
     cases = (("first", WORKERS), ("nothing", WORKERS), ("workers", OTHER_WORKERS))
     ways: dict[str, Callable[[int], int]] = {
         "script": lambda workers: deploy_by_script(hosts, files, forks, workers),
-        "role": lambda workers: play(hosts, "site.yml", forks, workers),
+        "role": lambda workers: play(hosts, "site.yml", forks, gunicorn_workers=workers),
     }
     runs = []
     for way, act in ways.items():
         fleet.reset(hosts)
         for case, workers in cases:
             runs.append(timed(case, way, hosts, functools.partial(act, workers)))
-    runs.append(timed("nothing", "floor", hosts, lambda: play(hosts, "floor.yml", forks, WORKERS)))
+    runs.append(timed("nothing", "floor", hosts, lambda: play(hosts, "floor.yml", forks)))
+    fleet.reset(hosts)
+    with_uv = functools.partial(play, gunicorn_workers=WORKERS, gunicorn_installer="uv")
+    runs.append(timed("uv", "role", hosts, lambda: with_uv(hosts, "site.yml", forks)))
     return runs
 
 
@@ -105,13 +109,13 @@ def children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def play(hosts: Sequence[Host], playbook: str, forks: int, workers: int) -> int:
-    """Run a playbook, and return how many tasks ran on all hosts."""
+def play(hosts: Sequence[Host], playbook: str, forks: int, **variables: object) -> int:
+    """Run a playbook with these variables, and return how many tasks ran on all hosts."""
     output = fleet.command(
         "ansible-playbook",
         f"--inventory={fleet.inventory(len(hosts))}",
         f"--forks={forks}",
-        f"--extra-vars=gunicorn_workers={workers}",
+        f"--extra-vars={json.dumps(variables)}",
         str(fleet.FOLDER / playbook),
     )
     return sum(int(count) for count in re.findall(r"\bok=(\d+)", output))

@@ -10,7 +10,14 @@ import statistics
 
 from documents import markdown
 
-CASES = {"first": "a first deployment", "nothing": "a run that changes nothing", "workers": "another number of workers"}
+CASES = {
+    "first": "a first deployment",
+    "uv": "a first deployment with uv",
+    "nothing": "a run that changes nothing",
+    "workers": "another number of workers",
+}
+# The script installs with pip in any case.
+COMPARED_WITH = {"uv": "first"}
 WAYS = {"floor": "an empty module", "script": "the shell script", "role": "the role"}
 
 
@@ -20,7 +27,7 @@ def table(results: dict) -> str:
     numbers = sorted({run["hosts"] for run in runs})
     heads = ("case", "hosts", "empty module", "script", "role", "role / module", "role / script", "role, a host")
     lines = [heads, ("---", "---:") + ("---:",) * (len(heads) - 2)]
-    lines += [row(runs, case, number) for case in CASES for number in numbers]
+    lines += [row(runs, case, number) for case in CASES for number in numbers if of(runs, case, "role", number)]
     heads = ("case", "hosts", "way", "CPU of the controller", "CPU of a host", "tasks of a host", "bytes of a host")
     costs = [heads, ("---", "---:", "---") + ("---:",) * (len(heads) - 3)]
     costs += [
@@ -56,7 +63,8 @@ def median(runs: list[dict], key: str) -> float:
 def row(runs: list[dict], case: str, number: int) -> tuple[str, ...]:
     """Return a row with the times of a case, and their ratios."""
     floor = median(of(runs, "nothing", "floor", number), "seconds")
-    script, role = (median(of(runs, case, way, number), "seconds") for way in ("script", "role"))
+    script = median(of(runs, COMPARED_WITH.get(case, case), "script", number), "seconds")
+    role = median(of(runs, case, "role", number), "seconds")
     times = (f"{floor:.2f} s", f"{script:.2f} s", f"{role:.2f} s")
     return (CASES[case], str(number), *times, f"{role / floor:.2f}", f"{role / script:.2f}", f"{role / number:.2f} s")
 

@@ -38,6 +38,13 @@ def test_the_middle_of_the_rounds_is_compared() -> None:
     assert "| a first deployment | 1 | 1.20 s | 10.00 s | 11.00 s | 9.17 | 1.10 | 11.00 s |" in table.table(RESULTS)
 
 
+def test_the_installer_is_compared_with_the_script_that_has_pip() -> None:
+    """The script has no other."""
+    made = table.table({**RESULTS, "runs": [*RESULTS["runs"], *runs("uv", "role", 1, 7.0)]})
+    assert "| a first deployment with uv | 1 | 1.20 s | 10.00 s | 7.00 s | 5.83 | 0.70 | 7.00 s |" in made
+    assert "uv" not in table.table(RESULTS)
+
+
 def test_costs_are_those_of_one_host() -> None:
     """The controller's are those of the whole run."""
     results = {**RESULTS, "runs": runs("nothing", "role", 4, 8.0)}
