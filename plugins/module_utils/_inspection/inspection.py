@@ -41,14 +41,16 @@ def read_all(name: str | None, sample: float, runner: Runner, root: str = "/") -
     time.sleep(sample)
     after = host_usage.read_moment(place, time.monotonic(), root)
     counted_after = [service_details.read_counted(details, root) for details in inspected]
-    companions = companion_result.read_states(services, runner, root)
-    journal = worker_exits.read_journal(inspected, runner)
-    listening = sockets.read_all_listening([service.master for service in services if service.master], root)
-    told = (journal, companions, listening)
+    masters = [service.master for service in services if service.master]
+    read = service_result.OfAllServices(
+        journal=worker_exits.read_journal(inspected, runner),
+        companions=companion_result.read_states(services, runner, root),
+        listening=sockets.read_all_listening(masters, root),
+    )
     log_bytes = measurement.ACCESS_LOG_BYTES // max(1, len(inspected))
     return {
         "services": [
-            service_result.read_service(details, (early, late), told, boot_time, log_bytes, root)
+            service_result.read_service(details, (early, late), read, boot_time, log_bytes, root)
             for details, early, late in zip(inspected, counted, counted_after)
         ],
         "host": host_result.read_host(place, before, after, root),

@@ -30,20 +30,23 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import san
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
+class OfAllServices(t.NamedTuple):
+    """What is read once, for all services."""
+
+    journal: dict[int, list[str]] | None  # as worker_exits.read_journal returns it
+    companions: dict[str, UnitState]  # as companion_result.read_states returns it
+    listening: dict[int, list[str] | None]  # as sockets.read_all_listening returns it, by the master
+
+
 def read_service(
     details: ServiceDetails,
     counted: tuple[Counted, Counted],
-    told: tuple[dict[int, list[str]] | None, dict[str, UnitState], dict[int, list[str] | None]],
+    read: OfAllServices,
     boot_time: float,
     log_bytes: int,
     root: str,
 ) -> dict[str, t.Any]:
-    """Return what the module returns of a service.
-
-    What was `told` is what `worker_exits.read_journal`, `companion_result.read_states` and `sockets.read_all_listening`
-    found.
-    """
-    journal, states, listening = told
+    """Return what the module returns of a service, which was counted at the beginning and at the end of a sample."""
     service, configured = details.service, details.configured
     unit = service.unit
     unseen: list[str] = []
@@ -81,11 +84,11 @@ def read_service(
         "cgroup": _accounting(details),
         "limits": _limits(details, root),
         "sandbox": _read_sandbox(service, root, unseen),
-        "sockets": _read_sockets(details, listening, root, unseen),
-        "exits": worker_exits.read_exits(details, journal, root, unseen),
+        "sockets": _read_sockets(details, read.listening, root, unseen),
+        "exits": worker_exits.read_exits(details, read.journal, root, unseen),
         "requests": requests,
         "measured": measurement.measured_needs(requests, memory),
-        "companions": companion_result.read_companions(service, states, boot_time, root, unseen),
+        "companions": companion_result.read_companions(service, read.companions, boot_time, root, unseen),
         "unseen": unseen,
     }
 
