@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+# Where the runs of one pytest share the modules that Ansible has put together for the hosts. Each run would do it anew.
+_modules = tempfile.TemporaryDirectory(prefix="modules-")
 
 # Makes ansible-playbook write a line of JSON for each result.
 JSON_LINES = {
     "ANSIBLE_STDOUT_CALLBACK": "json_lines",
     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+    "JSON_LINES_MODULES": _modules.name,
 }
 
 

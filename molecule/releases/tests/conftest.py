@@ -15,6 +15,12 @@ RESULTS = REPOSITORY / ".cache" / "releases.json"
 
 
 @pytest.fixture(scope="session")
+def rate():
+    """Requests a second: few, so that a slow machine answers them all. The table in docs/zero_downtime.md is of 200."""
+    return int(os.environ.get("RELEASES_RATE", "20"))
+
+
+@pytest.fixture(scope="session")
 def results(pytestconfig):
     """What was lost in which event, and how long what took: of the role, and of the link. At the end, the table."""
     found = {"role": {"events": {}, "seconds": {}}, "link": {"events": {}, "seconds": {}}}

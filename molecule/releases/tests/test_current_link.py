@@ -31,11 +31,11 @@ def host():
 
 
 @pytest.fixture(scope="module")
-def load(host):
+def load(host, rate):
     """Constant requests to the plain unit."""
     host.check_output("deploy-plain first")
     wait_for(lambda: answers(host) == "200 first")
-    generator = Load(host, "plain", TARGETS, "--header=X-Version")
+    generator = Load(host, "plain", TARGETS, "--header=X-Version", f"--rate={rate}")
     yield generator
     generator.stop()
     host.check_output("systemctl stop plain.service")

@@ -28,8 +28,6 @@ SITE = SCENARIO / "site.yml"
 NAME = "board.example.com"
 RESOLVE = f"--resolve {NAME}:80:127.0.0.1 --resolve {NAME}:443:127.0.0.1"
 CURL = f"curl --silent --show-error --fail --max-time 20 --insecure {RESOLVE}"
-# Requests a second: few, so that a slow machine answers them all, too. The table in docs/zero_downtime.md is of 200.
-RATE = int(os.environ.get("RELEASES_RATE", "20"))
 # With max_requests: 20; each 20 of them start a worker, which takes half a second.
 REQUESTS = int(os.environ.get("RELEASES_REQUESTS", "600"))
 KEPT = 3
@@ -40,13 +38,13 @@ IN_FLIGHT = 2 + 4
 class Server:
     """A host, and ways to look at its site."""
 
-    def __init__(self, name: str, url: str, rate: int, *load: str) -> None:
-        self.name, self.url, self._rate, self._load = name, url, rate, load
+    def __init__(self, name: str, url: str, share: float, *load: str) -> None:
+        self.name, self.url, self._share, self._load = name, url, share, load
         self.host = connect(name)
 
-    def start_load(self) -> Load:
-        """Send requests to Gunicorn and to the web server; one of the pages writes to the database."""
-        return Load(self.host, "role", self._load, "--header=X-Version", f"--rate={self._rate}")
+    def start_load(self, rate: int) -> Load:
+        """Send a share of a rate to Gunicorn and to the web server; one of the pages writes to the database."""
+        return Load(self.host, "role", self._load, "--header=X-Version", f"--rate={rate * self._share:g}")
 
     def get(self, path: str) -> str:
         return self.host.check_output(f"{CURL} '{self.url}{path}'")
@@ -82,14 +80,14 @@ SERVERS = (
     Server(
         "releases-bookworm",
         f"https://{NAME}",
-        RATE // 10,
+        0.1,
         f"tcp=127.0.0.1:8000,host={NAME},scheme=https",
         f"add=127.0.0.1:8000,host={NAME},scheme=https,path=/add",
     ),
     Server(
         "releases-trixie",
         f"http://{NAME}",
-        RATE,
+        1,
         f"tcp=127.0.0.1:8000,host={NAME}",
         f"nginx=127.0.0.1:80,host={NAME},keepalive=4",
         f"add=127.0.0.1:8000,host={NAME},path=/add",
@@ -145,9 +143,9 @@ def board():
 class Loads:
     """The load of both hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int) -> None:
         with ThreadPoolExecutor() as pool:
-            self._loads = list(pool.map(Server.start_load, SERVERS))
+            self._loads = list(pool.map(lambda server: server.start_load(rate), SERVERS))
 
     @contextlib.contextmanager
     def phase(self, name: str):
@@ -161,9 +159,9 @@ class Loads:
 
 
 @pytest.fixture(scope="module")
-def loads(board):
+def loads(board, rate):
     """Constant requests to both sites, from the first deployment on."""
-    running = Loads()
+    running = Loads(rate)
     yield running
     running.stop()
 
@@ -358,9 +356,9 @@ def cut_off():
 
 
 @pytest.fixture(scope="module")
-def second_load(board):
+def second_load(board, rate):
     """The load after the reboot."""
-    running = Loads()
+    running = Loads(rate)
     yield running
     running.stop()
 

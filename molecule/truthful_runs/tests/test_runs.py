@@ -106,8 +106,8 @@ def test_check_and_diff_show_a_change_and_make_none(host):
         "rm /etc/opt/notes/gunicorn.conf.py",
         "sed -i 's/^threads = .*/threads = 3/' /etc/opt/notes/gunicorn.conf.py && systemctl restart notes",
         "systemctl kill --kill-who=main --signal=TTIN notes.service",
-        "sed -i 's/--workers=5/--workers=4/' /etc/systemd/system/notes.service && systemctl daemon-reload"
-        " && systemctl restart notes && sed -i 's/--workers=4/--workers=5/' /etc/systemd/system/notes.service",
+        "sed -i 's/--workers=3/--workers=4/' /etc/systemd/system/notes.service && systemctl daemon-reload"
+        " && systemctl restart notes && sed -i 's/--workers=4/--workers=3/' /etc/systemd/system/notes.service",
         "/opt/notes/venv/bin/pip install --quiet gunicorn==26.0.0",
         # Its user may write what it says of itself.
         r"sudo -u notes sh -c 'printf \"\\377\" > /run/gunicorn/notes/running.json'",
@@ -333,7 +333,7 @@ def test_venv_that_something_runs_from_stays(host):
         assert json.loads(host.file("/run/gunicorn/notes/running.json").content_string)["prefix"] == live
         for worker in workers(host):
             host.check_output(f"kill {worker}")
-            wait_for(lambda: len(workers(host)) == 5)
+            wait_for(lambda: len(workers(host)) == 3)
         assert [answers(host, URL) for _request in range(20)] == [True] * 20
         step = f"{live}/bin/python -c 'import time; time.sleep(600)'"
         host.check_output(f"systemd-run --unit=notes-step --collect {step}")
