@@ -9,14 +9,15 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# Where the runs of one pytest share the modules that Ansible has put together for the hosts. Each run would do it anew.
+# scripts/test names a directory for all scenarios. Else the runs of one pytest share one.
 _modules = tempfile.TemporaryDirectory(prefix="modules-")
+os.environ.setdefault("SHARED_MODULES", _modules.name)
 
 # Makes ansible-playbook write a line of JSON for each result.
 JSON_LINES = {
     "ANSIBLE_STDOUT_CALLBACK": "json_lines",
     "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
-    "JSON_LINES_MODULES": _modules.name,
+    "ANSIBLE_CALLBACKS_ENABLED": "shared_modules",
 }
 
 

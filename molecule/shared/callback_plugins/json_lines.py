@@ -1,18 +1,14 @@
 """A stdout callback for tests: a line of JSON for each result that is not skipped."""
 
 import json
-import os
 
-from ansible import constants
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
 name: json_lines
 type: stdout
 short_description: A line of JSON for each result that is not skipped
-description:
-  - For tests that check what a run did.
-  - If JSON_LINES_MODULES names a directory, runs share there the modules that Ansible has put together for the hosts.
+description: For tests that check what a run did.
 options: {}
 """
 
@@ -21,13 +17,6 @@ class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
     CALLBACK_NAME = "json_lines"
-
-    def __init__(self):
-        super().__init__()
-        modules = os.environ.get("JSON_LINES_MODULES")
-        if modules:
-            # Where Ansible looks for them. The directory is of this run alone, and with it the link is removed.
-            os.symlink(modules, os.path.join(constants.DEFAULT_LOCAL_TMP, "ansiballz_cache"))
 
     def _write(self, result, failed=False):
         told = result.result
