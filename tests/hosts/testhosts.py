@@ -69,6 +69,9 @@ CAPABILITIES = ("SYS_ADMIN", "NET_ADMIN", "SYS_NICE", "SYS_PTRACE")
 CAP_SYS_RESOURCE = 24
 CGROUP = Path("/sys/fs/cgroup")
 CGROUP_V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
+# Files for the hosts' Python; the first one says what they do.
+BYTECODE = tuple(Path(__file__).resolve().with_name(f"testhost_bytecode.{kind}") for kind in ("py", "pth"))
+DIST_PACKAGES = "/usr/lib/python3/dist-packages"
 INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_PER_HOST = 8
 INOTIFY_OTHERS = 40
@@ -509,6 +512,11 @@ def existing() -> dict[str, Container]:
     }
 
 
+def bytecode_options() -> list[str]:
+    """Return options with which Python on a host keeps bytecode of what Ansible sends."""
+    return [f"--volume={path}:{DIST_PACKAGES}/{path.name}:ro" for path in BYTECODE]
+
+
 def run_options(key: Path, suite: str) -> list[str]:
     """Return the options of `podman run` that all hosts of a suite share."""
     return [
@@ -532,10 +540,10 @@ def recipe_of(tag: str, options: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps([tag, *options]).encode()).hexdigest()[:12]
 
 
-def start(host: Host, tag: str, key: Path) -> str:
-    """Start a host unless it is running, and return what was done."""
+def start(host: Host, tag: str, key: Path, more: Sequence[str]) -> str:
+    """Start a host with more options unless it is running, and return what was done."""
     known = existing().get(host.container)
-    options = run_options(key, host.suite)
+    options = [*run_options(key, host.suite), *more]
     recipe = recipe_of(tag, options)
     if known and known.running and known.recipe == recipe:
         return "already running"
@@ -582,11 +590,11 @@ def wait_for_ssh(host: Host, key: Path, port: int) -> None:
         time.sleep(0.2)
 
 
-def bring_up(host: Host, tag: str, key: Path, state: Path) -> dict[str, object]:
-    """Start a host unless it is running, and return its variables for the inventory."""
+def bring_up(host: Host, tag: str, key: Path, state: Path, more: Sequence[str]) -> dict[str, object]:
+    """Start a host with more options unless it is running, and return its variables for the inventory."""
     began = time.monotonic()
     with locked(state, f"host-{host.name}"):
-        outcome = start(host, tag, key)
+        outcome = start(host, tag, key, more)
         if outcome == "started" and has_systemd(host.suite):
             wait_for_boot(host)
         details = json.loads(run(*podman("container", "inspect", host.container)))[0]["NetworkSettings"]
@@ -638,8 +646,9 @@ def up(arguments: argparse.Namespace) -> None:
     key = ensure_key(state)
     ensure_network(state)
     ensure_inotify(len(existing().keys() | {host.container for host in hosts}))
+    more = bytecode_options() if arguments.keep_bytecode else []
     with ThreadPoolExecutor(max_workers=4) as pool:
-        jobs = {host.name: pool.submit(bring_up, host, tags[host.suite], key, state) for host in hosts}
+        jobs = {host.name: pool.submit(bring_up, host, tags[host.suite], key, state, more) for host in hosts}
     write_inventory(arguments.inventory, {name: job.result() for name, job in jobs.items()})
 
 
@@ -684,6 +693,11 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("suite", choices=SUITES)
         elif function is up:
             command.add_argument("--inventory", type=Path, required=True, help="the inventory to write, JSON")
+            command.add_argument(
+                "--keep-bytecode",
+                action="store_true",
+                help="let the hosts compile once what Ansible sends; not for measurements of runs",
+            )
             command.add_argument("hosts", nargs="+", metavar="NAME=SUITE", help=f"suites: {', '.join(SUITES)}")
         elif function is down:
             command.add_argument("--inventory", type=Path, help="the inventory to remove")

@@ -109,7 +109,8 @@ class Server:
     def left_to_do(self) -> int:
         """How many letters and stamps wait or are under way; those that are held don't count."""
         waiting = int(self.redis("LLEN", "letters")) + int(self.redis("LLEN", "huey.redis.stamps"))
-        return waiting + self.count("letter", f"ended IS NULL AND {NOT_HELD}") + self.count("stamp", "ended IS NULL")
+        begun = "SELECT count(*) FROM letters_work WHERE ended IS NULL"
+        return waiting + int(self.sql(f"{begun} AND (kind = 'stamp' OR kind = 'letter' AND {NOT_HELD})")[0][0])
 
 
 # The letter that is held began long ago.

@@ -53,7 +53,8 @@ class There:
 
     def run(self, program, *arguments):
         quoted = " ".join(f"'{argument}'" for argument in arguments)
-        variables = "LC_ALL=C.UTF-8 ANSIBLE_COLLECTIONS_PATH=/home/ansible/.ansible/collections:/home/ansible/community"
+        paths = "/home/ansible/.ansible/collections:/home/ansible/collections"
+        variables = f"LC_ALL=C.UTF-8 ANSIBLE_COLLECTIONS_PATH={paths}"
         return self.host.check_output(f"cd /home/ansible && {variables} {self.version}/bin/{program} {quoted} 2>&1")
 
     def play(self, playbook, *arguments, folder=None, inventory="hosts.yml"):
