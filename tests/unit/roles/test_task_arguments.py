@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jinja2
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import quoting
 
 ROLES = Path(__file__).parents[3] / "roles"
 
@@ -123,3 +126,13 @@ def test_what_balancers_call_the_host() -> None:
     assert balancer(rolling_update_server="app1")["server"] == "app1"
     item = {"host": "lb1", "type": "haproxy", "server": "app2"}
     assert balancer(rolling_update_server="app1", item=item)["server"] == "app2"
+
+
+def test_the_name_that_loads_the_filters_shows_nothing_of_it() -> None:
+    """It is rendered before Ansible forks, with a filter of ours, so that the processes of the hosts need not load them."""
+    environment = jinja2.Environment()
+    # The tests' Ansible does not find the collection; without it, the name could not be rendered either.
+    environment.filters["pyweb.gunicorn.systemd_text"] = quoting.text
+    name = load("gunicorn", "tasks/main.yml")[0]["name"]
+    assert "| pyweb.gunicorn." in name
+    assert environment.from_string(name).render() == "Look at the release"
