@@ -26,7 +26,8 @@ CACHE = REPOSITORY / ".cache/converge"
 WHEELS = CACHE / "wheels"
 # Their paths must stay under 108 characters, and other runs of Ansible must not share them.
 CONNECTIONS = Path(tempfile.gettempdir()) / f"converge-{os.getuid()}"
-REQUIREMENTS = ("Django~=5.2", "whitenoise", "gunicorn")
+# uv brings pip, too, which otherwise comes with Python.
+REQUIREMENTS = ("Django~=5.2", "whitenoise", "gunicorn", "pip")
 ENVIRONMENT = {
     **os.environ,
     "ANSIBLE_PIPELINING": "true",
@@ -65,7 +66,7 @@ def boot(number: int) -> list[Host]:
     names = [f"converge-{index}" for index in range(1, number + 1)]
     path = inventory(number)
     command(str(testhost.PROGRAM), "up", "--inventory", str(path), *(f"{name}=bookworm" for name in names))
-    if not WHEELS.is_dir():
+    if not list(WHEELS.glob("pip-*.whl")):
         command(sys.executable, "-m", "pip", "download", "--quiet", f"--dest={WHEELS}", *REQUIREMENTS)
     playbook = ["ansible-playbook", "--inventory", str(path), "--forks=4", str(FOLDER / "prepare.yml")]
     command(*playbook, f"--extra-vars=converge_wheels={WHEELS} project_workspace={CACHE}/projects")

@@ -84,7 +84,8 @@ def one_round(hosts: Sequence[Host], files: dict[str, str], forks: int) -> list[
         fleet.reset(hosts)
         for case, workers in cases:
             runs.append(timed(case, way, hosts, functools.partial(act, workers)))
-    runs.append(timed("nothing", "floor", hosts, lambda: play(hosts, "floor.yml", forks)))
+    for way, playbook in (("floor", "floor.yml"), ("module", "plan.yml")):
+        runs.append(timed("nothing", way, hosts, functools.partial(play, hosts, playbook, forks)))
     fleet.reset(hosts)
     with_uv = functools.partial(play, gunicorn_workers=WORKERS, gunicorn_installer="uv")
     runs.append(timed("uv", "role", hosts, lambda: with_uv(hosts, "site.yml", forks)))

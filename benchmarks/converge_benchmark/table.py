@@ -18,7 +18,12 @@ CASES = {
 }
 # The script installs with pip in any case.
 COMPARED_WITH = {"uv": "first"}
-WAYS = {"floor": "an empty module", "script": "the shell script", "role": "the role"}
+WAYS = {
+    "floor": "an empty module",
+    "module": "`gunicorn_plan_info` alone",
+    "script": "the shell script",
+    "role": "the role",
+}
 
 
 def table(results: dict) -> str:
@@ -28,7 +33,8 @@ def table(results: dict) -> str:
     heads = ("case", "hosts", "empty module", "script", "role", "role / module", "role / script", "role, a host")
     lines = [heads, ("---", "---:") + ("---:",) * (len(heads) - 2)]
     lines += [row(runs, case, number) for case in CASES for number in numbers if of(runs, case, "role", number)]
-    heads = ("case", "hosts", "way", "CPU of the controller", "CPU of a host", "tasks of a host", "bytes of a host")
+    used = ("CPU of the controller", "CPU of a host", "tasks of a host", "bytes of a host")
+    heads = ("case", "hosts", "way", "time", *used)
     costs = [heads, ("---", "---:", "---") + ("---:",) * (len(heads) - 3)]
     costs += [
         cost
@@ -80,6 +86,7 @@ def costs_of(runs: list[dict], case: str, number: int, way: str) -> tuple[str, .
         CASES[case],
         str(number),
         WAYS[way],
+        f"{median(found, 'seconds'):.2f} s",
         f"{controller:.2f} s",
         f"{host:.2f} s",
         f"{tasks:.0f}",

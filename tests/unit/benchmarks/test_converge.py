@@ -48,7 +48,7 @@ def test_the_installer_is_compared_with_the_script_that_has_pip() -> None:
 def test_costs_are_those_of_one_host() -> None:
     """The controller's are those of the whole run."""
     results = {**RESULTS, "runs": runs("nothing", "role", 4, 8.0)}
-    assert "| a run that changes nothing | 4 | the role | 4.00 s | 2.00 s | 3 | 5 kB |" in table.table(results)
+    assert "| a run that changes nothing | 4 | the role | 8.00 s | 4.00 s | 2.00 s | 3 | 5 kB |" in table.table(results)
 
 
 def test_results_of_several_runs_are_one_table() -> None:
