@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from reading_benchmark import agent, table
+from waiting import wait_for
 
 PARTS = {"python": 14.0, "ansible": 85.0, "collection": 43.0, "reading": 29.0, "commands": 7.0, "all": 200.0}
 
@@ -37,14 +38,28 @@ def test_a_baseline_is_compared() -> None:
     assert "the ratios are to v1.0.0" in made
 
 
+def command_line(process: Path) -> bytes:
+    """The command line of a process, if it has not ended."""
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_other_processes_are_there_for_a_while() -> None:
     """And have ended afterwards."""
     before = set(os.listdir("/proc"))
+
+    def mine() -> list[Path]:
+        others = [path for path in Path("/proc").glob("[0-9]*") if path.name not in before]
+        return [path for path in others if command_line(path) == b"sleep\x003600\x00"]
+
     with agent.crowd("processes", 3):
-        sleeping = [path for path in Path("/proc").glob("[0-9]*/cmdline") if path.read_bytes() == b"sleep\x003600\x00"]
-        mine = [path.parent for path in sleeping if path.parent.name not in before]
-        assert len(mine) == 3
-    assert not any(path.exists() for path in mine)
+        # A process that has just begun has no command line yet.
+        wait_for(lambda: len(mine()) == 3, 5)
+        found = mine()
+    assert len(found) == 3
+    assert not any(path.exists() for path in found)
 
 
 def test_a_module_that_fails_is_an_error(tmp_path: Path) -> None:
