@@ -87,8 +87,8 @@ def one_round(hosts: Sequence[Host], files: dict[str, str], forks: int) -> list[
     for way, playbook in (("floor", "floor.yml"), ("module", "plan.yml")):
         runs.append(timed("nothing", way, hosts, functools.partial(play, hosts, playbook, forks)))
     fleet.reset(hosts)
-    with_uv = functools.partial(play, gunicorn_workers=WORKERS, gunicorn_installer="uv")
-    runs.append(timed("uv", "role", hosts, lambda: with_uv(hosts, "site.yml", forks)))
+    with_uv = {"gunicorn_workers": WORKERS, "gunicorn_installer": "uv"}
+    runs.append(timed("uv", "role", hosts, functools.partial(play, hosts, "site.yml", forks, **with_uv)))
     return runs
 
 
