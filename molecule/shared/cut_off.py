@@ -24,6 +24,8 @@ class CutOff:
             text=True,
             start_new_session=True,
         )
+        # The hosts on which a task has failed, once the run has ended by itself
+        self.failed: set[str] = set()
 
     def wait_for_results(self, task: str, hosts: Iterable[str]) -> None:
         """Wait until each host has a result of the task; fail if the run ends before."""
@@ -37,6 +39,10 @@ class CutOff:
                 return
         raise AssertionError(f"the run ended before {task}")
 
+    def is_running(self) -> bool:
+        """Return whether the run goes on."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """Kill the run and the processes that it started on this machine."""
         os.killpg(self._process.pid, signal.SIGKILL)
@@ -44,5 +50,7 @@ class CutOff:
 
     def wait(self) -> int:
         """Wait until the run ends by itself, and return its exit code."""
-        self._process.communicate()
+        output, _none = self._process.communicate()
+        results = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+        self.failed = {result["host"] for result in results if result["failed"]}
         return self._process.returncode

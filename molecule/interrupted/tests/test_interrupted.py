@@ -30,8 +30,9 @@ COMPARE = "Compare what runs with what is wanted"
 PLAN = "Check the variables against the host"
 # The tasks that run on a host when the configuration changes. A run is cut off after each of them.
 BOUNDARIES = (PLAN, COMPARE, f"{COMPARE}, and let that take over")
-# How many seconds a switch lasts after the comparison
-SWITCH = 5.0
+# What shows on a host how far a switch is, whatever time that takes: the stand-in starts; the live service makes room.
+BEGUN = "test -e /run/systemd/system/notes-standin.service"
+HALF_WAY = f"{BEGUN} && ! systemctl is-active --quiet notes.service"
 OTHER_VERSION = ("--extra-vars", "gunicorn_version=26.0.0")
 numbers = itertools.count(1)
 
@@ -52,7 +53,7 @@ def chance(request):
 def variables_of(number):
     """A configuration that differs for each number, secrets included."""
     return {
-        "gunicorn_workers": 2 + number % 2,
+        "gunicorn_workers": 1 + number % 2,
         "gunicorn_environment": {"NOTES_TITLE": f"Notes {number}"},
         "gunicorn_secrets": {"NOTES_LIMIT": str(number)},
     }
@@ -66,16 +67,26 @@ def change():
 
 def everywhere(hosts, command):
     """Run a command on all hosts at once."""
+    on_each(hosts, [command] * len(hosts))
 
-    def tell(host):
+
+def on_each(hosts, commands):
+    """Run a command on each host, all at once."""
+
+    def tell(host, command):
         with contextlib.suppress(RuntimeError):  # the command may end its own connection
             host.run(command)
 
-    threads = [threading.Thread(target=tell, args=(host,)) for host in hosts]
+    threads = [threading.Thread(target=tell, args=pair) for pair in zip(hosts, commands)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def once(sign, then="true"):
+    """The shell command that waits for a sign, half a minute at most, and then runs a command."""
+    return f"for n in $(seq 600); do {{ {sign}; }} && break; sleep 0.05; done; {then}"
 
 
 def under_load(hosts):
@@ -125,33 +136,39 @@ def test_killed_between_two_tasks(hosts, task):
 
 
 def test_killed_during_the_switch(hosts):
-    """SIGKILL of the controller's processes at any time; the module on the host may go on."""
+    """SIGKILL of the controller's processes; the module on the host may go on."""
     with change_cut_off(hosts, COMPARE) as cut:
-        time.sleep(random.uniform(0, SWITCH))
+        everywhere(hosts, once(BEGUN))
+        assert cut.is_running()
         cut.kill()
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_module_killed_during_the_switch(hosts, number):
-    """SIGKILL of what Ansible runs on the host, as for lack of memory: nothing goes on there."""
-    with change_cut_off(hosts, COMPARE) as cut:
-        time.sleep(SWITCH * (number + random.random()) / 2)
-        everywhere(hosts, "pkill -KILL --exact --full /usr/bin/python3")
-        cut.wait()
+# SIGKILL of what Ansible runs on a host, as for lack of memory: nothing goes on there.
+KILL_THE_MODULE = "pkill -KILL --exact --full /usr/bin/python3"
+# SIGKILL of the SSH server's processes for the sessions
+LOSE_THE_CONNECTION = "pkill -KILL --full 'sshd.*ansible'"
 
 
-def test_connection_lost_during_the_switch(hosts):
-    """SIGKILL of the SSH server's processes for the sessions."""
+@pytest.mark.parametrize(
+    ("sign", "commands"),
+    [(BEGUN, (KILL_THE_MODULE, LOSE_THE_CONNECTION)), (HALF_WAY, (LOSE_THE_CONNECTION, KILL_THE_MODULE))],
+    ids=["begun", "half-way"],
+)
+def test_module_killed_or_connection_lost_during_the_switch(hosts, sign, commands):
+    """On one host each, and then the other way round."""
     with change_cut_off(hosts, COMPARE) as cut:
-        time.sleep(random.uniform(0, SWITCH))
-        everywhere(hosts, "pkill -KILL --full 'sshd.*ansible'")
-        cut.wait()
+        on_each(hosts, [once(sign, command) for command in commands])
+        assert cut.wait() != 0
+        assert cut.failed == set(NAMES)
 
 
 def test_killed_during_the_installation(hosts):
     """While pip installs another version of Gunicorn; pip goes on, or is killed as well."""
     with change_cut_off(hosts, PLAN, *OTHER_VERSION) as cut:
-        time.sleep(random.uniform(2, 6))
+        everywhere(hosts, once("pgrep --full '[v]env.*pip'"))
+        # In the midst of it
+        time.sleep(1)
+        assert cut.is_running()
         cut.kill()
         everywhere(hosts[:1], "pkill -KILL --full '[v]env.*pip'")
     for host in hosts:
@@ -165,8 +182,7 @@ def test_rebooted_during_the_switch(hosts):
     booted = [host.check_output("cut -d ' ' -f 22 /proc/1/stat") for host in hosts]
     cut = CutOff(PLAYBOOK, *arguments)
     cut.wait_for_results(COMPARE, NAMES)
-    time.sleep(random.uniform(0, SWITCH))
-    everywhere(hosts, "systemctl reboot --force")
+    everywhere(hosts, once(HALF_WAY, "systemctl reboot --force"))
     cut.kill()
     for host, before in zip(hosts, booted):
         wait_until_succeeds(host, f"test $(cut -d ' ' -f 22 /proc/1/stat) != {before}", 120)
@@ -228,40 +244,47 @@ def small(host, path, size):
     host.check_output(f"{copy} /root/kept {path} && rm -r /root/kept && {again}")
 
 
-@pytest.mark.parametrize(
-    ("path", "size", "variables"),
-    [
-        ("/opt/notes", "40m", {"gunicorn_version": "27.0.1"}),
-        ("/etc/opt/notes", "256k", {}),
-        ("/etc/systemd/system", "64k", {}),
-        ("/var/log/notes", "4m", {}),
-    ],
-)
-def test_disk_is_full(hosts, path, size, variables):
-    """Whether the run fails or not, the service serves on; with space again, the next run completes the change."""
-    host = hosts[1]
+# Another version on the first host alone
+ON_THE_FIRST = "{{ '27.0.1' if inventory_hostname == ansible_play_hosts_all[0] else 'newest' }}"
+# Directories, one for each host and with a size that is enough for what is in it; and the variables of the run
+FULL = [
+    ({"/var/log/notes": "4m", "/etc/systemd/system": "64k"}, {}),
+    ({"/opt/notes": "40m", "/etc/opt/notes": "256k"}, {"gunicorn_version": ON_THE_FIRST}),
+]
+
+
+@pytest.mark.parametrize(("sizes", "variables"), FULL, ids=[" and ".join(sizes) for sizes, _variables in FULL])
+def test_disk_is_full(hosts, sizes, variables):
+    """On each host, another directory is full. Whether the run fails or not, the services serve on.
+
+    With space again, the next run completes the change.
+    """
     arguments, said = change()
-    arguments += ["--limit", NAMES[1], "--extra-vars", json.dumps(variables)]
-    with small(host, path, size):
-        host.run(f"head --bytes=100M /dev/zero > {path}/filler")
-        assert host.check_output(f"df --output=avail {path} | tail -n 1").strip() == "0"
-        with under_load([host]):
+    arguments += ["--extra-vars", json.dumps(variables)]
+    with contextlib.ExitStack() as stack:
+        for host, (path, size) in zip(hosts, sizes.items()):
+            stack.enter_context(small(host, path, size))
+            host.run(f"head --bytes=100M /dev/zero > {path}/filler")
+            assert host.check_output(f"df --output=avail {path} | tail -n 1").strip() == "0"
+        with under_load(hosts):
             run = Run(*arguments)
-            if run.code:
-                (error,) = run.errors()
+            errors = run.errors_by_host()
+            assert bool(run.code) == bool(errors), run.output
+            for (error,) in errors.values():
                 assert "No space left on device" in error
-            host.check_output(f"rm {path}/filler && mount -o remount,size=400m {path}")
-            assert_completed([host], arguments, said)
+            for host, path in zip(hosts, sizes):
+                host.check_output(f"rm {path}/filler && mount -o remount,size=400m {path}")
+            assert_completed(hosts, arguments, said)
 
 
 # The same for releases: wherever a run is killed, the hosts serve the release that was live, and the next run goes on.
 CODE = "/srv/git/notes"
 RELEASES = "/opt/notes/releases"
 LOOK = "Look which release is wanted"
+# What shows how far it is, beside the signs of a switch
+BUILDS, MIGRATES = "pgrep --full '[b]uilt/list'", "pgrep --full '[v]ar/opt/notes/migrations'"
 BRING = "Bring the release"
 BUILD, MIGRATE = "Do the steps of the release: build", "Do the steps of the release: migrate"
-# From the first task that changes something to the end
-DEPLOYMENT = 12.0
 STEPS = [
     {"name": "build", "command": ["/bin/sh", "-c", "sleep 1; ls > built/list"], "when": "build", "writes": ["built"]},
     {"name": "migrate", "command": ["/bin/sh", "-c", "sleep 1; echo >> /var/opt/notes/migrations"], "once": False},
@@ -336,26 +359,17 @@ def test_killed_between_two_tasks_of_a_release(released, task):
         assert_released(released, version)
 
 
-@pytest.mark.parametrize("number", range(2))
-def test_modules_killed_during_a_release(released, number):
+@pytest.mark.parametrize("signs", [(BUILDS, BEGUN), (HALF_WAY, MIGRATES)], ids=["build, begun", "half-way, migrate"])
+def test_modules_killed_during_a_release(released, signs):
     """SIGKILL of what Ansible runs on each host, each at another instant, while the release is on its way."""
     version = random.randrange(10**6)
     commit(released, version)
     with under_load(released):
         cut = CutOff(PLAYBOOK, *RELEASED)
         cut.wait_for_results(LOOK, NAMES)
-
-        def kill(host, after):
-            time.sleep(after)
-            everywhere([host], "pkill -KILL --exact --full /usr/bin/python3")
-
-        instants = [random.uniform(0, DEPLOYMENT / 2) + number * DEPLOYMENT / 2 for _host in released]
-        threads = [threading.Thread(target=kill, args=pair) for pair in zip(released, instants)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        cut.wait()
+        on_each(released, [once(sign, KILL_THE_MODULE) for sign in signs])
+        assert cut.wait() != 0
+        assert cut.failed == set(NAMES)
         assert_released(released, version)
 
 

@@ -51,9 +51,9 @@ class Run(PlaybookRun):
         return found
 
 
-def releases() -> dict[str, str | None]:
+def releases(names: tuple[str, ...] = HOSTS) -> dict[str, str | None]:
     """The release that each host itself answers with; None if it does not answer."""
-    answers = {name: connect(name).run("curl --silent --fail http://127.0.0.1:8000/").stdout for name in HOSTS}
+    answers = {name: connect(name).run("curl --silent --fail http://127.0.0.1:8000/").stdout for name in names}
     return {name: answer.split()[0] if answer else None for name, answer in answers.items()}
 
 
@@ -230,8 +230,11 @@ def test_second_run_changes_nothing():
     assert run.batches() == []
 
 
+# The hosts that move to releases: one, and then a batch of one with each release of Debian
+MOVED = HOSTS[:3]
 # What the inventory says of a project with releases: nothing else brings the code, and one host migrates the database.
 RELEASED = {
+    "rolling_update_hosts": ",".join(MOVED),
     "gunicorn_release_steps": [
         {"name": "migrate", "command": ["/bin/sh", "-c", "hostname >> /var/opt/shop/migrations"]},
     ],
@@ -271,8 +274,9 @@ def migrations() -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("nothing_lost")
-def test_fleet_moves_to_releases(tmp_path, checkout):
-    """Under ansible-runner. The first host migrates the database for all."""
+def test_hosts_move_to_releases(tmp_path, checkout):
+    """Under ansible-runner. The first host migrates the database for all. The other half of the fleet is left alone."""
+    before = masters()
     run = ansible_runner.run(
         private_data_dir=str(tmp_path),
         playbook=str(PLAYBOOK),
@@ -282,7 +286,8 @@ def test_fleet_moves_to_releases(tmp_path, checkout):
         quiet=True,
     )
     assert (run.status, run.rc) == ("successful", 0), run.stdout.read()
-    assert set(releases().values()) == {"four"}
+    assert releases() == {**dict.fromkeys(HOSTS, "three"), **dict.fromkeys(MOVED, "four")}
+    assert {name for name, pid in masters().items() if pid != before[name]} == set(MOVED)
     assert migrations() == {**dict.fromkeys(HOSTS, 0), "fleet-1": 1}
     assert_all_are_in()
 
@@ -294,22 +299,22 @@ def test_bad_release_goes_no_further_than_the_first_host(checkout):
     assert run.code == 2, run.output
     assert run.batches() == [{"fleet-1"}]
     assert "No module named 'a_module_that_is_nowhere'" in run.last_errors()["fleet-1"]
-    kept = {name: int(connect(name).check_output("ls /opt/shop/releases | wc -l")) for name in HOSTS}
-    assert kept == {**dict.fromkeys(HOSTS, 1), "fleet-1": 2}
+    kept = {name: int(connect(name).check_output("ls /opt/shop/releases | wc -l")) for name in MOVED}
+    assert kept == {**dict.fromkeys(MOVED, 1), "fleet-1": 2}
     assert_all_are_in()
 
 
 @pytest.mark.usefixtures("nothing_lost")
-def test_fleet_goes_back_to_the_previous_release(checkout):
+def test_hosts_go_back_to_the_previous_release(checkout):
     """In batches, as it went forward; the database is not migrated again."""
     run = Run("", gunicorn_release=checkout("five"), **RELEASED)
     assert run.code == 0, run.output
-    assert set(releases().values()) == {"five"}
+    assert set(releases(MOVED).values()) == {"five"}
     before = migrations()
     run = Run("", gunicorn_release="previous", **RELEASED)
     assert run.code == 0, run.output
-    assert [len(batch) for batch in run.batches()] == [1, 5]
-    assert set(releases().values()) == {"four"}
+    assert [len(batch) for batch in run.batches()] == [1, 2]
+    assert set(releases(MOVED).values()) == {"four"}
     assert migrations() == before
     assert Run("", gunicorn_release="previous", **RELEASED).changed() == []
     assert_all_are_in()
