@@ -64,6 +64,7 @@ APPLICATIONS = {
             "memory", "computes 8 ms, holds 60 MiB", _work(8, 0), waits=False, environment={"SIZING_HELD_MIB": "60"}
         ),
         Application("page", "a Django page with PostgreSQL", "/articles", waits=True),
+        Application("search", "a Django page for which PostgreSQL searches all texts", "/search", waits=True),
         Application("api", "asks a service that takes 50 ms", "/ask", waits=True),
     )
 }

@@ -20,13 +20,16 @@ from sizing_benchmark.cases import MIB, Application, Limit, Setting
 class Measured(t.NamedTuple):
     """What gunicorn_service_info measured of an application under one limit.
 
-    The wait for each second of computing (None if unknown), the bytes of one worker at its peak, and the bytes that
-    gunicorn_sizing_info should count for a worker.
+    The wait for each second of computing that gunicorn_sizing_info should count (None if unknown), the bytes of one
+    worker at its peak, and the bytes that it should count for a worker. Then what the first is from: how long requests
+    wait, and what other processes compute, for each second of computing.
     """
 
     wait_ratio: float | None
     worker_memory: int
     memory_per_worker: int
+    requests_wait_ratio: float | None = None
+    other_cpu_ratio: float | None = None
 
 
 class Facts(t.NamedTuple):
@@ -72,7 +75,7 @@ def ours_measured(facts: Facts) -> Setting | None:
     """gunicorn_sizing_info of this collection, with the measurement of the running service."""
     if facts.measured is None:
         return None
-    wait_ratio, _worker, memory = facts.measured
+    wait_ratio, memory = facts.measured.wait_ratio, facts.measured.memory_per_worker
     return _ours(facts, Demand(wait_ratio=wait_ratio, memory_per_worker=memory, thread_safe=True))
 
 

@@ -11,6 +11,7 @@ import json
 import sys
 import typing as t
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sizing_benchmark import host, plan, rules
@@ -19,7 +20,9 @@ from sizing_benchmark.results import FOREIGN, Record, Results, is_disturbed
 
 CONCURRENCY = 64
 # In this time, even the slowest answers the requests that gunicorn_service_info needs.
-MEASURED_SECONDS = 7.0
+SAMPLE_SECONDS = 6.0
+# Ansible takes some seconds until the sample begins.
+MEASURED_SECONDS = 14.0
 # Begins the names of the units that the agent starts
 UNIT_PREFIX = "sizing-"
 # Settings that reach this share of the best are measured again, at most so many.
@@ -145,13 +148,16 @@ class Run:
         if setting not in self._running and self._start(application, limit, setting):
             return
         name = self._running[setting]
-        measured = measure_service(self._agent, self._call, name, setting, MEASURED_SECONDS)
+        measured = measure_service(self._agent, self._call, name, setting)
         if measured is None:
             say("  could not be measured")
             return
         self._results.set_measured(application, limit, measured)
         self._save()
-        say(f"  measured: wait ratio {measured.wait_ratio}, worker {measured.worker_memory / MIB:.0f} MiB")
+        say(
+            f"  measured: wait ratio {measured.wait_ratio} (requests {measured.requests_wait_ratio}, others' CPU "
+            f"{measured.other_cpu_ratio}), worker {measured.worker_memory / MIB:.0f} MiB"
+        )
 
     def _start(self, application: Application, limit: Limit, setting: Setting) -> str | None:
         name = self._running[setting] = f"s{next(self._numbers)}"
@@ -207,18 +213,27 @@ class Run:
         partial.rename(self._output)
 
 
-def measure_service(
-    agent: host.Agent, call: CallModule, name: str, setting: Setting, seconds: float
-) -> rules.Measured | None:
+def measure_service(agent: host.Agent, call: CallModule, name: str, setting: Setting) -> rules.Measured | None:
     """Return what gunicorn_service_info measures of a service under about half of the load that it can bear."""
     concurrency = max(1, setting.workers * setting.threads // 2)
-    agent.ask("measure", name=name, concurrency=concurrency, warmup=0.0, seconds=seconds, reload=False)
-    service = call("gunicorn_service_info", {"name": UNIT_PREFIX + name})["services"][0]
+    with ThreadPoolExecutor(1) as executor:
+        load = {"concurrency": concurrency, "warmup": 0.0, "seconds": MEASURED_SECONDS, "reload": False}
+        loaded = executor.submit(agent.ask, "measure", name=name, **load)
+        info = call("gunicorn_service_info", {"name": UNIT_PREFIX + name, "sample": SAMPLE_SECONDS})
+        loaded.result()
+    service = info["services"][0]
     measured = service["measured"]
     if measured is None:
         return None
     memory = int(measured["memory_per_worker"].rstrip("M")) * MIB
-    return rules.Measured(measured["wait_ratio"], service["memory"]["per_worker"], memory)
+    requests = service["requests"]
+    return rules.Measured(
+        measured["wait_ratio"],
+        service["memory"]["per_worker"],
+        memory,
+        requests["wait_ratio"],
+        requests["other_cpu_ratio"],
+    )
 
 
 def say(text: str) -> None:

@@ -34,6 +34,8 @@ options:
   sample:
     description:
       - Seconds for which CPU, paging and requests are watched, from V(0.1) to V(60). The module waits that long.
+      - What other processes compute for the requests is measured in a sample of at least 100 requests. Take a longer
+        sample if a database or a proxy is on the same host.
     type: float
     default: 0.5
 notes:
@@ -382,6 +384,17 @@ services:
         cpu_per_request:
           description: Seconds of CPU time for each of these requests.
           type: float
+        other_cpu_ratio:
+          description:
+            - CPU seconds of the other processes of the host, such as a database and a proxy, for each CPU second of its
+              Gunicorn services, in the sample. From the cgroups of the host, or of the container that it is, and of
+              these services.
+            - Other services of Gunicorn, run by systemd, count with the service. So each of several services gets its
+              part of what the others compute.
+            - Null if the service answered fewer than 100 requests in the sample, or computed for less than a quarter of
+              a core or of what it may use of one, or if no cgroup counts the CPU time of the host.
+          type: float
+          version_added: 1.1.0
         source:
           description: V(counters) if the service counts by itself, else V(access_log).
           type: str
@@ -392,7 +405,13 @@ services:
       type: dict
       contains:
         wait_ratio:
-          description: RV(services[].requests.wait_ratio) to two digits. Null if it is not known.
+          description:
+            - RV(services[].requests.wait_ratio) less what other processes compute on the same cores, to two digits.
+              Null if it is not known.
+            - This is C((wait_ratio - other_cpu_ratio\) / (1 + other_cpu_ratio\)), and at least V(0). If limits of the
+              service leave CPUs of the host to the others, it is more, and at most RV(services[].requests.wait_ratio).
+            - RV(services[].requests.wait_ratio) itself if RV(services[].requests.other_cpu_ratio) is null, or exceeds
+              it by more than V(1), since the requests are not the reason for so much.
           type: float
         memory_per_worker:
           description:

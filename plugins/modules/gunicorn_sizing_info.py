@@ -61,7 +61,8 @@ options:
   wait_ratio:
     description:
       - How many seconds a request waits (for the database, other services, disks) for each second that it computes.
-        Measure it, for example with M(pyweb.gunicorn.gunicorn_service_info).
+        Measure it, for example with M(pyweb.gunicorn.gunicorn_service_info). What it waits while another process
+        computes for it on the same cores does not count.
       - V(0) is for an application that only computes, V(1.0) for one that waits half of its time, V(20) for one that
         asks other services for everything.
       - If not given, the application is taken as not measured, and gets the C(2 x cores + 1) of Gunicorn's

@@ -106,6 +106,15 @@ def test_the_figures_are_those_of_the_host(run, served):
     assert {socket["address"] for socket in service["sockets"]} == {"127.0.0.1:8000", "[::1]:8000"}
 
 
+def test_what_others_compute_is_said_not_to_be_known(run):
+    """Nobody used the service in the sample. The report says how to measure it, in all its forms."""
+    service = run.host(WEB)["services"][0]
+    assert service["requests"]["wait_ratio"] > 0
+    assert service["requests"]["other_cpu_ratio"] is None
+    told = (" ".join(service["unseen"]), *(path.read_text(encoding="utf-8") for path in (run.page, run.snippet)))
+    assert all("capacity_report_sample" in text for text in told)
+
+
 def test_the_snippet_gives_what_the_report_recommends(run):
     """The sizing comes to the same number with it; and it has the host's own settings of the sizing."""
     document = yaml.safe_load(run.snippet.read_text(encoding="utf-8"))

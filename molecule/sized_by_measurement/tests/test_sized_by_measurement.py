@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
 WAITING, MEMORY = "sized-waiting", "sized-memory"
 LIMIT = 512 << 20
 LOAD = "load.py run --concurrency %d --seconds %d --timeout 60 measured=127.0.0.1:8000"
+# Computes on one core, as a database might
+BESIDE = "systemd-run --quiet --unit=beside timeout 20 python3 -c 'while True: pass'"
 # More requests at once than any of the services can work on
 MANY = 64
 
@@ -38,6 +41,8 @@ class Fleet:
     before: dict[str, Observed] = field(default_factory=dict)
     after: dict[str, Observed] = field(default_factory=dict)
     report: dict[str, dict] = field(default_factory=dict)
+    alone: dict = field(default_factory=dict)
+    beside: dict = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     changed_again: list[str] = field(default_factory=list)
 
@@ -56,14 +61,25 @@ class Fleet:
         return {host["name"]: host["services"][0] for host in report["hosts"]}
 
 
-def about(host) -> dict:
+def about(host, sample: float = 0.5) -> dict:
     """What gunicorn_service_info says about the service."""
-    told = host.ansible("pyweb.gunicorn.gunicorn_service_info", "name=measured", check=False, become=True)
+    options = f"name=measured sample={sample}"
+    told = host.ansible("pyweb.gunicorn.gunicorn_service_info", options, check=False, become=True)
     return told["services"][0]
 
 
 def ask(host, requests_at_once: int, seconds: int) -> dict:
     return json.loads(host.check_output(LOAD % (requests_at_once, seconds)))["phases"][-1]
+
+
+def about_under_load(name: str) -> dict:
+    """What gunicorn_service_info says about the service that it watches for some seconds under load."""
+    with ThreadPoolExecutor(1) as executor:
+        # Until it watches, Ansible takes some seconds on a busy machine.
+        loaded = executor.submit(ask, connect(name), 2, 15)
+        told = about(connect(name), sample=4)
+        assert loaded.result()["failed"] == 0
+    return told
 
 
 def observe(host) -> Observed:
@@ -91,6 +107,10 @@ def fleet(tmp_path_factory) -> Fleet:
         # A load that the service can bear: the application is measured, not the queue before it.
         assert ask(connect(name), 2, 5)["failed"] == 0
     fleet.report = fleet.measure(fleet.directory)
+    fleet.alone = about_under_load(MEMORY)
+    connect(MEMORY).check_output(BESIDE)
+    fleet.beside = about_under_load(MEMORY)
+    connect(MEMORY).run("systemctl stop beside")
     for name in (WAITING, MEMORY):
         fleet.before[name] = observe(connect(name))
     for snippet in (fleet.directory / "capacity_report_host_vars").iterdir():
@@ -110,6 +130,17 @@ def test_waiting_is_measured(fleet):
 def test_computing_is_measured(fleet):
     """The other application only computes, and its requests wait only for its one CPU."""
     assert fleet.report[MEMORY]["measured"]["wait_ratio"] < 0.5
+
+
+def test_what_others_compute_is_measured(fleet):
+    """Without requests it is not known, and the report says how to measure it; then another process takes a core."""
+    (quiet,) = (line for line in fleet.report[WAITING]["unseen"] if "other processes" in line)
+    assert "capacity_report_sample" in quiet
+    assert fleet.report[WAITING]["requests"]["other_cpu_ratio"] is None
+    alone, beside = (told["requests"]["other_cpu_ratio"] for told in (fleet.alone, fleet.beside))
+    # The service has a quota of one CPU; the load generator takes little.
+    assert 0 < alone < 0.4
+    assert alone + 0.3 < beside < 2
 
 
 def test_memory_is_measured(fleet):

@@ -55,7 +55,7 @@ def read_cpu(groups: list[str]) -> CgroupCpu | None:
         found = numbers(read(os.path.join(group, "cpu.stat")))
         if "usage_usec" in found:  # version 2, also beside version 1 and without any controller
             return CgroupCpu(
-                used=found["usage_usec"] / 1e6,
+                used=_without_steal(found) / 1e6,
                 user=_scaled(found, "user_usec", 1e6),
                 system=_scaled(found, "system_usec", 1e6),
                 **_throttling(found, "throttled_usec", 1e6, inner),
@@ -141,6 +141,15 @@ def parse_pressure(text: str) -> dict[str, float]:
         if kind in ("some", "full"):
             averages.update({f"{kind}_{span}": float(value) for span, value in _AVERAGE.findall(rest)})
     return averages
+
+
+def _without_steal(found: dict[str, int]) -> int:
+    """Return the microseconds of CPU time in a file of version 2.
+
+    In usage_usec of the root cgroup, older kernels also count what the hypervisor gave to other machines. Everywhere
+    else it is the sum of the two.
+    """
+    return min(found["usage_usec"], found.get("user_usec", 1 << 63) + found.get("system_usec", 0))
 
 
 def _throttling(found: dict[str, int], name: str, unit: float, inner: list[str]) -> dict[str, t.Any]:

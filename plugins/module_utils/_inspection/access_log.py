@@ -96,6 +96,7 @@ def read_requests(
         latency=latency_of(entry.seconds for entry in own if entry.seconds is not None),
         wait_ratio=wait_ratio([entry.seconds for entry in basis], spent),
         cpu_per_request=spent.cpu / len(basis) if basis and spent.cpu else None,
+        in_sample=len(sampled),
     )
 
 

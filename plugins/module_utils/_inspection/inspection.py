@@ -15,6 +15,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
     host_result,
     host_usage,
     measurement,
+    other_cpu,
     service_details,
     service_result,
     worker_exits,
@@ -31,21 +32,24 @@ def read_all(name: str | None, sample: float, runner: Runner, root: str = "/") -
     """Return what the module returns; raises InvalidValue for a name that no Gunicorn service has."""
     check_sample(sample)
     boot_time = processes.boot_time()
-    services = inspection_services.read_services(runner, root)
-    if name is not None:
-        services = _named(name, services)
+    all_services = inspection_services.read_services(runner, root)
+    services = all_services if name is None else _named(name, all_services)
     place = host_usage.read_place(root)
     inspected = [service_details.read_details(service, boot_time, root) for service in services]
+    groups = service_details.groups_of_all(all_services, inspected, root)
     counted = [service_details.read_counted(details, root) for details in inspected]
+    computed = other_cpu.read_services(groups)
     before = host_usage.read_moment(place, time.monotonic(), root)
     time.sleep(sample)
     after = host_usage.read_moment(place, time.monotonic(), root)
+    computed_after = other_cpu.read_services(groups)
     counted_after = [service_details.read_counted(details, root) for details in inspected]
     masters = [service.master for service in services if service.master]
     read = service_result.OfAllServices(
         journal=worker_exits.read_journal(inspected, runner),
         companions=companion_result.read_states(services, runner, root),
         listening=sockets.read_all_listening(masters, root),
+        cpu=other_cpu.sampled(place, (before, after), (computed, computed_after)),
     )
     log_bytes = measurement.ACCESS_LOG_BYTES // max(1, len(inspected))
     return {

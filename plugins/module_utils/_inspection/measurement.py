@@ -10,8 +10,14 @@ import time
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import access_log, request_counters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
+    access_log,
+    other_cpu,
+    request_counters,
+    service_details,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import AccessLogError, Sample, Spent
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.requests import Requests
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
@@ -24,32 +30,80 @@ MEMORY_STEP = 8
 START_SECONDS = 60
 
 
+class Watched(t.NamedTuple):
+    """What was seen in a sample: the service's counters at both ends, and the CPU time of all; and its cores."""
+
+    counted: tuple[Counted, Counted]
+    cpu: SampledCpu
+    cores: float
+
+
 def read_requests(
+    details: ServiceDetails,
+    watched: Watched,
+    processes: list[dict[str, t.Any]],
+    log_bytes: int,
+    root: str,
+    unseen: list[str],
+) -> dict[str, t.Any] | None:
+    """Return the requests by the service's own counters, else by its access log, and what others computed for them."""
+    if not details.service.master:
+        return None
+    requests, source = _read_counted(details, watched.counted, root, unseen), "counters"
+    if requests is None:
+        requests = _read_logged(details, watched.counted, processes, log_bytes, root, unseen)
+        source = "access_log"
+    if requests is None:
+        return None
+    spent, in_sample = _spent_in_sample(watched.counted), requests.in_sample
+    other = other_cpu.measure(watched.cpu, details.service.master, spent.cpu, in_sample, watched.cores)
+    # Without waiting, there are no workers beyond the cores that others could make useless.
+    if requests.wait_ratio:
+        _note_other(requests.wait_ratio, other, unseen)
+    told = {name: value for name, value in requests._asdict().items() if name != "in_sample"}
+    latency = requests.latency and requests.latency._asdict()
+    return {**told, "latency": latency, "other_cpu_ratio": other.ratio, "source": source}
+
+
+def _note_other(wait_ratio: float, other: OtherCpu, unseen: list[str]) -> None:
+    problem = other.problem
+    if other.ratio is not None and other_cpu.is_unrelated(wait_ratio, other.ratio):
+        problem = (
+            f"{other.ratio:.2g} s for each second of the service is more than these wait; "
+            "measure again without a backup or the like"
+        )
+    if problem:
+        unseen.append(f"what other processes compute for its requests: {problem}")
+
+
+def _read_counted(
+    details: ServiceDetails, counted: tuple[Counted, Counted], root: str, unseen: list[str]
+) -> Requests | None:
+    """Return the requests by the service's own counters."""
+    requests = request_counters.read(service_details.runtime_directory(details.service, root), time.time())
+    if requests is None:
+        return None
+    if requests.wait_ratio is None:
+        unseen.append(f"wait ratio: it takes {request_counters.ENOUGH} requests that are alone in their process")
+    early, late = counted
+    return requests._replace(in_sample=late.requests - early.requests)
+
+
+def _read_logged(
     details: ServiceDetails,
     counted: tuple[Counted, Counted],
     processes: list[dict[str, t.Any]],
     log_bytes: int,
     root: str,
     unseen: list[str],
-) -> dict[str, t.Any] | None:
-    """Return the requests by the service's own counters, else by its access log."""
-    if not details.service.master:
-        return None
-    counters = request_counters.read(join(root, f"/run/gunicorn/{details.service.name}"), time.time())
-    if counters is not None:
-        if counters.wait_ratio is None:
-            unseen.append(f"wait ratio: it takes {request_counters.ENOUGH} requests that are alone in their process")
-        return _told(counters, "counters")
+) -> Requests | None:
+    """Return the requests by the service's access log."""
     path, log_format = details.configured.accesslog, details.configured.access_log_format
     if not path or not path.startswith("/") or not log_format or details.started is None:
         unseen.append("requests: no access log in a file, with a format that is known")
         return None
     early, late = counted
-    sample = Sample(
-        early.access_log_size,
-        late.access_log_size,
-        Spent(*(_difference(before, after) for before, after in zip(early.spent, late.spent))),
-    )
+    sample = Sample(early.access_log_size, late.access_log_size, _spent_in_sample(counted))
     life = (details.started, time.time())
     try:
         requests = access_log.read_requests(
@@ -67,16 +121,20 @@ def read_requests(
             f"wait ratio: it takes {access_log.ENOUGH_IN_SAMPLE} requests within the sample, or "
             f"{access_log.ENOUGH_IN_LIFE} in a log since the start whose workers all are still there"
         )
-    return _told(requests, "access_log")
+    return requests
 
 
-def measured_needs(requests: dict[str, t.Any] | None, memory: dict[str, int | None]) -> dict[str, t.Any] | None:
+def measured_needs(
+    requests: dict[str, t.Any] | None, memory: dict[str, int | None], watched: Watched
+) -> dict[str, t.Any] | None:
     """Return what gunicorn_sizing_info takes, rounded so that a second measurement of a service gives the same."""
     per_worker = memory["per_worker"]
     # A worker that has served few requests has not yet taken all the memory that it will take.
     if requests is None or requests["count"] < request_counters.ENOUGH or per_worker is None:
         return None
     ratio = requests["wait_ratio"]
+    if ratio is not None:
+        ratio = other_cpu.effective_ratio(ratio, requests["other_cpu_ratio"], watched.cores, watched.cpu.cores)
     return {
         "wait_ratio": None if ratio is None else float(f"{ratio:.2g}"),
         "memory_per_worker": f"{-(-2 * per_worker // (MEMORY_STEP * MIB)) * MEMORY_STEP}M",
@@ -84,8 +142,9 @@ def measured_needs(requests: dict[str, t.Any] | None, memory: dict[str, int | No
     }
 
 
-def _told(requests: Requests, source: str) -> dict[str, t.Any]:
-    return {**requests._asdict(), "latency": requests.latency and requests.latency._asdict(), "source": source}
+def _spent_in_sample(counted: tuple[Counted, Counted]) -> Spent:
+    early, late = counted
+    return Spent(*(_difference(before, after) for before, after in zip(early.spent, late.spent)))
 
 
 def _difference(before: float | None, after: float | None) -> float | None:

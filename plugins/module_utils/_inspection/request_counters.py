@@ -41,8 +41,17 @@ class Counters(NamedTuple):
 
 def read(directory: str, now: float) -> Requests | None:
     """Return what the workers of a service counted in its runtime directory until now; None without any request."""
-    found = [_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*"))]
-    return summarize([counters for counters in found if counters], now)
+    return summarize(_read_all(directory), now)
+
+
+def read_count(directory: str) -> int:
+    """Return how many requests the workers of a service have counted in its runtime directory."""
+    return sum(counters.requests for counters in _read_all(directory))
+
+
+def _read_all(directory: str) -> list[Counters]:
+    found = (_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*")))
+    return [counters for counters in found if counters]
 
 
 def _read_counters(path: str) -> Counters | None:

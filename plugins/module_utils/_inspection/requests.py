@@ -23,7 +23,7 @@ class Requests(NamedTuple):
     """What requests took since `since` (seconds of the clock), as the service's counters or its access log tell.
 
     `wait_ratio` is how long a request waits for each second that it computes; `cpu_per_request` are seconds. What is
-    not known, or not of enough requests, is None.
+    not known, or not of enough requests, is None. `in_sample` are those that were answered within the sample.
     """
 
     count: int
@@ -32,3 +32,4 @@ class Requests(NamedTuple):
     latency: Latency | None
     wait_ratio: float | None
     cpu_per_request: float | None
+    in_sample: int | None = None

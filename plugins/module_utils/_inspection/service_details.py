@@ -11,7 +11,11 @@ import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, cgroups, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.kernel_files import join, plain
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import command_line, configuration
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
+    command_line,
+    configuration,
+    request_counters,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import Spent
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.configuration import Configured
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
@@ -25,6 +29,7 @@ class Counted(t.NamedTuple):
 
     spent: Spent
     access_log_size: int
+    requests: int  # by the counters of its workers; 0 where it has none
 
 
 class ServiceDetails(t.NamedTuple):
@@ -65,6 +70,20 @@ def read_details(service: Service, boot_time: float, root: str) -> ServiceDetail
     )
 
 
+def groups_of_all(services: list[Service], known: list[ServiceDetails], root: str) -> dict[int, list[str]]:
+    """Return the cgroups of all services of systemd by their masters, also of those without known details."""
+    found = {details.service.master: details.groups for details in known}
+    for service in services:
+        if service.master and service.unit and service.master not in found:
+            found[service.master] = unit_processes.unit_groups(service.master, service.unit.name, root)
+    return {master: groups for master, groups in found.items() if master and groups}
+
+
+def runtime_directory(service: Service, root: str) -> str:
+    """Return where the role's gunicorn.conf.py keeps what workers count."""
+    return join(root, f"/run/gunicorn/{service.name}")
+
+
 def _directory(service: Service, root: str) -> str | None:
     """Return the working directory, in which Gunicorn looks for its configuration file."""
     if service.master:
@@ -85,6 +104,7 @@ def read_counted(details: ServiceDetails, root: str) -> Counted:
             queued=sum(worker.queued for worker in scheduled),
         ),
         access_log_size=_size(details.configured.accesslog, root) if details.service.master else 0,
+        requests=request_counters.read_count(runtime_directory(details.service, root)) if details.service.master else 0,
     )
 
 

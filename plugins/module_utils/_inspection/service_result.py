@@ -22,6 +22,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
     worker_exits,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import services as inspection_services
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.unit_details import UnitDetails
@@ -36,6 +37,7 @@ class OfAllServices(t.NamedTuple):
     journal: dict[int, list[str]] | None  # as worker_exits.read_journal returns it
     companions: dict[str, UnitState]  # as companion_result.read_states returns it
     listening: dict[int, list[str] | None]  # as sockets.read_all_listening returns it, by the master
+    cpu: SampledCpu
 
 
 def read_service(
@@ -57,7 +59,9 @@ def read_service(
         unseen.append("configuration: what Gunicorn's configuration file says is not known")
     processes = process_memory.read_processes(service, boot_time, root, unseen)
     memory = process_memory.summarize_memory(processes)
-    requests = measurement.read_requests(details, counted, processes, log_bytes, root, unseen)
+    limits = _limits(details, root)
+    watched = measurement.Watched(counted, read.cpu, limits["cpus"])
+    requests = measurement.read_requests(details, watched, processes, log_bytes, root, unseen)
     return {
         "name": service.name,
         "unit": unit.name if unit else None,
@@ -82,12 +86,12 @@ def read_service(
         "processes": processes,
         "memory": memory,
         "cgroup": _accounting(details),
-        "limits": _limits(details, root),
+        "limits": limits,
         "sandbox": _read_sandbox(service, root, unseen),
         "sockets": _read_sockets(details, read.listening, root, unseen),
         "exits": worker_exits.read_exits(details, read.journal, root, unseen),
         "requests": requests,
-        "measured": measurement.measured_needs(requests, memory),
+        "measured": measurement.measured_needs(requests, memory, watched),
         "companions": companion_result.read_companions(service, read.companions, boot_time, root, unseen),
         "unseen": unseen,
     }

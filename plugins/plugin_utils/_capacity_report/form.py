@@ -80,6 +80,7 @@ SERVICE = {
             "wait_ratio": float,
             "source": str,
             "cpu_per_request": float,
+            "other_cpu_ratio": float,
         }
     ),
     "companions": [

@@ -239,6 +239,15 @@ def is_guess(recommended: dict) -> bool:
     return recommended["decided_by"] == "cpu" and recommended["sizing"].get("wait_ratio") is None
 
 
+def others_reduce(service: dict) -> bool:
+    """Return whether the sizing counts less waiting than was measured, as other processes compute meanwhile."""
+    requests, measured = service["requests"], service["measured"]
+    waited, counted = (part["wait_ratio"] if part else None for part in (requests, measured))
+    if waited is None or counted is None or requests["other_cpu_ratio"] is None:
+        return False
+    return bool(counted < float(f"{waited:.2g}"))
+
+
 def is_running(service: dict) -> bool:
     """Return whether the service serves; a reload does not interrupt that."""
     return service["state"] in RUNNING

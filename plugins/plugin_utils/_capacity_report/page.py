@@ -19,6 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report im
     bars,
     companions,
     formats,
+    judgement,
     ranking,
 )
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import on_one_line
@@ -50,6 +51,7 @@ def page(report: dict) -> str:
         companions_memory=companions.memory,
         companion_problem=companions.problem,
         companions_alone=companions.are_alone,
+        others_reduce=judgement.others_reduce,
     )
 
 

@@ -12,7 +12,7 @@ import typing as t
 
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import ranking
+from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement, ranking
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.formats import moment
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import fitted, wrapped
 
@@ -133,6 +133,7 @@ def _document(service: dict) -> t.Iterator[str]:
     yield from _comment(recommended["reason"] or "")
     if not recommended["sizing_measured"]:
         yield from _comment("Nothing was measured yet. Let it serve requests for a while, and run this again.")
+    yield from _comment(_on_others(service))
     if not recommended["sizing"]:
         yield "gunicorn_sizing: {}"
         return
@@ -143,6 +144,24 @@ def _document(service: dict) -> t.Iterator[str]:
         if key in recommended["sizing_assumed"]:
             said = "  # equal parts for the services of this host"
         yield f"  {item}{said}"
+
+
+def _on_others(service: dict) -> str:
+    """Return what is known of the other processes that compute for the requests; empty if that changes nothing."""
+    recommended, requests = service["recommended"], service["requests"]
+    if not requests or "wait_ratio" not in recommended["sizing_measured"]:
+        return ""
+    if judgement.others_reduce(service):
+        return (
+            f"Requests wait {requests['wait_ratio']:.2g} s for each second that they compute. It counts as less, since "
+            f"other processes compute on the same cores: {requests['other_cpu_ratio']:.2g} s for each of these seconds."
+        )
+    if requests["other_cpu_ratio"] is None and recommended["sizing"]["wait_ratio"] > 0:
+        return (
+            "It is not known what other processes compute for the requests. If a database is on this host, there may "
+            "be too many workers: measure with a longer sample under load (capacity_report_sample)."
+        )
+    return ""
 
 
 def _comment(text: str) -> list[str]:

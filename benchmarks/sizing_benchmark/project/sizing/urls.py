@@ -9,5 +9,6 @@ urlpatterns = [
     path("work", views.work),
     path("hold", views.hold),
     path("articles", views.articles),
+    path("search", views.search),
     path("ask", views.ask),
 ]

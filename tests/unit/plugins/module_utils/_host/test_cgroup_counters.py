@@ -47,6 +47,13 @@ class TestCpu:
         ]
         assert cgroup_counters.read_cpu(groups) == CgroupCpu(3.0, 2.0, 1.0, 0.5, 8, 4)
 
+    def test_steal_is_not_used(self, tmp_path: Path) -> None:
+        """Older kernels count what the hypervisor gave to other machines in the root cgroup."""
+        text = "usage_usec 9000000\nuser_usec 2000000\nsystem_usec 1000000\n"
+        found = cgroup_counters.read_cpu([group(tmp_path, cpu__stat=text)])
+        assert found is not None
+        assert found.used == 3.0
+
     def test_both(self, tmp_path: Path) -> None:
         """A version 2 without controllers counts the time, and version 1 throttles."""
         groups = [

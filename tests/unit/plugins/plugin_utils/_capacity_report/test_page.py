@@ -30,7 +30,7 @@ SERVICE_FIGURES = {
     "workers.configured", "workers.running", "recommended.workers", "recommended.bounds.cpu", "recommended.bounds.memory",
     "recommended.connections.steady", "recommended.connections.changing", "memory.per_worker", "memory.private",
     "memory.shared", "limits.cpus", "limits.memory", "requests.count", "requests.since", "requests.per_second",
-    "requests.wait_ratio", "requests.cpu_per_request", "requests.latency.mean", "requests.latency.p50",
+    "requests.wait_ratio", "requests.other_cpu_ratio", "requests.cpu_per_request", "requests.latency.mean", "requests.latency.p50",
     "requests.latency.p95", "requests.latency.p99", "requests.latency.max", "exits.timeout", "exits.killed",
     "exits.out_of_memory", "exits.failed", "exits.since", "started", "restarts",
 }  # fmt: skip
@@ -55,6 +55,21 @@ def test_every_figure_is_that_of_the_json(kind: str) -> None:
         if not figure.text.endswith(" UTC"):
             read, rounding = figures.number(figure.text)
             assert read == pytest.approx(value, rel=1e-9, abs=rounding * 1.001), figure
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "unsaid"),
+    [
+        ({}, "sized with 1.8, since other processes compute", "capacity_report_sample"),
+        ({"service.requests.other_cpu_ratio": None}, "capacity_report_sample", "since other processes compute"),
+        ({"service.requests.wait_ratio": 1.8}, "sized with 1.8", "since other processes compute"),
+    ],
+)
+def test_what_others_compute_is_said(changes: dict, said: str, unsaid: str) -> None:
+    """Beside the waiting, from which it is taken; or how to measure it."""
+    text = figures.text(report_page.page(fleet.report(fleet.host("web1", **changes))))
+    assert said in text
+    assert unsaid not in text
 
 
 def test_each_host_and_service_has_its_row_and_its_section() -> None:

@@ -66,12 +66,35 @@ def test_the_snippet_of_a_host() -> None:
 # Service shop. The CPU is idle (81%) and RAM is free: add 2 workers, which makes 7.
 # 7 workers: 2 cores x (1 + wait ratio 1.8), rounded up, + 1 = 7 by CPU; 7941 MiB - 1588.2 MiB
 # reserve - 32 MiB master holds 41 workers of 154 MiB, so CPU decides.
+# Requests wait 2.5 s for each second that they compute. It counts as less, since other processes
+# compute on the same cores: 0.25 s for each of these seconds.
 gunicorn_sizing:
   memory_reserve: 2G
   wait_ratio: 1.8  # measured
   memory_per_worker: 154M  # measured
 """
     }
+
+
+@pytest.mark.parametrize(
+    ("requests", "said"),
+    [
+        ({"other_cpu_ratio": None}, "# It is not known what other processes compute for the requests."),
+        # 1.8 is what was measured.
+        ({"other_cpu_ratio": 0.0, "wait_ratio": 1.8}, None),
+        ({"other_cpu_ratio": 5.0, "wait_ratio": 1.8}, None),
+        (None, None),
+    ],
+)
+def test_what_others_compute_is_said_if_it_matters(requests: dict | None, said: str | None) -> None:
+    """If it is not known, or counts; not if it leaves the measured ratio as it is."""
+    read = fleet.info()
+    service = read["services"][0]
+    service["requests"] = requests and {**service["requests"], **requests}
+    host = fleet_report.report_host("web1", read, fleet.sized(read))
+    (snippet,) = report_text.snippets(fleet.report(host)).values()
+    comments = [line for line in snippet.splitlines() if "compute" in line]
+    assert (comments[0][: len(said)] if said else comments) == (said or [])
 
 
 def test_each_service_has_a_document_of_its_own() -> None:

@@ -1,0 +1,238 @@
+# Copyright: (c) 2026, the pyweb.gunicorn authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What other processes compute for the requests, and the wait ratio that remains."""
+
+from __future__ import annotations
+
+import array
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import other_cpu
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
+
+ratios = st.floats(0, 1000)
+cores = st.floats(0.05, 256)
+
+
+class TestEffectiveRatio:
+    @given(ratios, cores)
+    def test_without_others_it_is_the_ratio(self, ratio: float, host: float) -> None:
+        """Also where nothing is known of them."""
+        assert other_cpu.effective_ratio(ratio, 0.0, host, host) == pytest.approx(ratio)
+        assert other_cpu.effective_ratio(ratio, None, host, host) == ratio
+
+    @given(ratios, st.floats(0, 1), cores)
+    def test_nothing_remains_if_others_compute_for_as_long(self, ratio: float, more: float, host: float) -> None:
+        """All of the waiting keeps the same cores busy, so that a worker for each core does, too."""
+        assume(not other_cpu.is_unrelated(ratio, ratio + more))
+        assert other_cpu.effective_ratio(ratio, ratio + more, host, host) == pytest.approx(0, abs=1e-9)
+
+    @given(ratios, *[st.floats(0, 1)] * 2, cores, cores)
+    def test_more_of_others_never_makes_more_of_it(
+        self, ratio: float, one: float, two: float, own: float, host: float
+    ) -> None:
+        """As long as the requests can be the reason for it; and it is between 0 and the ratio."""
+        few, many = sorted(part * (ratio + other_cpu.MOST_BESIDE_WAITING) for part in (one, two))
+        most, least = (other_cpu.effective_ratio(ratio, other, own, host) for other in (few, many))
+        assert 0 <= least <= most + 1e-9
+        assert most <= ratio
+
+    @given(ratios, st.floats(0, 1), st.floats(1, 64))
+    def test_it_is_the_waiting_less_the_others(self, ratio: float, part: float, host: float) -> None:
+        """In each second of computing, to 1 + other seconds of the cores."""
+        other = part * ratio
+        expected = (ratio - other) / (1 + other)
+        assert other_cpu.effective_ratio(ratio, other, host, host) == pytest.approx(expected, abs=1e-9)
+
+    @given(st.floats(0, 20), st.floats(0, 1), st.floats(1, 8), st.floats(0.05, 1))
+    def test_its_workers_keep_the_cores_or_the_quota_busy(
+        self, ratio: float, part: float, host: float, quota: float
+    ) -> None:
+        """With so many requests under way, either all cores compute, or the service uses all that it may."""
+        other, own = part * ratio, quota * host
+        workers = own * (1 + other_cpu.effective_ratio(ratio, other, own, host))
+        computed = workers / (1 + ratio)
+        assert computed == pytest.approx(min(own, host / (1 + other))) or workers == pytest.approx(own)
+
+    def test_a_backup_does_not_decide(self) -> None:
+        """Requests that wait for 2 s can't be the reason for 3.1 s of others: the measured ratio stays."""
+        assert other_cpu.effective_ratio(2, 3.1, 2, 2) == 2
+        assert other_cpu.effective_ratio(2, 2.9, 2, 2) == 0
+
+
+SAMPLE = SampledCpu(seconds=10.0, cores=2.0, host=9.0, services={7: 4.0, 8: 2.0})
+
+
+class TestMeasure:
+    def test_others_are_all_that_is_not_gunicorn(self) -> None:
+        """9 s less 6 s of two services; each has half of a second for each of its own."""
+        assert other_cpu.measure(SAMPLE, 7, None, 100, 2.0) == OtherCpu(0.5)
+        assert other_cpu.measure(SAMPLE._replace(services={7: 4.0}), 7, None, 100, 2.0) == OtherCpu(1.25)
+
+    def test_a_quiet_service_does_not_get_the_work_for_a_busy_one(self) -> None:
+        """The database computed for the other one, so far as anybody can tell."""
+        busy = SampledCpu(10.0, 2.0, 17.5, {7: 2.5, 8: 10.0})
+        assert other_cpu.measure(busy, 7, None, 100, 2.0).ratio == 0.4
+
+    def test_a_service_without_a_cgroup_of_its_own_is_not_another_one(self) -> None:
+        """Supervisor runs it: its CPU time is that of its workers."""
+        assert other_cpu.measure(SAMPLE, 9, 2.5, 100, 2.0) == OtherCpu(0.059)
+
+    def test_counters_are_not_read_at_once(self) -> None:
+        """The services may have computed a little more when they were read than the host had before."""
+        assert other_cpu.measure(SAMPLE._replace(host=5.6), 7, None, 100, 2.0) == OtherCpu(0.0)
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"requests": 99}, "100 requests within a sample; watch it for longer"),
+            ({"requests": None}, "100 requests within a sample; watch it for longer"),
+            ({"requests": -5}, "100 requests within a sample"),
+            (
+                {"sample": SAMPLE._replace(services={7: 2.4})},
+                "0.25 of a core that the service computes within a sample; watch it under",
+            ),
+            ({"master": 9, "own": 0.9, "cores": 0.4}, "0.1 of a core"),
+            ({"master": 9, "own": None}, "0.25 of a core"),
+            ({"sample": SAMPLE._replace(host=None)}, "no cgroup counts the CPU time of the whole host"),
+            ({"sample": SAMPLE._replace(host=5.3)}, "no cgroup counts the CPU time of the whole host"),
+            ({"sample": SAMPLE._replace(seconds=0.0), "master": 9, "own": 0.0}, "0.25 of a core"),
+        ],
+    )
+    def test_unknowns_say_why(self, changes: dict, problem: str) -> None:
+        """And how to measure it."""
+        options = {"sample": SAMPLE, "master": 7, "own": 4.0, "requests": 100, "cores": 2.0, **changes}
+        found = other_cpu.measure(**options)
+        assert found.ratio is None
+        assert problem in found.problem
+
+    def test_a_small_quota_may_be_used_up(self) -> None:
+        """A quarter of 0.4 CPUs is enough."""
+        assert other_cpu.measure(SAMPLE, 9, 1.1, 100, 0.4).ratio is not None
+
+
+UNIFIED = "sys/fs/cgroup/unified"
+STAT = re.compile(r"(usage|user)_usec (\d+)")
+
+
+def compute(root: Path, group: str, seconds: float) -> None:
+    """Let the programs of a captured cgroup compute for so long."""
+    (path,) = root.glob(f"{UNIFIED}/{group}cpu.stat")
+    text = STAT.sub(lambda found: f"{found[1]}_usec {int(found[2]) + round(seconds * 1e6)}", path.read_text())
+    path.write_text(text, encoding="utf-8")
+
+
+def count(root: Path, requests: int) -> None:
+    """Let the service have counted so many requests, each of which waits for twice as long as it computes."""
+    words = dict.fromkeys(CountersFormat.WORDS, 0)
+    words.update(version=1, since=1795345270, requests=requests, time=requests * 3000000, longest=3000000)
+    words.update(alone=requests, alone_time=requests * 3000000, alone_cpu=requests * 1000000)
+    histogram = [0] * CountersFormat.BUCKETS
+    histogram[CountersFormat.bucket_of(3000000)] = requests
+    path = root / "run/gunicorn/plain/requests-835"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(array.array("Q", [*words.values(), *histogram]).tobytes())
+
+
+class TestOfCapturedServices:
+    """The services are on a virtual machine; their cgroups and that of all count in the hierarchy of version 2."""
+
+    @pytest.fixture
+    def watch(
+        self, captured_host: Path, services_of: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+    ) -> t.Callable[..., dict]:
+        """Return what the module returns of the service, for which this is done within the sample."""
+        (captured_host / "proc/835/smaps_rollup").write_text("Pss: 65536 kB\nPss_Anon: 65536 kB\n", encoding="utf-8")
+
+        def watched(
+            requests: int = 100,
+            own: float = 0.5,
+            host: float | None = 0.8,
+            also: t.Callable[[], None] = int,
+            **more: t.Any,
+        ) -> dict:
+            def sleep(_seconds: float) -> None:
+                compute(captured_host, "libpod_parent/libpod-e604*/system.slice/plain.service/", own)
+                compute(captured_host, "libpod_parent/libpod-e604*/system.slice/jrn.service/", 0.1)
+                if host is not None:
+                    compute(captured_host, "", host)
+                also()
+                count(captured_host, 1000 + requests)
+
+            count(captured_host, 1000)
+            monkeypatch.setattr("time.sleep", sleep)
+            return services_of(captured_host, **more)["plain"]
+
+        return watched
+
+    @pytest.mark.parametrize("name", [None, "plain"])
+    def test_others_computed_a_third(self, watch: t.Callable[..., dict], name: str | None) -> None:
+        """0.2 s of 0.8 s are neither of this service nor of the other one, which counts also if only this is wanted."""
+        service = watch(name=name)
+        requests = service["requests"]
+        assert (requests["wait_ratio"], requests["other_cpu_ratio"]) == (2.0, pytest.approx(0.333))
+        assert service["measured"]["wait_ratio"] == 1.3  # (2 - 1/3) / (1 + 1/3) = 1.25
+        assert not [line for line in service["unseen"] if "other processes" in line]
+
+    @pytest.mark.parametrize(
+        ("sample", "ratio", "said"),
+        [
+            ({"requests": 99}, None, "what other processes compute for its requests: it takes 100 requests"),
+            ({"requests": -1}, None, "what other processes compute for its requests: it takes 100 requests"),
+            ({"own": 0.0}, None, "what other processes compute for its requests: it takes 0.25 of a core"),
+            ({"host": 9.0}, 14.0, "what other processes compute for its requests: 14 s for each second"),
+        ],
+    )
+    def test_what_can_not_be_told_changes_nothing(
+        self, watch: t.Callable[..., dict], sample: dict, ratio: float | None, said: str
+    ) -> None:
+        """The measured ratio stays, and what could not be seen says why."""
+        service = watch(**sample)
+        assert service["requests"]["other_cpu_ratio"] == ratio
+        assert service["measured"]["wait_ratio"] == service["requests"]["wait_ratio"] == 2.0
+        assert [line for line in service["unseen"] if line.startswith(said)]
+
+    def test_a_host_without_accounting(self, watch: t.Callable[..., dict], captured_host: Path) -> None:
+        """Without a counter of all, nothing is known of the others."""
+        for name in (f"{UNIFIED}/cpu.stat", "sys/fs/cgroup/cpuacct/cpuacct.usage"):
+            (captured_host / name).unlink()
+        service = watch(host=None)
+        assert service["requests"]["other_cpu_ratio"] is None
+        assert service["measured"]["wait_ratio"] == 2.0
+        assert (
+            "what other processes compute for its requests: no cgroup counts the CPU time of the whole host"
+            in service["unseen"]
+        )
+
+    def test_a_host_of_version_1(self, watch: t.Callable[..., dict], captured_host: Path) -> None:
+        """The time of all is in a controller of version 1, if version 2 counts none in its root."""
+        (captured_host / UNIFIED / "cpu.stat").unlink()
+        usage = captured_host / "sys/fs/cgroup/cpuacct/cpuacct.usage"
+
+        def count_all() -> None:
+            usage.write_text(str(int(usage.read_text(encoding="utf-8")) + 800_000_000), encoding="utf-8")
+
+        assert watch(host=None, also=count_all)["requests"]["other_cpu_ratio"] == pytest.approx(0.333)
+
+    def test_the_access_log_counts_as_well(
+        self, captured_host: Path, services_of: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """For services that count nothing by themselves."""
+        log = captured_host / "var/log/shop/plain-access.log"
+
+        def sleep(_seconds: float) -> None:
+            compute(captured_host, "libpod_parent/libpod-e604*/system.slice/plain.service/", 0.5)
+            compute(captured_host, "", 0.75)
+            log.write_text(log.read_text(encoding="utf-8") * 50, encoding="utf-8")
+
+        monkeypatch.setattr("time.sleep", sleep)
+        assert services_of(captured_host)["plain"]["requests"]["other_cpu_ratio"] == 0.5
