@@ -15,12 +15,12 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._change.shared_addr
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemctl import Systemctl
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd import SystemdSpec
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.systemd_state import SystemdState
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
 
 
 def was_interrupted(state: SystemdState) -> bool:
     """Whether a run was killed while systemd had opened the addresses of a service made by hand, too."""
-    return state.running is not None and state.socket.path.startswith(f"{runtime_units.DIRECTORY}/")
+    return state.running is not None and state.socket.path.startswith(f"{units.RUNTIME_DIRECTORY}/")
 
 
 class Adoption:

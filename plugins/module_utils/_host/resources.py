@@ -61,11 +61,6 @@ def read_host_in(groups: list[str], pid: int = 1, root: str = "/") -> Host:
     return Host(cpus=_read_cpus(groups, pid, root), memory=_read_memory(groups, root))
 
 
-def read_cpus(slice_name: str, root: str = "/") -> Resource:
-    """Return the CPUs that a service in this slice may use, a fraction of one where a quota says so."""
-    return _read_cpus(cgroups.cgroups_of_slice(slice_name, root), 1, root)
-
-
 def read_memory(slice_name: str, root: str = "/") -> Resource:
     """Return the bytes of memory that a service in this slice may use."""
     return _read_memory(cgroups.cgroups_of_slice(slice_name, root), root)

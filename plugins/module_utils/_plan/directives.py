@@ -12,7 +12,7 @@ from typing import Collection
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroups
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import unit_limits
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, quoting, runtime_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, quoting, units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.drop_ins import Assignment
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
@@ -79,15 +79,15 @@ def check_drop_ins(service: str, own: dict[str, str], given: Collection[str]) ->
     `own` has values of the role that a drop-in may repeat. `given` names what the service is given: variables of its
     environment, gunicorn_secrets and gunicorn_credentials.
     """
-    units = [f"{service}{suffix}" for suffix in (".service", ".socket", "-standin.service")]
-    paths = {unit: [path for path in drop_ins.find(unit) if not _is_of_a_change(path)] for unit in units}
+    names = [f"{service}{suffix}" for suffix in (".service", ".socket", "-standin.service")]
+    paths = {unit: [path for path in drop_ins.find(unit) if not _is_of_a_change(path)] for unit in names}
     for found in drop_ins.assignments(list(dict.fromkeys(sum(paths.values(), [])))):
         said_by = _overridden(found, given)
         if said_by is not None and not (found.value and own.get(found.name) == found.value):
             expected = f"no {found.name}= in {found.path}, {_what_instead(said_by)}"
             raise InvalidValue("gunicorn_service_name", service, expected)
     added: dict[str, list[str]] = {}
-    for found in drop_ins.assignments(paths[units[0]]):
+    for found in drop_ins.assignments(paths[names[0]]):
         if found.section == "Service":
             added.setdefault(found.name, []).append(found.value)
     return added
@@ -102,7 +102,7 @@ def _what_instead(said_by: str) -> str:
 def _is_of_a_change(path: str) -> bool:
     """Whether a change of the role has written it; one that was killed leaves it until the next change."""
     folder, name = os.path.split(path)
-    return os.path.dirname(folder) == runtime_units.DIRECTORY and (
+    return os.path.dirname(folder) == units.RUNTIME_DIRECTORY and (
         name.startswith("gunicorn-") or folder.endswith("-standin.service.d")
     )
 

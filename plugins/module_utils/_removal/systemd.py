@@ -82,7 +82,7 @@ class SystemdManager:
 
     def forget(self, found: Found, removed: tuple[str, ...]) -> None:
         """Have systemd notice that its units are removed; raises RemovalError."""
-        folders = (f"{units.UNIT_DIRECTORY}/", f"{runtime_units.DIRECTORY}/")
+        folders = (f"{units.UNIT_DIRECTORY}/", f"{units.RUNTIME_DIRECTORY}/")
         if found.stop or found.disable or any(path.startswith(folders) for path in removed):
             manager.command(self._runner, "systemctl", "daemon-reload")
             gone = [os.path.basename(path) for path in removed if path.startswith(folders)]
@@ -121,7 +121,7 @@ class SystemdManager:
         """All files of the companions' units, also where an interrupted change has left some."""
         found = []
         prefixes = ("", files.CANDIDATE, files.PREVIOUS)
-        for folder, prefix in itertools.product((units.UNIT_DIRECTORY, runtime_units.DIRECTORY), prefixes):
+        for folder, prefix in itertools.product((units.UNIT_DIRECTORY, units.RUNTIME_DIRECTORY), prefixes):
             for path in sorted(glob.glob(os.path.join(folder, f"{prefix}{glob.escape(self._service)}-*"))):
                 if path.endswith((".service", ".timer")) and self._is_companion(path):
                     found.append(path)

@@ -17,7 +17,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_texts, companion_units, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion import Companion
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.companion_units import Common
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd.units import Unit
 
 
@@ -97,7 +97,7 @@ def units_of(found: dict[str, dict[str, str]]) -> list[str]:
 def paths_of(service: str) -> dict[str, dict[str, str]]:
     """The paths of the units of a service's companions, by the companions' names and then by the units' names."""
     found: dict[str, dict[str, str]] = {}
-    for folder in (runtime_units.DIRECTORY, units.UNIT_DIRECTORY):
+    for folder in (units.RUNTIME_DIRECTORY, units.UNIT_DIRECTORY):
         for suffix in ("service", "timer"):
             for path in sorted(glob.glob(os.path.join(folder, f"{glob.escape(service)}-*.{suffix}"))):
                 owner, name = companion_texts.owner_of(atomic_files.read(path))

@@ -19,7 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import directories, kernel_files, processes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import companion_state, launcher, running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, unit_processes, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import unit_processes, units
 
 _PATH = re.compile(r"/[^\s\"'`:;,=\\]+")
 _LINKS_MAX = 40
@@ -70,10 +70,10 @@ def read_others(own: tuple[str, ...]) -> list[tuple[str, str]]:
     templates = {f"{unit.partition('@')[0]}@.service" for unit in companions if "@" in unit}
     ours = {f"{name}.service" for stem in stems for name in (stem, *launcher.others(stem))}
     texts: dict[str, list[str]] = {}
-    for folder in (units.UNIT_DIRECTORY, runtime_units.DIRECTORY):
+    for folder in (units.UNIT_DIRECTORY, units.RUNTIME_DIRECTORY):
         for path in sorted(glob.glob(os.path.join(folder, "*.service"))):
             name = os.path.basename(path)
-            if path not in own and name not in companions and not (folder == runtime_units.DIRECTORY and name in ours):
+            if path not in own and name not in companions and not (folder == units.RUNTIME_DIRECTORY and name in ours):
                 texts.setdefault(name, []).append(files.read(path) or "")
         for path in sorted(glob.glob(os.path.join(folder, "*.service.d", "*.conf"))):
             name = os.path.basename(os.path.dirname(path))[: -len(".d")]

@@ -44,7 +44,7 @@ class Assignment(NamedTuple):
 def find(unit: str) -> list[str]:
     """The paths of the drop-ins of a unit, in the order in which they take effect."""
     own, of_type = _folders(unit)
-    places = (*_BEFORE, units.UNIT_DIRECTORY, runtime_units.DIRECTORY, *_AFTER)
+    places = (*_BEFORE, units.UNIT_DIRECTORY, units.RUNTIME_DIRECTORY, *_AFTER)
     found: dict[str, str] = {}
     # What is for all units of a type can be replaced by all that is more specific.
     for folders in (own, [of_type]):

@@ -13,12 +13,10 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import file
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic.files import WantedFile
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 
-DIRECTORY = units.RUNTIME_DIRECTORY
-
 
 def path_of(name: str) -> str:
     """The path of a unit, a drop-in or a directory of them, by its name in the directory of these units."""
-    return os.path.join(DIRECTORY, name)
+    return os.path.join(units.RUNTIME_DIRECTORY, name)
 
 
 def write(name: str, text: str) -> None:

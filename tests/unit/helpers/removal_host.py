@@ -19,7 +19,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._removal.systemd im
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._run import Runner
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import launcher, names
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._supervisor import configuration, programs
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, socket_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import socket_units, units
 
 OURS = "# Managed by Ansible (role pyweb.gunicorn.gunicorn): what is changed here is lost at its next run.\n"
 NO_UNIT = {"LoadState": "not-found", "ActiveState": "inactive"}
@@ -113,7 +113,7 @@ def make_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     (host.root / "notes").mkdir()
     monkeypatch.setattr(names, "NOTES", str(host.root / "notes"))
     monkeypatch.setattr(units, "UNIT_DIRECTORY", str(host.units))
-    monkeypatch.setattr(runtime_units, "DIRECTORY", str(host.runtime_units))
+    monkeypatch.setattr(units, "RUNTIME_DIRECTORY", str(host.runtime_units))
     monkeypatch.setattr(socket_units, "ended_flag", lambda name: f"{tmp_path}/run/gunicorn-{name}.ended")
     monkeypatch.setattr(programs, "PROGRAMS", str(host.programs))
     monkeypatch.setattr(programs, "LOGS", str(tmp_path / "log" / "supervisor"))

@@ -18,7 +18,7 @@ from noting_systemd import Systemd
 from venvs import OLDEST
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._atomic import links
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 
 # Before it is imported, so that its assertions say which values they compared.
 pytest.register_assert_rewrite("interruptions")
@@ -104,6 +104,6 @@ def etc_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where units are until the next boot."""
-    monkeypatch.setattr(runtime_units, "DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(units, "RUNTIME_DIRECTORY", str(tmp_path / "run"))
     (tmp_path / "run").mkdir()
     return tmp_path / "run"

@@ -10,7 +10,7 @@ from typing import Callable
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.cgroups import check_slice
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import read_cpus, read_memory
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources import read_host, read_memory
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 MIB = 1 << 20
@@ -109,7 +109,7 @@ class TestCgroupsOfSlice:
             },
         )
         assert read_memory("system.slice", root).amount == 512 * MIB
-        assert read_cpus("system.slice", root).amount == 8
+        assert read_host("system.slice", root=root).cpus.amount == 8
 
     def test_a_mount_point_may_hold_a_space(self, write_host: Callable[..., str], tmp_path: Path) -> None:
         """The kernel writes it as an octal number."""

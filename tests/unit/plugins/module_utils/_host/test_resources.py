@@ -19,7 +19,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._host.resources imp
     Host,
     HostFactsError,
     Resource,
-    read_cpus,
     read_host,
     read_host_in,
     read_memory,
@@ -34,6 +33,11 @@ CGROUPS = "/sys/fs/cgroup"
 def online(cpus: float) -> Resource:
     """No limit but the CPUs of the host."""
     return Resource(cpus, "online", "/sys/devices/system/cpu/online")
+
+
+def read_cpus(slice_name: str, root: str = "/") -> Resource:
+    """The CPUs that a service in a slice may use."""
+    return read_host(slice_name, memory=MIB, root=root).cpus
 
 
 def quota(cpus: float, file: str) -> Resource:

@@ -13,7 +13,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._plan.directives im
     check_directives,
     check_drop_ins,
 )
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import units
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.errors import InvalidValue
 
 
@@ -80,7 +80,7 @@ class TestDropIns:
     def places(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where drop-ins of administrators are."""
         monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path / "etc"))
-        monkeypatch.setattr(runtime_units, "DIRECTORY", str(tmp_path / "run"))
+        monkeypatch.setattr(units, "RUNTIME_DIRECTORY", str(tmp_path / "run"))
 
     def write(self, path: Path, text: str) -> Path:
         """Write a drop-in."""

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, runtime_units, units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import drop_ins, units
 
 
 @pytest.fixture(autouse=True)
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The places of administrators, and one of packages."""
     monkeypatch.setattr(units, "UNIT_DIRECTORY", str(tmp_path / "etc"))
-    monkeypatch.setattr(runtime_units, "DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(units, "RUNTIME_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setattr(drop_ins, "_BEFORE", ())
     monkeypatch.setattr(drop_ins, "_AFTER", (str(tmp_path / "usr"),))
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._systemd import runtime_units, units
 
 
 @pytest.fixture(autouse=True)
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Takes the place of the one in /run."""
-    monkeypatch.setattr(runtime_units, "DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(units, "RUNTIME_DIRECTORY", str(tmp_path))
     return tmp_path
 
 
