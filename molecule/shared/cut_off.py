@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -45,8 +46,15 @@ class CutOff:
 
     def kill(self) -> None:
         """Kill the run and the processes that it started on this machine."""
-        os.killpg(self._process.pid, signal.SIGKILL)
+        # Each of Ansible's workers has a session of its own, and would wait forever for the process that started it.
+        for group in (self._process.pid, *self._children()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         self._process.communicate()
+
+    def _children(self) -> list[int]:
+        lists = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        return [int(child) for path in lists for child in path.read_text(encoding="ascii").split()]
 
     def wait(self) -> int:
         """Wait until the run ends by itself, and return its exit code."""
