@@ -55,8 +55,7 @@ def read_requests(
         source = "access_log"
     if requests is None:
         return None
-    spent, in_sample = _spent_in_sample(watched.counted), requests.in_sample
-    other = other_cpu.measure(watched.cpu, details.service.master, spent.cpu, in_sample, watched.cores)
+    other = other_cpu.measure(watched.cpu, details.service.master, requests.in_sample, watched.cores)
     # Without waiting, there are no workers beyond the cores that others could make useless.
     if requests.wait_ratio:
         _note_other(requests.wait_ratio, other, unseen)
