@@ -389,8 +389,8 @@ services:
             - CPU seconds of the other processes of the host, such as a database and a proxy, for each CPU second of its
               Gunicorn services, in the sample. From the cgroups of the host, or of the container that it is, and of
               these services.
-            - Other services of Gunicorn count with the service. So each of several services gets its part of what the
-              others compute.
+            - Other services of Gunicorn that systemd or the supervisor of root runs count with the service. So each of
+              several services gets its part of what the others compute.
             - Null if the service answered fewer than 100 requests in the sample, or computed for less than a quarter of
               a core or of what it may use of one, if a Gunicorn service was restarted in the sample, or if no cgroup
               counts the CPU time of the host.

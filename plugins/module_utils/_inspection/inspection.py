@@ -49,7 +49,7 @@ def read_all(name: str | None, sample: float, runner: Runner, root: str = "/") -
         journal=worker_exits.read_journal(inspected, runner),
         companions=companion_result.read_states(services, runner, root),
         listening=sockets.read_all_listening(masters, root),
-        cpu=other_cpu.sampled(place, (before, after), (computed, computed_after)),
+        cpu=other_cpu.sampled(place, (before, after), all_services, (computed, computed_after)),
     )
     log_bytes = measurement.ACCESS_LOG_BYTES // max(1, len(inspected))
     return {

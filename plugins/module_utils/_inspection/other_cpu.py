@@ -45,6 +45,7 @@ class SampledCpu(t.NamedTuple):
     cores: float  # that all services of the host together may use
     host: float | None
     services: dict[int, float | None]
+    managed: frozenset[int]  # the masters that count also in what is said of other services
 
 
 class OtherCpu(t.NamedTuple):
@@ -72,16 +73,20 @@ def _count(service: Service, groups: list[str], root: str) -> Counters:
 
 
 def sampled(
-    place: Place, moments: tuple[Moment, Moment], services: tuple[dict[int, Counters], dict[int, Counters]]
+    place: Place,
+    moments: tuple[Moment, Moment],
+    services: list[Service],
+    counters: tuple[dict[int, Counters], dict[int, Counters]],
 ) -> SampledCpu:
-    """Return what was computed between two moments."""
+    """Return what was computed between two moments, by the counters of these services."""
     before, after = moments
-    early, late = services
+    early, late = counters
     return SampledCpu(
         seconds=after.time - before.time,
         cores=place.host.cpus.amount,
         host=after.cpu.used - before.cpu.used if before.cpu and after.cpu else None,
         services={master: _spent(early[master], late[master]) for master in early},
+        managed=frozenset(service.master for service in services if service.master and service.is_managed),
     )
 
 
@@ -98,8 +103,9 @@ def measure(sample: SampledCpu, master: int, requests: int | None, cores: float)
     """
     if requests is None or requests < request_counters.ENOUGH:
         return OtherCpu(None, f"it takes {request_counters.ENOUGH} requests within a sample; {_LONGER}")
-    services = [cpu for cpu in sample.services.values() if cpu is not None]
-    if len(services) < len(sample.services):
+    spent = [cpu for each, cpu in sample.services.items() if each == master or each in sample.managed]
+    services = [cpu for cpu in spent if cpu is not None]
+    if len(services) < len(spent):
         return OtherCpu(None, f"processes of a Gunicorn service ended within the sample; {_AGAIN}")
     own = sample.services.get(master)
     least = LEAST_CORE * min(1.0, cores)

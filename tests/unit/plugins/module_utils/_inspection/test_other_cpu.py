@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import other_cpu
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import other_cpu, services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
@@ -70,7 +70,7 @@ class TestEffectiveRatio:
         assert other_cpu.effective_ratio(2, 2.9, 2, 2) == 0
 
 
-SAMPLE = SampledCpu(seconds=10.0, cores=2.0, host=9.0, services={7: 4.0, 8: 2.0})
+SAMPLE = SampledCpu(seconds=10.0, cores=2.0, host=9.0, services={7: 4.0, 8: 2.0}, managed=frozenset({7, 8}))
 
 
 class TestMeasure:
@@ -81,8 +81,15 @@ class TestMeasure:
 
     def test_a_quiet_service_does_not_get_the_work_for_a_busy_one(self) -> None:
         """The database computed for the other one, so far as anybody can tell."""
-        busy = SampledCpu(10.0, 2.0, 17.5, {7: 2.5, 8: 10.0})
+        busy = SAMPLE._replace(host=17.5, services={7: 2.5, 8: 10.0})
         assert other_cpu.measure(busy, 7, 100, 2.0).ratio == 0.4
+
+    @pytest.mark.parametrize("stranger", [2.0, None])
+    def test_what_a_user_calls_gunicorn_is_another_process(self, stranger: float | None) -> None:
+        """It neither makes less of the others, nor does its end hide them; but it can be measured itself."""
+        sample = SAMPLE._replace(services={7: 4.0, 8: stranger}, managed=frozenset({7}))
+        assert other_cpu.measure(sample, 7, 100, 2.0) == OtherCpu(1.25)
+        assert other_cpu.measure(SAMPLE._replace(managed=frozenset({7})), 8, 100, 0.5) == OtherCpu(0.5)
 
     def test_counters_are_not_read_at_once(self) -> None:
         """The services may have computed a little more when they were read than the host had before."""
@@ -230,18 +237,19 @@ class TestOfCapturedServices:
         assert watch(host=None, also=count_all)["requests"]["other_cpu_ratio"] == pytest.approx(0.333)
 
     def test_a_service_that_supervisor_runs_is_not_another_process(
-        self, watch: t.Callable[..., dict], captured_host: Path
+        self, watch: t.Callable[..., dict], captured_host: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its master and its workers are not in a cgroup of its own, and count one by one."""
         for pid in (993, 1003, 1015):
             (captured_host / f"proc/{pid}/cgroup").write_text("0::/system.slice/supervisor.service\n", encoding="utf-8")
+        monkeypatch.setattr(services, "_program", lambda _master, _root: "jrn")
         assert watch(also=lambda: compute_alone(captured_host, 1003, 0.1))["requests"][
             "other_cpu_ratio"
         ] == pytest.approx(0.333, abs=0.001)
 
     @pytest.mark.parametrize("pid", [None, 1003])
     def test_a_service_that_ends_meanwhile(
-        self, watch: t.Callable[..., dict], captured_host: Path, pid: int | None
+        self, watch: t.Callable[..., dict], captured_host: Path, monkeypatch: pytest.MonkeyPatch, pid: int | None
     ) -> None:
         """What it has computed is gone with its cgroup, or its process, and would seem to be for the requests."""
 
@@ -254,6 +262,7 @@ class TestOfCapturedServices:
         if pid:
             compute_alone(captured_host, pid, 1.0)
             (captured_host / "proc/993/cgroup").write_text("0::/system.slice/supervisor.service\n", encoding="utf-8")
+            monkeypatch.setattr(services, "_program", lambda _master, _root: "jrn")
         service = watch(also=end)
         assert service["requests"]["other_cpu_ratio"] is None
         assert service["measured"]["wait_ratio"] == 2.0
