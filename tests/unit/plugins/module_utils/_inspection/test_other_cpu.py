@@ -268,16 +268,19 @@ class TestOfCapturedServices:
         assert service["measured"]["wait_ratio"] == 2.0
         assert [line for line in service["unseen"] if "processes of a Gunicorn service ended within the sample" in line]
 
+    @pytest.mark.parametrize("times", [50, 9000])
     def test_the_access_log_counts_as_well(
-        self, captured_host: Path, services_of: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+        self, captured_host: Path, services_of: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch, times: int
     ) -> None:
-        """For services that count nothing by themselves."""
+        """For services that count nothing by themselves, also if a long sample fills more than a MiB of the log."""
         log = captured_host / "var/log/shop/plain-access.log"
 
         def sleep(_seconds: float) -> None:
             compute(captured_host, "libpod_parent/libpod-e604*/system.slice/plain.service/", 0.5)
             compute(captured_host, "", 0.75)
-            log.write_text(log.read_text(encoding="utf-8") * 50, encoding="utf-8")
+            log.write_text(log.read_text(encoding="utf-8") * times, encoding="utf-8")
 
         monkeypatch.setattr("time.sleep", sleep)
-        assert services_of(captured_host)["plain"]["requests"]["other_cpu_ratio"] == 0.5
+        requests = services_of(captured_host)["plain"]["requests"]
+        assert requests["other_cpu_ratio"] == 0.5
+        assert requests["cpu_per_request"] == pytest.approx(0.5 / (3 * times - 3))
