@@ -409,7 +409,7 @@ services:
           description:
             - RV(services[].requests.wait_ratio) less what other processes compute on the same cores, to two digits.
               Null if it is not known.
-            - This is C((wait_ratio - other_cpu_ratio\) / (1 + other_cpu_ratio\)), and at least V(0). If limits of the
+            - This is V((wait_ratio - other_cpu_ratio\) / (1 + other_cpu_ratio\)), and at least V(0). If limits of the
               service leave CPUs of the host to the others, it is more, and at most RV(services[].requests.wait_ratio).
             - RV(services[].requests.wait_ratio) itself if RV(services[].requests.other_cpu_ratio) is null, or exceeds
               it by more than V(1), since the requests are not the reason for so much.
