@@ -29,8 +29,14 @@ MOST_BESIDE_WAITING = 1.0
 # more than this part, it is not the host's.
 READING = 0.1
 
+# If they compute for so much of the time, the others wait for a core as well, and the requests wait for that.
+BUSY = 0.9
+# Less than this for each second of the service is not worth a word.
+LITTLE = 0.1
+
 _AGAIN = "watch it again"
 _LOADED = "watch it under the load that counts"
+_BUSY = "the cores were busy, so they also waited for a core, which counts as waiting; watch it under less load"
 _LONGER = "watch it for longer (sample, capacity_report_sample), under the load that counts"
 
 
@@ -49,7 +55,10 @@ class SampledCpu(t.NamedTuple):
 
 
 class OtherCpu(t.NamedTuple):
-    """CPU seconds of the other processes for each one of the Gunicorn services; None with the reason."""
+    """CPU seconds of the other processes for each one of the Gunicorn services, and what is wrong with that figure.
+
+    It is None with the reason if it is not known.
+    """
 
     ratio: float | None
     problem: str = ""
@@ -115,7 +124,9 @@ def measure(sample: SampledCpu, master: int, requests: int | None, cores: float)
     gunicorn = sum(services)
     if sample.host is None or sample.host < (1 - READING) * gunicorn:
         return OtherCpu(None, "no cgroup counts the CPU time of the whole host")
-    return OtherCpu(round(max(0.0, sample.host - gunicorn) / gunicorn, 3))
+    ratio = round(max(0.0, sample.host - gunicorn) / gunicorn, 3)
+    busy = sample.host > BUSY * sample.seconds * sample.cores
+    return OtherCpu(ratio, _BUSY if busy and ratio > LITTLE else "")
 
 
 def is_unrelated(wait_ratio: float, other: float) -> bool:

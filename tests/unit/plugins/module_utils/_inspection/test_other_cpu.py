@@ -95,6 +95,17 @@ class TestMeasure:
         """The services may have computed a little more when they were read than the host had before."""
         assert other_cpu.measure(SAMPLE._replace(host=5.6), 7, 100, 2.0) == OtherCpu(0.0)
 
+    @pytest.mark.parametrize(("host", "is_said"), [(17.9, False), (18.1, True), (30.0, True)])
+    def test_others_that_wait_for_a_core_are_told(self, host: float, is_said: bool) -> None:
+        """Of the waiting for them, a part is the waiting for a core, which more workers would only make longer."""
+        found = other_cpu.measure(SAMPLE._replace(host=host), 7, 100, 2.0)
+        assert found.ratio == pytest.approx((host - 6) / 6, abs=0.001)
+        assert ("the cores were busy" in found.problem) == is_said
+
+    def test_busy_cores_do_not_matter_if_the_service_alone_computes(self) -> None:
+        """Its own waiting for a core is not counted as waiting."""
+        assert other_cpu.measure(SAMPLE._replace(host=20.0, services={7: 19.0}), 7, 100, 2.0) == OtherCpu(0.053)
+
     @pytest.mark.parametrize(
         ("changes", "problem"),
         [
@@ -173,7 +184,8 @@ class TestOfCapturedServices:
             also: t.Callable[[], None] = int,
             **more: t.Any,
         ) -> dict:
-            def sleep(_seconds: float) -> None:
+            def sleep(seconds: float) -> None:
+                moments[0] += seconds
                 compute(captured_host, "libpod_parent/libpod-e604*/system.slice/plain.service/", own)
                 compute(captured_host, "libpod_parent/libpod-e604*/system.slice/jrn.service/", 0.1)
                 if host is not None:
@@ -181,8 +193,10 @@ class TestOfCapturedServices:
                 also()
                 count(captured_host, 1000 + requests)
 
+            moments = [100.0]
             count(captured_host, 1000)
             monkeypatch.setattr("time.sleep", sleep)
+            monkeypatch.setattr("time.monotonic", lambda: moments[0])
             return services_of(captured_host, **more)["plain"]
 
         return watched
@@ -195,6 +209,12 @@ class TestOfCapturedServices:
         assert (requests["wait_ratio"], requests["other_cpu_ratio"]) == (2.0, pytest.approx(0.333))
         assert service["measured"]["wait_ratio"] == 1.3  # (2 - 1/3) / (1 + 1/3) = 1.25
         assert not [line for line in service["unseen"] if "other processes" in line]
+
+    def test_busy_cores_are_told(self, watch: t.Callable[..., dict]) -> None:
+        """The figure is known, and what is wrong with the waiting is said."""
+        service = watch(host=1.2)
+        assert (service["requests"]["other_cpu_ratio"], service["measured"]["wait_ratio"]) == (1.0, 0.5)
+        assert [line for line in service["unseen"] if "the cores were busy" in line]
 
     @pytest.mark.parametrize(
         ("sample", "ratio", "said"),
