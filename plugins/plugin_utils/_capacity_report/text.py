@@ -33,7 +33,7 @@ _TABLE = (
 )
 # In percent. With less, what computes for the requests may have waited for a core, which counts as waiting of theirs.
 _IDLE = 10
-_TOO_BUSY = " The cores were busy, so that they also waited for a core: first measure again under less load."
+_TOO_BUSY = " The cores were busy, so that such processes also waited for one: first measure again under less load."
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -161,16 +161,17 @@ def _on_others(service: dict, is_busy: bool) -> str:
     recommended, requests = service["recommended"], service["requests"]
     if not requests or "wait_ratio" not in recommended["sizing_measured"]:
         return ""
+    busy = _TOO_BUSY if is_busy else ""
     if judgement.others_reduce(service):
         return (
             f"Requests wait {requests['wait_ratio']:.2g} s for each second that they compute. It counts as less, since "
             f"other processes compute on the same cores: {requests['other_cpu_ratio']:.2g} s for each of these seconds."
-            + (_TOO_BUSY if is_busy else "")
+            f"{busy}"
         )
     if requests["other_cpu_ratio"] is None and recommended["sizing"]["wait_ratio"] > 0:
         return (
             "It is not known what other processes compute for the requests. If a database is on this host, there may "
-            "be too many workers: measure with a longer sample under load (capacity_report_sample)."
+            f"be too many workers: measure with a longer sample under load (capacity_report_sample).{busy}"
         )
     return ""
 
