@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host_usage, request_counters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.host_usage import Moment, Place
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
 
@@ -28,9 +28,8 @@ MOST_BESIDE_WAITING = 1.0
 # The counters of the services are not read in the same moment as that of the host. If that counts less than they do by
 # more than this part, it is not the host's.
 READING = 0.1
-
-# If they compute for so much of the time, the others wait for a core as well, and the requests wait for that.
-BUSY = 0.9
+# In percent of the CPU time. With less, the others wait for a core as well, and the requests wait for that.
+LEAST_IDLE = 10
 # Less than this for each second of the service is not worth a word.
 LITTLE = 0.1
 
@@ -52,6 +51,7 @@ class SampledCpu(t.NamedTuple):
     host: float | None
     services: dict[int, float | None]
     managed: frozenset[int]  # the masters that count also in what is said of other services
+    idle: float | None  # percent of the CPU time, also of that which the machine's other containers may have
 
 
 class OtherCpu(t.NamedTuple):
@@ -96,6 +96,7 @@ def sampled(
         host=after.cpu.used - before.cpu.used if before.cpu and after.cpu else None,
         services={master: _spent(early[master], late[master]) for master in early},
         managed=frozenset(service.master for service in services if service.master and service.is_managed),
+        idle=host_usage.read_cpu(place, before, after).id,
     )
 
 
@@ -125,7 +126,7 @@ def measure(sample: SampledCpu, master: int, requests: int | None, cores: float)
     if sample.host is None or sample.host < (1 - READING) * gunicorn:
         return OtherCpu(None, "no cgroup counts the CPU time of the whole host")
     ratio = round(max(0.0, sample.host - gunicorn) / gunicorn, 3)
-    busy = sample.host > BUSY * sample.seconds * sample.cores
+    busy = sample.idle is not None and sample.idle < LEAST_IDLE
     return OtherCpu(ratio, _BUSY if busy and ratio > LITTLE else "")
 
 

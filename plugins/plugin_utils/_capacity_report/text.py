@@ -12,6 +12,7 @@ import typing as t
 
 import yaml
 
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import LEAST_IDLE
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement, ranking
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.formats import moment
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import fitted, wrapped
@@ -31,8 +32,6 @@ _TABLE = (
     ("idle", -4),
     ("load", -5),
 )
-# In percent. With less, what computes for the requests may have waited for a core, which counts as waiting of theirs.
-_IDLE = 10
 _TOO_BUSY = " The cores were busy, so that such processes also waited for one: first measure again under less load."
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -119,7 +118,7 @@ def _file_name(name: str, taken: t.Container[str]) -> str:
 
 def _is_busy(host: dict) -> bool:
     idle = host["host"]["cpu"]["id"]
-    return idle is not None and idle < _IDLE
+    return idle is not None and idle < LEAST_IDLE
 
 
 def snippet(name: str, services: list[dict], generated: float, is_busy: bool) -> str:
