@@ -389,10 +389,11 @@ services:
             - CPU seconds of the other processes of the host, such as a database and a proxy, for each CPU second of its
               Gunicorn services, in the sample. From the cgroups of the host, or of the container that it is, and of
               these services.
-            - Other services of Gunicorn, run by systemd, count with the service. So each of several services gets its
-              part of what the others compute.
+            - Other services of Gunicorn that systemd or the supervisor of root runs count with the service. So each of
+              several services gets its part of what the others compute.
             - Null if the service answered fewer than 100 requests in the sample, or computed for less than a quarter of
-              a core or of what it may use of one, or if no cgroup counts the CPU time of the host.
+              a core or of what it may use of one, if a Gunicorn service was restarted in the sample, or if no cgroup
+              counts the CPU time of the host.
           type: float
           version_added: 1.1.0
         source:
@@ -408,7 +409,7 @@ services:
           description:
             - RV(services[].requests.wait_ratio) less what other processes compute on the same cores, to two digits.
               Null if it is not known.
-            - This is C((wait_ratio - other_cpu_ratio\) / (1 + other_cpu_ratio\)), and at least V(0). If limits of the
+            - This is V((wait_ratio - other_cpu_ratio\) / (1 + other_cpu_ratio\)), and at least V(0). If limits of the
               service leave CPUs of the host to the others, it is more, and at most RV(services[].requests.wait_ratio).
             - RV(services[].requests.wait_ratio) itself if RV(services[].requests.other_cpu_ratio) is null, or exceeds
               it by more than V(1), since the requests are not the reason for so much.

@@ -16,6 +16,12 @@ ROOT = Path(__file__).parents[2]
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 # What a role puts into a service's directory is a part of that service's configuration, and has no header.
 LICENSED = sorted(path for folder in ("plugins", "playbooks") for path in (ROOT / folder).rglob("*.py"))
+# What ansible-doc shows
+DOCUMENTED = sorted(
+    path
+    for pattern in ("plugins/modules/*.py", "plugins/doc_fragments/*.py", "plugins/filter/*.yml", "roles/*/meta/*.yml")
+    for path in ROOT.glob(pattern)
+)
 HEADER = (
     "# Copyright: (c) 2026, the pyweb.gunicorn authors",
     "# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)",
@@ -49,3 +55,9 @@ def test_the_index_of_guides_has_each_page() -> None:
     index = (ROOT / "docs" / "docsite" / "rst" / "guides.rst").read_text(encoding="utf-8")
     named = re.findall(r"/blob/main/docs/(\w+\.md)>", index)
     assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", DOCUMENTED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_markup_that_takes_a_backslash_has_one(path: Path) -> None:
+    """C(f(\\)) ends at the first bracket: ansible-doc shows the backslash, and takes the rest for text. V() is for that."""
+    assert re.findall(r"\b[BCI]\([^)\n]*\\\)", path.read_text(encoding="utf-8")) == []

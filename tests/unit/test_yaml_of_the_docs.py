@@ -209,6 +209,23 @@ def test_no_page_leads_to_a_secret_that_others_see(page: Path) -> None:
     assert [line for line in typed if "--prompt" not in line and "--stdin-name" not in line] == []
 
 
+def has_package(task: dict, package: str) -> bool:
+    """Whether a task installs a package."""
+    names = task.get("ansible.builtin.apt", {}).get("name", [])
+    return package in ([names] if isinstance(names, str) else names)
+
+
+@each_page
+def test_a_play_can_become_another_user_than_root(page: Path) -> None:
+    """From a login that is not root's, Ansible needs setfacl for that, unless pipelining is set: a new Debian lacks it."""
+    for text in blocks_of(page.read_text(encoding="utf-8")):
+        for document in yaml.load_all(text, Loader):  # noqa: S506 - as above
+            for play in document if isinstance(document, list) else []:
+                tasks = [*play.get("pre_tasks", []), *play.get("tasks", [])]
+                users = [number for number, task in enumerate(tasks) if task.get("become_user", "root") != "root"]
+                assert not users or any(has_package(task, "acl") for task in tasks[: users[0]]), text
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

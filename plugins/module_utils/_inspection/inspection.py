@@ -38,18 +38,18 @@ def read_all(name: str | None, sample: float, runner: Runner, root: str = "/") -
     inspected = [service_details.read_details(service, boot_time, root) for service in services]
     groups = service_details.groups_of_all(all_services, inspected, root)
     counted = [service_details.read_counted(details, root) for details in inspected]
-    computed = other_cpu.read_services(groups)
+    computed = other_cpu.read_services(all_services, groups, root)
     before = host_usage.read_moment(place, time.monotonic(), root)
     time.sleep(sample)
     after = host_usage.read_moment(place, time.monotonic(), root)
-    computed_after = other_cpu.read_services(groups)
+    computed_after = other_cpu.read_services(all_services, groups, root)
     counted_after = [service_details.read_counted(details, root) for details in inspected]
     masters = [service.master for service in services if service.master]
     read = service_result.OfAllServices(
         journal=worker_exits.read_journal(inspected, runner),
         companions=companion_result.read_states(services, runner, root),
         listening=sockets.read_all_listening(masters, root),
-        cpu=other_cpu.sampled(place, (before, after), (computed, computed_after)),
+        cpu=other_cpu.sampled(place, (before, after), all_services, (computed, computed_after)),
     )
     log_bytes = measurement.ACCESS_LOG_BYTES // max(1, len(inspected))
     return {

@@ -22,8 +22,9 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.request
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
-# Of the ends of all access logs together
+# Of the ends of all access logs together, and so many times as much of what is written within the sample
 ACCESS_LOG_BYTES = 1 * MIB
+SAMPLED_TIMES = 8
 # In MiB; the memory of workers is rounded up to a multiple
 MEMORY_STEP = 8
 # Workers no more than this much younger than their master are its first ones
@@ -55,8 +56,7 @@ def read_requests(
         source = "access_log"
     if requests is None:
         return None
-    spent, in_sample = _spent_in_sample(watched.counted), requests.in_sample
-    other = other_cpu.measure(watched.cpu, details.service.master, spent.cpu, in_sample, watched.cores)
+    other = other_cpu.measure(watched.cpu, details.service.master, requests.in_sample, watched.cores)
     # Without waiting, there are no workers beyond the cores that others could make useless.
     if requests.wait_ratio:
         _note_other(requests.wait_ratio, other, unseen)
@@ -105,9 +105,10 @@ def _read_logged(
     early, late = counted
     sample = Sample(early.access_log_size, late.access_log_size, _spent_in_sample(counted))
     life = (details.started, time.time())
+    longest = max(log_bytes, min(sample.end - sample.begin, SAMPLED_TIMES * log_bytes))
     try:
         requests = access_log.read_requests(
-            join(root, path), log_format, log_bytes, life, sample, _spent_in_life(late.spent, processes)
+            join(root, path), log_format, longest, life, sample, _spent_in_life(late.spent, processes)
         )
     except AccessLogError as error:
         unseen.append(f"requests: {path} does not tell ({error})")

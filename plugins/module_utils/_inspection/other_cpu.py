@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import request_counters
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import cgroup_counters, processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import host_usage, request_counters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.host_usage import Moment, Place
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
+
+# The CPU seconds so far of a service: of its cgroup, else of each of its processes
+Counters = t.Tuple[float, ...]
 
 # Of one core, or of what the service may use if that is less. What a host computes anyway would seem to be for the
 # requests of a service that computes less than this.
@@ -24,69 +28,106 @@ MOST_BESIDE_WAITING = 1.0
 # The counters of the services are not read in the same moment as that of the host. If that counts less than they do by
 # more than this part, it is not the host's.
 READING = 0.1
+# In percent of the CPU time. With less, the others wait for a core as well, and the requests wait for that.
+LEAST_IDLE = 10
+# Less than this for each second of the service is not worth a word.
+LITTLE = 0.1
 
+_AGAIN = "watch it again"
 _LOADED = "watch it under the load that counts"
+_BUSY = "the cores were busy, so they also waited for a core, which counts as waiting; watch it under less load"
 _LONGER = "watch it for longer (sample, capacity_report_sample), under the load that counts"
 
 
 class SampledCpu(t.NamedTuple):
     """CPU seconds within a sample of so many seconds: of the whole host, and of each Gunicorn service by its master.
 
-    Only services with a cgroup of their own are in it. The host's are None where no cgroup counts them.
+    The host's are None where no cgroup counts them, and a service's where something of it has ended meanwhile: its
+    counters are gone with it.
     """
 
     seconds: float
     cores: float  # that all services of the host together may use
     host: float | None
-    services: dict[int, float]
+    services: dict[int, float | None]
+    managed: frozenset[int]  # the masters that count also in what is said of other services
+    idle: float | None  # percent of the CPU time, also of that which the machine's other containers may have
 
 
 class OtherCpu(t.NamedTuple):
-    """CPU seconds of the other processes for each one of the Gunicorn services; None with the reason."""
+    """CPU seconds of the other processes for each one of the Gunicorn services, and what is wrong with that figure.
+
+    It is None with the reason if it is not known.
+    """
 
     ratio: float | None
     problem: str = ""
 
 
-def read_services(groups: dict[int, list[str]]) -> dict[int, float]:
-    """Return the CPU seconds so far of the services whose cgroups these are."""
-    found = {master: cgroup_counters.read_cpu(folders) for master, folders in groups.items()}
-    return {master: cpu.used for master, cpu in found.items() if cpu}
+def read_services(services: list[Service], groups: dict[int, list[str]], root: str = "/") -> dict[int, Counters]:
+    """Return what is counted so far of the services that run, some of which have cgroups of their own."""
+    return {
+        service.master: _count(service, groups.get(service.master, []), root) for service in services if service.master
+    }
+
+
+def _count(service: Service, groups: list[str], root: str) -> Counters:
+    cpu = cgroup_counters.read_cpu(groups)
+    if cpu:
+        return (cpu.used,)
+    arbiter = (service.dirty_arbiter,) if service.dirty_arbiter else ()
+    pids = (service.master or 0, *service.workers, *arbiter, *service.dirty_workers)
+    stats = [processes.read_stat(pid, root) for pid in pids]
+    return tuple(stat.cpu_seconds + stat.children_cpu_seconds if stat else 0.0 for stat in stats)
 
 
 def sampled(
-    place: Place, moments: tuple[Moment, Moment], services: tuple[dict[int, float], dict[int, float]]
+    place: Place,
+    moments: tuple[Moment, Moment],
+    services: list[Service],
+    counters: tuple[dict[int, Counters], dict[int, Counters]],
 ) -> SampledCpu:
-    """Return what was computed between two moments."""
+    """Return what was computed between two moments, by the counters of these services."""
     before, after = moments
-    early, late = services
-    spent = {master: late[master] - early[master] for master in late if master in early}
+    early, late = counters
     return SampledCpu(
         seconds=after.time - before.time,
         cores=place.host.cpus.amount,
         host=after.cpu.used - before.cpu.used if before.cpu and after.cpu else None,
-        services={master: cpu for master, cpu in spent.items() if cpu >= 0},
+        services={master: _spent(early[master], late[master]) for master in early},
+        managed=frozenset(service.master for service in services if service.master and service.is_managed),
+        idle=host_usage.read_cpu(place, before, after).id,
     )
 
 
-def measure(sample: SampledCpu, master: int, own: float | None, requests: int | None, cores: float) -> OtherCpu:
+def _spent(early: Counters, late: Counters) -> float | None:
+    if len(early) != len(late) or any(after < before for before, after in zip(early, late)):
+        return None
+    return sum(late) - sum(early)
+
+
+def measure(sample: SampledCpu, master: int, requests: int | None, cores: float) -> OtherCpu:
     """Return what the others computed, if the service had so much to do in the sample that this tells something.
 
-    `own` are the CPU seconds of a service without a cgroup of its own. It has answered so many requests in the sample,
-    on so many cores.
+    It has answered so many requests in the sample, on so many cores.
     """
-    # Read in the same moments as the host's
-    own = sample.services.get(master, own)
     if requests is None or requests < request_counters.ENOUGH:
         return OtherCpu(None, f"it takes {request_counters.ENOUGH} requests within a sample; {_LONGER}")
+    spent = [cpu for each, cpu in sample.services.items() if each == master or each in sample.managed]
+    services = [cpu for cpu in spent if cpu is not None]
+    if len(services) < len(spent):
+        return OtherCpu(None, f"processes of a Gunicorn service ended within the sample; {_AGAIN}")
+    own = sample.services.get(master)
     least = LEAST_CORE * min(1.0, cores)
     if own is None or own < least * sample.seconds or own <= 0:
         return OtherCpu(None, f"it takes {least:.2g} of a core that the service computes within a sample; {_LOADED}")
     # Requests of all services are what the others compute for: a quiet service must not get the work for a busy one.
-    gunicorn = own + sum(cpu for other, cpu in sample.services.items() if other != master)
+    gunicorn = sum(services)
     if sample.host is None or sample.host < (1 - READING) * gunicorn:
         return OtherCpu(None, "no cgroup counts the CPU time of the whole host")
-    return OtherCpu(round(max(0.0, sample.host - gunicorn) / gunicorn, 3))
+    ratio = round(max(0.0, sample.host - gunicorn) / gunicorn, 3)
+    busy = sample.idle is not None and sample.idle < LEAST_IDLE
+    return OtherCpu(ratio, _BUSY if busy and ratio > LITTLE else "")
 
 
 def is_unrelated(wait_ratio: float, other: float) -> bool:

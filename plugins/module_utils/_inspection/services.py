@@ -55,6 +55,11 @@ class Service(t.NamedTuple):
             return self.unit.name[: -len(".service")]
         return self.program or f"pid {self.master}"
 
+    @property
+    def is_managed(self) -> bool:
+        """Whether systemd or root's supervisor runs it: every local user can start what looks like a master."""
+        return bool(self.unit or self.program)
+
 
 def read_services(runner: Runner, root: str = "/") -> list[Service]:
     """Return all Gunicorn services of the host, and those of which it only has companions."""

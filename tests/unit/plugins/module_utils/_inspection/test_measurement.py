@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import measurement
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import SampledCpu
 
-WATCHED = measurement.Watched(counted=None, cpu=SampledCpu(0.5, 2.0, None, {}), cores=2.0)
+WATCHED = measurement.Watched(counted=None, cpu=SampledCpu(0.5, 2.0, None, {}, frozenset(), None), cores=2.0)
 
 
 def test_three_requests_are_no_measurement(captured_host: Path, services_of: Callable[..., dict]) -> None:

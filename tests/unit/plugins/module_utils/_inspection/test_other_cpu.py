@@ -15,7 +15,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import other_cpu
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import other_cpu, services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
@@ -69,27 +70,42 @@ class TestEffectiveRatio:
         assert other_cpu.effective_ratio(2, 2.9, 2, 2) == 0
 
 
-SAMPLE = SampledCpu(seconds=10.0, cores=2.0, host=9.0, services={7: 4.0, 8: 2.0})
+SAMPLE = SampledCpu(10.0, cores=2.0, host=9.0, services={7: 4.0, 8: 2.0}, managed=frozenset({7, 8}), idle=50.0)
 
 
 class TestMeasure:
     def test_others_are_all_that_is_not_gunicorn(self) -> None:
         """9 s less 6 s of two services; each has half of a second for each of its own."""
-        assert other_cpu.measure(SAMPLE, 7, None, 100, 2.0) == OtherCpu(0.5)
-        assert other_cpu.measure(SAMPLE._replace(services={7: 4.0}), 7, None, 100, 2.0) == OtherCpu(1.25)
+        assert other_cpu.measure(SAMPLE, 7, 100, 2.0) == OtherCpu(0.5)
+        assert other_cpu.measure(SAMPLE._replace(services={7: 4.0}), 7, 100, 2.0) == OtherCpu(1.25)
 
     def test_a_quiet_service_does_not_get_the_work_for_a_busy_one(self) -> None:
         """The database computed for the other one, so far as anybody can tell."""
-        busy = SampledCpu(10.0, 2.0, 17.5, {7: 2.5, 8: 10.0})
-        assert other_cpu.measure(busy, 7, None, 100, 2.0).ratio == 0.4
+        busy = SAMPLE._replace(host=17.5, services={7: 2.5, 8: 10.0})
+        assert other_cpu.measure(busy, 7, 100, 2.0).ratio == 0.4
 
-    def test_a_service_without_a_cgroup_of_its_own_is_not_another_one(self) -> None:
-        """Supervisor runs it: its CPU time is that of its workers."""
-        assert other_cpu.measure(SAMPLE, 9, 2.5, 100, 2.0) == OtherCpu(0.059)
+    @pytest.mark.parametrize("stranger", [2.0, None])
+    def test_what_a_user_calls_gunicorn_is_another_process(self, stranger: float | None) -> None:
+        """It neither makes less of the others, nor does its end hide them; but it can be measured itself."""
+        sample = SAMPLE._replace(services={7: 4.0, 8: stranger}, managed=frozenset({7}))
+        assert other_cpu.measure(sample, 7, 100, 2.0) == OtherCpu(1.25)
+        assert other_cpu.measure(SAMPLE._replace(managed=frozenset({7})), 8, 100, 0.5) == OtherCpu(0.5)
 
     def test_counters_are_not_read_at_once(self) -> None:
         """The services may have computed a little more when they were read than the host had before."""
-        assert other_cpu.measure(SAMPLE._replace(host=5.6), 7, None, 100, 2.0) == OtherCpu(0.0)
+        assert other_cpu.measure(SAMPLE._replace(host=5.6), 7, 100, 2.0) == OtherCpu(0.0)
+
+    @pytest.mark.parametrize(("idle", "is_said"), [(None, False), (10.0, False), (9.9, True), (0.0, True)])
+    def test_others_that_wait_for_a_core_are_told(self, idle: float | None, is_said: bool) -> None:
+        """Of the waiting for them, a part is the waiting for a core, which more workers would only make longer."""
+        found = other_cpu.measure(SAMPLE._replace(idle=idle), 7, 100, 2.0)
+        assert found.ratio == 0.5
+        assert ("the cores were busy" in found.problem) == is_said
+
+    def test_busy_cores_do_not_matter_if_the_service_alone_computes(self) -> None:
+        """Its own waiting for a core is not counted as waiting."""
+        busy = SAMPLE._replace(host=20.0, services={7: 19.0}, idle=0.0)
+        assert other_cpu.measure(busy, 7, 100, 2.0) == OtherCpu(0.053)
 
     @pytest.mark.parametrize(
         ("changes", "problem"),
@@ -101,23 +117,24 @@ class TestMeasure:
                 {"sample": SAMPLE._replace(services={7: 2.4})},
                 "0.25 of a core that the service computes within a sample; watch it under",
             ),
-            ({"master": 9, "own": 0.9, "cores": 0.4}, "0.1 of a core"),
-            ({"master": 9, "own": None}, "0.25 of a core"),
+            ({"sample": SAMPLE._replace(services={7: 0.9}), "cores": 0.4}, "0.1 of a core"),
+            ({"sample": SAMPLE._replace(services={7: 4.0, 8: None})}, "processes of a Gunicorn service ended"),
+            ({"sample": SAMPLE._replace(services={7: None})}, "processes of a Gunicorn service ended"),
             ({"sample": SAMPLE._replace(host=None)}, "no cgroup counts the CPU time of the whole host"),
             ({"sample": SAMPLE._replace(host=5.3)}, "no cgroup counts the CPU time of the whole host"),
-            ({"sample": SAMPLE._replace(seconds=0.0), "master": 9, "own": 0.0}, "0.25 of a core"),
+            ({"sample": SAMPLE._replace(seconds=0.0, services={7: 0.0})}, "0.25 of a core"),
         ],
     )
     def test_unknowns_say_why(self, changes: dict, problem: str) -> None:
         """And how to measure it."""
-        options = {"sample": SAMPLE, "master": 7, "own": 4.0, "requests": 100, "cores": 2.0, **changes}
+        options = {"sample": SAMPLE, "master": 7, "requests": 100, "cores": 2.0, **changes}
         found = other_cpu.measure(**options)
         assert found.ratio is None
         assert problem in found.problem
 
     def test_a_small_quota_may_be_used_up(self) -> None:
         """A quarter of 0.4 CPUs is enough."""
-        assert other_cpu.measure(SAMPLE, 9, 1.1, 100, 0.4).ratio is not None
+        assert other_cpu.measure(SAMPLE._replace(services={7: 1.1}), 7, 100, 0.4).ratio is not None
 
 
 UNIFIED = "sys/fs/cgroup/unified"
@@ -129,6 +146,14 @@ def compute(root: Path, group: str, seconds: float) -> None:
     (path,) = root.glob(f"{UNIFIED}/{group}cpu.stat")
     text = STAT.sub(lambda found: f"{found[1]}_usec {int(found[2]) + round(seconds * 1e6)}", path.read_text())
     path.write_text(text, encoding="utf-8")
+
+
+def compute_alone(root: Path, pid: int, seconds: float) -> None:
+    """Let one process compute for so long."""
+    path = root / f"proc/{pid}/stat"
+    fields = path.read_text(encoding="utf-8").split(" ")
+    fields[13] = str(int(fields[13]) + round(seconds * processes.TICKS))
+    path.write_text(" ".join(fields), encoding="utf-8")
 
 
 def count(root: Path, requests: int) -> None:
@@ -183,6 +208,18 @@ class TestOfCapturedServices:
         assert service["measured"]["wait_ratio"] == 1.3  # (2 - 1/3) / (1 + 1/3) = 1.25
         assert not [line for line in service["unseen"] if "other processes" in line]
 
+    def test_busy_cores_are_told(self, watch: t.Callable[..., dict], captured_host: Path) -> None:
+        """The figure is known, and what is wrong with the waiting is said. Another container may keep the cores busy."""
+        stat = captured_host / "proc/stat"
+
+        def work() -> None:
+            fields = stat.read_text(encoding="utf-8").split()
+            stat.write_text(" ".join([fields[0], str(int(fields[1]) + 100), *fields[2:]]), encoding="utf-8")
+
+        service = watch(also=work)
+        assert (service["requests"]["other_cpu_ratio"], service["measured"]["wait_ratio"]) == (0.333, 1.3)
+        assert [line for line in service["unseen"] if "the cores were busy" in line]
+
     @pytest.mark.parametrize(
         ("sample", "ratio", "said"),
         [
@@ -223,16 +260,51 @@ class TestOfCapturedServices:
 
         assert watch(host=None, also=count_all)["requests"]["other_cpu_ratio"] == pytest.approx(0.333)
 
-    def test_the_access_log_counts_as_well(
-        self, captured_host: Path, services_of: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch
+    def test_a_service_that_supervisor_runs_is_not_another_process(
+        self, watch: t.Callable[..., dict], captured_host: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """For services that count nothing by themselves."""
+        """Its master and its workers are not in a cgroup of its own, and count one by one."""
+        for pid in (993, 1003, 1015):
+            (captured_host / f"proc/{pid}/cgroup").write_text("0::/system.slice/supervisor.service\n", encoding="utf-8")
+        monkeypatch.setattr(services, "_program", lambda _master, _root: "jrn")
+        assert watch(also=lambda: compute_alone(captured_host, 1003, 0.1))["requests"][
+            "other_cpu_ratio"
+        ] == pytest.approx(0.333, abs=0.001)
+
+    @pytest.mark.parametrize("pid", [None, 1003])
+    def test_a_service_that_ends_meanwhile(
+        self, watch: t.Callable[..., dict], captured_host: Path, monkeypatch: pytest.MonkeyPatch, pid: int | None
+    ) -> None:
+        """What it has computed is gone with its cgroup, or its process, and would seem to be for the requests."""
+
+        def end() -> None:
+            if pid is None:
+                compute(captured_host, "libpod_parent/libpod-e604*/system.slice/jrn.service/", -0.2)
+            else:
+                (captured_host / f"proc/{pid}/stat").unlink()
+
+        if pid:
+            compute_alone(captured_host, pid, 1.0)
+            (captured_host / "proc/993/cgroup").write_text("0::/system.slice/supervisor.service\n", encoding="utf-8")
+            monkeypatch.setattr(services, "_program", lambda _master, _root: "jrn")
+        service = watch(also=end)
+        assert service["requests"]["other_cpu_ratio"] is None
+        assert service["measured"]["wait_ratio"] == 2.0
+        assert [line for line in service["unseen"] if "processes of a Gunicorn service ended within the sample" in line]
+
+    @pytest.mark.parametrize("times", [50, 9000])
+    def test_the_access_log_counts_as_well(
+        self, captured_host: Path, services_of: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch, times: int
+    ) -> None:
+        """For services that count nothing by themselves, also if a long sample fills more than a MiB of the log."""
         log = captured_host / "var/log/shop/plain-access.log"
 
         def sleep(_seconds: float) -> None:
             compute(captured_host, "libpod_parent/libpod-e604*/system.slice/plain.service/", 0.5)
             compute(captured_host, "", 0.75)
-            log.write_text(log.read_text(encoding="utf-8") * 50, encoding="utf-8")
+            log.write_text(log.read_text(encoding="utf-8") * times, encoding="utf-8")
 
         monkeypatch.setattr("time.sleep", sleep)
-        assert services_of(captured_host)["plain"]["requests"]["other_cpu_ratio"] == 0.5
+        requests = services_of(captured_host)["plain"]["requests"]
+        assert requests["other_cpu_ratio"] == 0.5
+        assert requests["cpu_per_request"] == pytest.approx(0.5 / (3 * times - 3))

@@ -97,6 +97,17 @@ def test_what_others_compute_is_said_if_it_matters(requests: dict | None, said: 
     assert (comments[0][: len(said)] if said else comments) == (said or [])
 
 
+@pytest.mark.parametrize("other", [0.25, None])
+@pytest.mark.parametrize(("idle", "is_said"), [(9.9, True), (10.0, False), (None, False)])
+def test_busy_cores_are_said_before_somebody_uses_the_ratio(
+    idle: float | None, is_said: bool, other: float | None
+) -> None:
+    """What the database waited for a core would make more workers."""
+    host = fleet.host("web1", **{"host.cpu.id": idle, "service.requests.other_cpu_ratio": other})
+    (snippet,) = report_text.snippets(fleet.report(host)).values()
+    assert ("first measure again under less load" in snippet.replace("\n# ", " ")) == is_said
+
+
 def test_each_service_has_a_document_of_its_own() -> None:
     """If Ansible reads such a file as host_vars, it fails, instead of silently using the last document."""
     text = report_text.snippets(fleet.report(fleet.two_services("two")))["two.yml"]
