@@ -409,6 +409,9 @@ services:
           description:
             - RV(services[].requests.wait_ratio) less what other processes compute on the same cores, to two digits.
               Null if it is not known.
+            - Null, too, if the rule would make more workers of it, although these kept the cores busy in a sample of at
+              least 100 requests (less than 10% of the CPU time was idle), and other processes computed, too. Those
+              waited for a core, and the requests for them, which no figure can tell from other waiting.
             - This is V((wait_ratio - other_cpu_ratio\) / (1 + other_cpu_ratio\)), and at least V(0). If limits of the
               service leave CPUs of the host to the others, it is more, and at most RV(services[].requests.wait_ratio).
             - RV(services[].requests.wait_ratio) itself if RV(services[].requests.other_cpu_ratio) is null, or exceeds

@@ -213,7 +213,9 @@ def test_requests_and_their_wait_are_read_from_the_access_log(result):
     assert 0.02 <= requests["latency"]["p50"] <= requests["latency"]["p99"] <= requests["latency"]["max"]
     assert requests["wait_ratio"] > 3
     measured = by_name(result)["byhand"]["measured"]
-    assert measured["wait_ratio"] == pytest.approx(requests["wait_ratio"], rel=0.05)
+    # While other scenarios use the machine, more waiting than its two workers make room for may be waiting for a core.
+    hidden = [line for line in by_name(result)["byhand"]["unseen"] if "the cores were busy" in line]
+    assert measured["wait_ratio"] == (None if hidden else pytest.approx(requests["wait_ratio"], rel=0.05))
     # twice a worker, for a reload, rounded up
     twice = 2 * by_name(result)["byhand"]["memory"]["per_worker"] / MIB
     assert twice <= int(measured["memory_per_worker"].rstrip("M")) < twice + 8

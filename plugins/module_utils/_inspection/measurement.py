@@ -20,6 +20,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.requests import Requests
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.service_details import Counted, ServiceDetails
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._values import worker_classes
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._values.sizes import MIB
 
 # Of the ends of all access logs together, and so many times as much of what is written within the sample
@@ -32,11 +33,19 @@ START_SECONDS = 60
 
 
 class Watched(t.NamedTuple):
-    """What was seen in a sample: the service's counters at both ends, and the CPU time of all; and its cores."""
+    """What was seen of a service in a sample, and what it has."""
 
-    counted: tuple[Counted, Counted]
+    counted: tuple[Counted, Counted]  # its counters at both ends
     cpu: SampledCpu
     cores: float
+    slots: int | None  # requests that its workers can work on at a time; None without a number
+
+
+class Measured(t.NamedTuple):
+    """The requests, as the module returns them, and the wait ratio for the sizing; None is not known."""
+
+    requests: dict[str, t.Any] | None
+    wait_ratio: float | None
 
 
 def read_requests(
@@ -46,23 +55,48 @@ def read_requests(
     log_bytes: int,
     root: str,
     unseen: list[str],
-) -> dict[str, t.Any] | None:
+) -> Measured:
     """Return the requests by the service's own counters, else by its access log, and what others computed for them."""
-    if not details.service.master:
-        return None
+    master = details.service.master
+    if not master:
+        return Measured(None, None)
     requests, source = _read_counted(details, watched.counted, root, unseen), "counters"
     if requests is None:
         requests = _read_logged(details, watched.counted, processes, log_bytes, root, unseen)
         source = "access_log"
     if requests is None:
-        return None
-    other = other_cpu.measure(watched.cpu, details.service.master, requests.in_sample, watched.cores)
+        return Measured(None, None)
+    other = other_cpu.measure(watched.cpu, master, requests.in_sample, watched.cores)
+    ratio = requests.wait_ratio
     # Without waiting, there are no workers beyond the cores that others could make useless.
-    if requests.wait_ratio:
-        _note_other(requests.wait_ratio, other, unseen)
+    if ratio:
+        _note_other(ratio, other, unseen)
+        ratio = other_cpu.effective_ratio(ratio, other.ratio, watched.cores, watched.cpu.cores)
+        if _is_hidden(ratio, requests.in_sample, master, watched):
+            ratio = None
+            unseen.append(
+                "wait ratio for the sizing: the cores were busy, so that other processes waited for a core, too, and "
+                "the requests for them; watch it under less load"
+            )
     told = {name: value for name, value in requests._asdict().items() if name != "in_sample"}
     latency = requests.latency and requests.latency._asdict()
-    return {**told, "latency": latency, "other_cpu_ratio": other.ratio, "source": source}
+    return Measured({**told, "latency": latency, "other_cpu_ratio": other.ratio, "source": source}, ratio)
+
+
+def _is_hidden(ratio: float, in_sample: int | None, master: int, watched: Watched) -> bool:
+    """Whether the ratio can't be the waiting: it asks for more than these workers, and they keep the cores busy."""
+    is_enough = (in_sample or 0) >= request_counters.ENOUGH
+    if not (watched.slots and is_enough and other_cpu.waited_for_cores(watched.cpu, master)):
+        return False
+    # Not at the top: only a busy host needs them.
+    from fractions import Fraction
+
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing import rule
+    from ansible_collections.pyweb.gunicorn.plugins.module_utils._sizing.demand import Demand
+
+    cores = Fraction(str(watched.cores))
+    wanted = rule.ceil(rule.busy_workers(cores, 1, Demand(wait_ratio=ratio)))
+    return wanted > max(watched.slots, rule.ceil(cores) + 1)
 
 
 def _note_other(wait_ratio: float, other: OtherCpu, unseen: list[str]) -> None:
@@ -125,22 +159,26 @@ def _read_logged(
     return requests
 
 
-def measured_needs(
-    requests: dict[str, t.Any] | None, memory: dict[str, int | None], watched: Watched
-) -> dict[str, t.Any] | None:
+def measured_needs(measured: Measured, memory: dict[str, int | None]) -> dict[str, t.Any] | None:
     """Return what gunicorn_sizing_info takes, rounded so that a second measurement of a service gives the same."""
+    requests, ratio = measured
     per_worker = memory["per_worker"]
     # A worker that has served few requests has not yet taken all the memory that it will take.
     if requests is None or requests["count"] < request_counters.ENOUGH or per_worker is None:
         return None
-    ratio = requests["wait_ratio"]
-    if ratio is not None:
-        ratio = other_cpu.effective_ratio(ratio, requests["other_cpu_ratio"], watched.cores, watched.cpu.cores)
     return {
         "wait_ratio": None if ratio is None else float(f"{ratio:.2g}"),
         "memory_per_worker": f"{-(-2 * per_worker // (MEMORY_STEP * MIB)) * MEMORY_STEP}M",
         "requests": requests["count"],
     }
+
+
+def slots_of(details: ServiceDetails) -> int | None:
+    """Return how many requests the workers can work on at a time; None for event loops, and if it is not known."""
+    worker_class, threads = details.configured.worker_class, details.configured.threads
+    if threads is None or worker_class is None or worker_classes.is_async(worker_class):
+        return None
+    return len(details.service.workers) * threads
 
 
 def _spent_in_sample(counted: tuple[Counted, Counted]) -> Spent:

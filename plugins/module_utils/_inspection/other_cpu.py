@@ -30,12 +30,11 @@ MOST_BESIDE_WAITING = 1.0
 READING = 0.1
 # In percent of the CPU time. With less, the others wait for a core as well, and the requests wait for that.
 LEAST_IDLE = 10
-# Less than this for each second of the service is not worth a word.
+# If the others compute less than this for each second of the services, requests hardly wait for them.
 LITTLE = 0.1
 
 _AGAIN = "watch it again"
 _LOADED = "watch it under the load that counts"
-_BUSY = "the cores were busy, so they also waited for a core, which counts as waiting; watch it under less load"
 _LONGER = "watch it for longer (sample, capacity_report_sample), under the load that counts"
 
 
@@ -55,10 +54,7 @@ class SampledCpu(t.NamedTuple):
 
 
 class OtherCpu(t.NamedTuple):
-    """CPU seconds of the other processes for each one of the Gunicorn services, and what is wrong with that figure.
-
-    It is None with the reason if it is not known.
-    """
+    """CPU seconds of the other processes for each one of the Gunicorn services; None with the reason."""
 
     ratio: float | None
     problem: str = ""
@@ -113,7 +109,7 @@ def measure(sample: SampledCpu, master: int, requests: int | None, cores: float)
     """
     if requests is None or requests < request_counters.ENOUGH:
         return OtherCpu(None, f"it takes {request_counters.ENOUGH} requests within a sample; {_LONGER}")
-    spent = [cpu for each, cpu in sample.services.items() if each == master or each in sample.managed]
+    spent = _spent_by_services(sample, master)
     services = [cpu for cpu in spent if cpu is not None]
     if len(services) < len(spent):
         return OtherCpu(None, f"processes of a Gunicorn service ended within the sample; {_AGAIN}")
@@ -125,9 +121,23 @@ def measure(sample: SampledCpu, master: int, requests: int | None, cores: float)
     gunicorn = sum(services)
     if sample.host is None or sample.host < (1 - READING) * gunicorn:
         return OtherCpu(None, "no cgroup counts the CPU time of the whole host")
-    ratio = round(max(0.0, sample.host - gunicorn) / gunicorn, 3)
-    busy = sample.idle is not None and sample.idle < LEAST_IDLE
-    return OtherCpu(ratio, _BUSY if busy and ratio > LITTLE else "")
+    return OtherCpu(round(max(0.0, sample.host - gunicorn) / gunicorn, 3))
+
+
+def _spent_by_services(sample: SampledCpu, master: int) -> list[float | None]:
+    """Return what was computed by this service and by those that count with it."""
+    return [cpu for each, cpu in sample.services.items() if each == master or each in sample.managed]
+
+
+def waited_for_cores(sample: SampledCpu, master: int) -> bool:
+    """Whether all cores were busy, also with others: these waited for a core, and requests of the service for that.
+
+    No counter tells this from other waiting, and more workers would only make it longer.
+    """
+    if sample.idle is None or sample.idle >= LEAST_IDLE or sample.host is None:
+        return False
+    gunicorn = sum(cpu or 0.0 for cpu in _spent_by_services(sample, master))
+    return sample.host - gunicorn > LITTLE * gunicorn
 
 
 def is_unrelated(wait_ratio: float, other: float) -> bool:

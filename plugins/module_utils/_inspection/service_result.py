@@ -60,8 +60,8 @@ def read_service(
     processes = process_memory.read_processes(service, boot_time, root, unseen)
     memory = process_memory.summarize_memory(processes)
     limits = _limits(details, root)
-    watched = measurement.Watched(counted, read.cpu, limits["cpus"])
-    requests = measurement.read_requests(details, watched, processes, log_bytes, root, unseen)
+    watched = measurement.Watched(counted, read.cpu, limits["cpus"], measurement.slots_of(details))
+    measured = measurement.read_requests(details, watched, processes, log_bytes, root, unseen)
     return {
         "name": service.name,
         "unit": unit.name if unit else None,
@@ -90,8 +90,8 @@ def read_service(
         "sandbox": _read_sandbox(service, root, unseen),
         "sockets": _read_sockets(details, read.listening, root, unseen),
         "exits": worker_exits.read_exits(details, read.journal, root, unseen),
-        "requests": requests,
-        "measured": measurement.measured_needs(requests, memory, watched),
+        "requests": measured.requests,
+        "measured": measurement.measured_needs(measured, memory),
         "companions": companion_result.read_companions(service, read.companions, boot_time, root, unseen),
         "unseen": unseen,
     }

@@ -241,11 +241,22 @@ def is_guess(recommended: dict) -> bool:
 
 def others_reduce(service: dict) -> bool:
     """Return whether the sizing counts less waiting than was measured, as other processes compute meanwhile."""
-    requests, measured = service["requests"], service["measured"]
-    waited, counted = (part["wait_ratio"] if part else None for part in (requests, measured))
-    if waited is None or counted is None or requests["other_cpu_ratio"] is None:
+    waited, counted = _waiting(service)
+    if waited is None or counted is None or service["requests"]["other_cpu_ratio"] is None:
         return False
     return bool(counted < float(f"{waited:.2g}"))
+
+
+def waiting_is_hidden(service: dict) -> bool:
+    """Return whether the sizing counts none of the waiting that was measured: it may be waiting for busy cores."""
+    waited, counted = _waiting(service)
+    return bool(service["measured"]) and waited is not None and counted is None
+
+
+def _waiting(service: dict) -> tuple[float | None, float | None]:
+    """Return the wait ratio as it was measured, and as it counts for the sizing."""
+    requests, measured = service["requests"], service["measured"]
+    return requests and requests["wait_ratio"], measured and measured["wait_ratio"]
 
 
 def is_running(service: dict) -> bool:

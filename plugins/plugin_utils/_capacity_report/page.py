@@ -52,6 +52,7 @@ def page(report: dict) -> str:
         companion_problem=companions.problem,
         companions_alone=companions.are_alone,
         others_reduce=judgement.others_reduce,
+        waiting_is_hidden=judgement.waiting_is_hidden,
     )
 
 

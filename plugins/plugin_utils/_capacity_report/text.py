@@ -12,7 +12,6 @@ import typing as t
 
 import yaml
 
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import LEAST_IDLE
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import judgement, ranking
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report.formats import moment
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import fitted, wrapped
@@ -32,7 +31,6 @@ _TABLE = (
     ("idle", -4),
     ("load", -5),
 )
-_TOO_BUSY = " The cores were busy, so that such processes also waited for one: first measure again under less load."
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,150}\Z")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -100,9 +98,7 @@ def snippets(report: dict) -> dict[str, str]:
     for host in report["hosts"]:
         services = [service for service in host["services"] if service["recommended"]]
         if services:
-            found[_file_name(host["name"], found)] = snippet(
-                host["name"], services, report["generated"], _is_busy(host)
-            )
+            found[_file_name(host["name"], found)] = snippet(host["name"], services, report["generated"])
     return found
 
 
@@ -116,12 +112,7 @@ def _file_name(name: str, taken: t.Container[str]) -> str:
     return f"{name}.yml"
 
 
-def _is_busy(host: dict) -> bool:
-    idle = host["host"]["cpu"]["id"]
-    return idle is not None and idle < LEAST_IDLE
-
-
-def snippet(name: str, services: list[dict], generated: float, is_busy: bool) -> str:
+def snippet(name: str, services: list[dict], generated: float) -> str:
     """Return the text of one file: a document for each service, since the role runs once for each."""
     lines = _comment(
         f"For host_vars of {name}, to review: what pyweb.gunicorn.capacity_report measured on {moment(generated)}. "
@@ -132,17 +123,17 @@ def snippet(name: str, services: list[dict], generated: float, is_busy: bool) ->
             "Several services run there. The role runs once for each of them: give each run its own gunicorn_sizing, "
             "for example beside its gunicorn_project in the playbook."
         )
-    return "\n".join([*lines, *(line for service in services for line in _document(service, is_busy))]) + "\n"
+    return "\n".join([*lines, *(line for service in services for line in _document(service))]) + "\n"
 
 
-def _document(service: dict, is_busy: bool) -> t.Iterator[str]:
+def _document(service: dict) -> t.Iterator[str]:
     recommended = service["recommended"]
     yield "---"
     yield from _comment(f"Service {service['name']}. {service['advice']}")
     yield from _comment(recommended["reason"] or "")
     if not recommended["sizing_measured"]:
         yield from _comment("Nothing was measured yet. Let it serve requests for a while, and run this again.")
-    yield from _comment(_on_others(service, is_busy))
+    yield from _comment(_on_others(service))
     if not recommended["sizing"]:
         yield "gunicorn_sizing: {}"
         return
@@ -155,22 +146,25 @@ def _document(service: dict, is_busy: bool) -> t.Iterator[str]:
         yield f"  {item}{said}"
 
 
-def _on_others(service: dict, is_busy: bool) -> str:
+def _on_others(service: dict) -> str:
     """Return what is known of the other processes that compute for the requests; empty if that changes nothing."""
     recommended, requests = service["recommended"], service["requests"]
+    if judgement.waiting_is_hidden(service):
+        return (
+            "The waiting was not measured: the cores were busy, so that other processes such as a database waited for "
+            "a core, too, and the requests for them. Measure again under less load."
+        )
     if not requests or "wait_ratio" not in recommended["sizing_measured"]:
         return ""
-    busy = _TOO_BUSY if is_busy else ""
     if judgement.others_reduce(service):
         return (
             f"Requests wait {requests['wait_ratio']:.2g} s for each second that they compute. It counts as less, since "
             f"other processes compute on the same cores: {requests['other_cpu_ratio']:.2g} s for each of these seconds."
-            f"{busy}"
         )
     if requests["other_cpu_ratio"] is None and recommended["sizing"]["wait_ratio"] > 0:
         return (
             "It is not known what other processes compute for the requests. If a database is on this host, there may "
-            f"be too many workers: measure with a longer sample under load (capacity_report_sample).{busy}"
+            "be too many workers: measure with a longer sample under load (capacity_report_sample)."
         )
     return ""
 

@@ -5,14 +5,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Callable
 
 import pytest
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import measurement
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import SampledCpu
-
-WATCHED = measurement.Watched(counted=None, cpu=SampledCpu(0.5, 2.0, None, {}, frozenset(), None), cores=2.0)
 
 
 def test_three_requests_are_no_measurement(captured_host: Path, services_of: Callable[..., dict]) -> None:
@@ -23,19 +21,24 @@ def test_three_requests_are_no_measurement(captured_host: Path, services_of: Cal
 @pytest.mark.parametrize(("ratio", "rounded"), [(None, None), (0.0, 0.0), (8.349, 8.3), (0.0349, 0.035), (123.4, 120)])
 def test_what_is_measured_is_rounded(ratio: float | None, rounded: float | None) -> None:
     """Two digits, and twice the memory of a worker up to the next 8 MiB: a second measurement gives the same."""
-    requests = {"count": 100, "wait_ratio": ratio, "other_cpu_ratio": None}
-    assert measurement.measured_needs(requests, {"per_worker": (61 << 20) + 1}, WATCHED) == {
+    measured = measurement.Measured({"count": 100}, ratio)
+    assert measurement.measured_needs(measured, {"per_worker": (61 << 20) + 1}) == {
         "wait_ratio": rounded,
         "memory_per_worker": "128M",
         "requests": 100,
     }
-    assert measurement.measured_needs({**requests, "count": 99}, {"per_worker": 1}, WATCHED) is None
-    assert measurement.measured_needs(requests, {"per_worker": None}, WATCHED) is None
+    assert measurement.measured_needs(measurement.Measured({"count": 99}, ratio), {"per_worker": 1}) is None
+    assert measurement.measured_needs(measured, {"per_worker": None}) is None
 
 
-@pytest.mark.parametrize(("cores", "needed"), [(2.0, 0.67), (1.4, 1.4), (1.0, 1.5)])
-def test_what_others_compute_is_no_reason_for_workers(cores: float, needed: float) -> None:
-    """On the two cores of a host, of which a quota leaves some of the time to the others."""
-    requests = {"count": 100, "wait_ratio": 1.5, "other_cpu_ratio": 0.5}
-    watched = WATCHED._replace(cores=cores)
-    assert measurement.measured_needs(requests, {"per_worker": 1}, watched)["wait_ratio"] == needed
+@pytest.mark.parametrize(
+    ("worker_class", "threads", "slots"),
+    [("sync", 1, 3), ("gthread", 4, 12), ("gevent", 1, None), (None, 1, None), ("sync", None, None)],
+)
+def test_requests_at_a_time(worker_class: str | None, threads: int | None, slots: int | None) -> None:
+    """An event loop has any number of them."""
+    details = SimpleNamespace(
+        configured=SimpleNamespace(worker_class=worker_class, threads=threads),
+        service=SimpleNamespace(workers=[71, 72, 73]),
+    )
+    assert measurement.slots_of(details) == slots

@@ -16,7 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import other_cpu, services
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import measurement, other_cpu, services
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
@@ -95,18 +95,6 @@ class TestMeasure:
         """The services may have computed a little more when they were read than the host had before."""
         assert other_cpu.measure(SAMPLE._replace(host=5.6), 7, 100, 2.0) == OtherCpu(0.0)
 
-    @pytest.mark.parametrize(("idle", "is_said"), [(None, False), (10.0, False), (9.9, True), (0.0, True)])
-    def test_others_that_wait_for_a_core_are_told(self, idle: float | None, is_said: bool) -> None:
-        """Of the waiting for them, a part is the waiting for a core, which more workers would only make longer."""
-        found = other_cpu.measure(SAMPLE._replace(idle=idle), 7, 100, 2.0)
-        assert found.ratio == 0.5
-        assert ("the cores were busy" in found.problem) == is_said
-
-    def test_busy_cores_do_not_matter_if_the_service_alone_computes(self) -> None:
-        """Its own waiting for a core is not counted as waiting."""
-        busy = SAMPLE._replace(host=20.0, services={7: 19.0}, idle=0.0)
-        assert other_cpu.measure(busy, 7, 100, 2.0) == OtherCpu(0.053)
-
     @pytest.mark.parametrize(
         ("changes", "problem"),
         [
@@ -135,6 +123,28 @@ class TestMeasure:
     def test_a_small_quota_may_be_used_up(self) -> None:
         """A quarter of 0.4 CPUs is enough."""
         assert other_cpu.measure(SAMPLE._replace(services={7: 1.1}), 7, 100, 0.4).ratio is not None
+
+
+class TestWaitedForCores:
+    @pytest.mark.parametrize(("idle", "waited"), [(None, False), (10.0, False), (9.9, True), (0.0, True)])
+    def test_others_wait_if_no_core_is_idle(self, idle: float | None, waited: bool) -> None:
+        """Of the waiting for them, a part is the waiting for a core."""
+        assert other_cpu.waited_for_cores(SAMPLE._replace(idle=idle), 7) == waited
+
+    def test_the_service_alone_does_not_hide_its_waiting(self) -> None:
+        """Its own waiting for a core is not counted as waiting, and others that compute little are not waited for."""
+        busy = SAMPLE._replace(host=20.0, services={7: 19.0}, idle=0.0)
+        assert not other_cpu.waited_for_cores(busy, 7)
+        assert other_cpu.waited_for_cores(busy._replace(services={7: 18.0}), 7)
+
+    def test_a_service_that_hardly_gets_a_core(self) -> None:
+        """It answers too little to measure the others, which is no reason to take its waiting for idle time."""
+        starved = SAMPLE._replace(host=20.0, services={7: 0.5}, idle=0.0)
+        assert other_cpu.measure(starved, 7, 20, 2.0).ratio is None
+        assert other_cpu.waited_for_cores(starved, 7)
+
+    def test_without_a_counter_of_the_host_nothing_is_known(self) -> None:
+        assert not other_cpu.waited_for_cores(SAMPLE._replace(host=None, idle=0.0), 7)
 
 
 UNIFIED = "sys/fs/cgroup/unified"
@@ -208,17 +218,44 @@ class TestOfCapturedServices:
         assert service["measured"]["wait_ratio"] == 1.3  # (2 - 1/3) / (1 + 1/3) = 1.25
         assert not [line for line in service["unseen"] if "other processes" in line]
 
-    def test_busy_cores_are_told(self, watch: t.Callable[..., dict], captured_host: Path) -> None:
-        """The figure is known, and what is wrong with the waiting is said. Another container may keep the cores busy."""
+    @pytest.mark.parametrize(
+        ("slots", "sample", "ratio", "wait_ratio"),
+        [
+            (6, {}, 0.333, None),
+            (7, {}, 0.333, 1.3),  # the rule makes 7 workers of 1.25, which run
+            (None, {}, 0.333, 1.3),  # an event loop, whose workers it does not multiply
+            (6, {"requests": 99}, None, 2.0),
+            (6, {"host": 2.0}, 2.333, 0.0),  # nothing is left of 2, even if a part of the 2 is no waiting
+            (6, {"host": 0.62}, 0.033, 1.9),  # the others computed next to nothing
+            (2, {"host": 1.636}, 1.727, 0.1),  # the rule makes 3 workers in any case
+        ],
+    )
+    def test_busy_cores_hide_the_waiting(
+        self,
+        watch: t.Callable[..., dict],
+        captured_host: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        slots: int | None,
+        sample: dict,
+        ratio: float | None,
+        wait_ratio: float | None,
+    ) -> None:
+        """What was measured stays, but makes no workers beyond those that keep the cores busy.
+
+        The cores are those of the machine, which another container may keep busy.
+        """
+        monkeypatch.setattr(measurement, "slots_of", lambda _details: slots)
         stat = captured_host / "proc/stat"
 
         def work() -> None:
             fields = stat.read_text(encoding="utf-8").split()
             stat.write_text(" ".join([fields[0], str(int(fields[1]) + 100), *fields[2:]]), encoding="utf-8")
 
-        service = watch(also=work)
-        assert (service["requests"]["other_cpu_ratio"], service["measured"]["wait_ratio"]) == (0.333, 1.3)
-        assert [line for line in service["unseen"] if "the cores were busy" in line]
+        service = watch(**sample, also=work)
+        assert (service["requests"]["wait_ratio"], service["requests"]["other_cpu_ratio"]) == (2.0, ratio)
+        assert service["measured"]["wait_ratio"] == wait_ratio
+        told = [line for line in service["unseen"] if line.startswith("wait ratio for the sizing: the cores were busy")]
+        assert bool(told) == (wait_ratio is None)
 
     @pytest.mark.parametrize(
         ("sample", "ratio", "said"),

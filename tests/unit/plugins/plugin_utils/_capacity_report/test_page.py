@@ -63,6 +63,7 @@ def test_every_figure_is_that_of_the_json(kind: str) -> None:
         ({}, "sized with 1.8, since other processes compute", "capacity_report_sample"),
         ({"service.requests.other_cpu_ratio": None}, "capacity_report_sample", "since other processes compute"),
         ({"service.requests.wait_ratio": 1.8}, "sized with 1.8", "since other processes compute"),
+        ({"service.measured.wait_ratio": None}, "not used for the sizing, since the cores were busy", "sized with 1.8"),
     ],
 )
 def test_what_others_compute_is_said(changes: dict, said: str, unsaid: str) -> None:

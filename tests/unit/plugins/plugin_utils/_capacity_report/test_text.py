@@ -98,14 +98,18 @@ def test_what_others_compute_is_said_if_it_matters(requests: dict | None, said: 
 
 
 @pytest.mark.parametrize("other", [0.25, None])
-@pytest.mark.parametrize(("idle", "is_said"), [(9.9, True), (10.0, False), (None, False)])
-def test_busy_cores_are_said_before_somebody_uses_the_ratio(
-    idle: float | None, is_said: bool, other: float | None
-) -> None:
-    """What the database waited for a core would make more workers."""
-    host = fleet.host("web1", **{"host.cpu.id": idle, "service.requests.other_cpu_ratio": other})
+@pytest.mark.parametrize("own", [{}, {"wait_ratio": 0.7}])
+def test_waiting_for_busy_cores_makes_no_workers(own: dict, other: float | None) -> None:
+    """What the user has set stays, and the file says why nothing was measured."""
+    read = fleet.info()
+    read["services"][0]["measured"]["wait_ratio"] = None
+    read["services"][0]["requests"]["other_cpu_ratio"] = other
+    host = fleet_report.report_host("web1", read, fleet.sized(read, sizing=own))
     (snippet,) = report_text.snippets(fleet.report(host)).values()
-    assert ("first measure again under less load" in snippet.replace("\n# ", " ")) == is_said
+    assert yaml.safe_load(snippet)["gunicorn_sizing"] == {**own, "memory_per_worker": "154M"}
+    said = snippet.replace("\n# ", " ")
+    assert "The waiting was not measured: the cores were busy" in said
+    assert "It is not known what other processes compute" not in said
 
 
 def test_each_service_has_a_document_of_its_own() -> None:
