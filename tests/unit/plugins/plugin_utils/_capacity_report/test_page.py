@@ -11,8 +11,8 @@ import re
 import figures
 import fleet
 import pytest
+from host_texts import TEXTS
 from hypothesis import given
-from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import page as report_page
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import ranking
@@ -88,7 +88,7 @@ def test_each_host_and_service_has_its_row_and_its_section() -> None:
     assert "2 hosts are missing here" in text
 
 
-@given(st.text(st.characters(codec=None), min_size=1))
+@given(TEXTS)
 def test_nothing_that_a_host_says_is_markup(text: str) -> None:
     """In any place. The page has the same elements as with plain names, and shows the text as it is."""
     pages = [report_page.page(fleet.report(fleet.saying(said))) for said in ("plain", text)]

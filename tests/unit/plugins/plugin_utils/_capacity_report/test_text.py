@@ -9,14 +9,13 @@ from pathlib import PurePosixPath
 import fleet
 import pytest
 import yaml
+from host_texts import TEXTS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import report as fleet_report
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._capacity_report import text as report_text
 from ansible_collections.pyweb.gunicorn.plugins.plugin_utils._characters import width
-
-names = st.text(st.characters(codec=None), min_size=1)
 
 
 def test_the_table() -> None:
@@ -45,7 +44,7 @@ def test_the_table() -> None:
     ]
 
 
-@given(names)
+@given(TEXTS)
 def test_no_control_character_reaches_the_terminal(text: str) -> None:
     """No line is wider than the others, whatever a host says."""
     for line in report_text.table([fleet.saying(text), fleet.unreachable(text)]):
@@ -133,7 +132,7 @@ def test_hosts_without_a_recommendation_have_no_snippet() -> None:
     assert report_text.snippets(report) == {}
 
 
-@given(names)
+@given(TEXTS)
 def test_a_snippet_holds_nothing_but_the_sizing(text: str) -> None:
     """The host's name and answers stay in the comments."""
     (snippet,) = report_text.snippets(fleet.report(fleet.saying(text))).values()
@@ -141,7 +140,7 @@ def test_a_snippet_holds_nothing_but_the_sizing(text: str) -> None:
     snippet.encode("utf-8")
 
 
-@given(st.lists(names | st.sampled_from(["web1", "Web1", "WEB1", *fleet.HOSTILE]), unique=True))
+@given(st.lists(TEXTS | st.sampled_from(["web1", "Web1", "WEB1", *fleet.HOSTILE]), unique=True))
 def test_file_names_are_safe_and_differ(hosts: list[str]) -> None:
     """They stay in their directory, are no options or hidden files, and differ even if case does not count."""
     snippets = report_text.snippets(fleet.report(*(fleet.host(name) for name in hosts)))
