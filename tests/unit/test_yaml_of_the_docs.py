@@ -203,7 +203,7 @@ def exposed_in(data: object) -> Iterator[str]:
 def test_no_page_leads_to_a_secret_that_others_see(page: Path) -> None:
     """Every user of a host sees a task's environment and a command's words in the list of processes."""
     text = page.read_text(encoding="utf-8")
-    documents = [data for block in blocks_of(text) for data in yaml.load_all(block, Loader)]  # noqa: S506 - as above
+    documents = [data for block in blocks_of(text) for data in yaml.load_all(block, Loader)]  # noqa: S506 - it is a SafeLoader
     assert list(exposed_in(documents)) == []
     typed = [line for line in text.splitlines() if "ansible-vault encrypt_string" in line]
     assert [line for line in typed if "--prompt" not in line and "--stdin-name" not in line] == []
@@ -219,7 +219,7 @@ def has_package(task: dict, package: str) -> bool:
 def test_a_play_can_become_another_user_than_root(page: Path) -> None:
     """From a login that is not root's, Ansible needs setfacl for that, unless pipelining is set: a new Debian lacks it."""
     for text in blocks_of(page.read_text(encoding="utf-8")):
-        for document in yaml.load_all(text, Loader):  # noqa: S506 - as above
+        for document in yaml.load_all(text, Loader):  # noqa: S506 - it is a SafeLoader
             for play in document if isinstance(document, list) else []:
                 tasks = [*play.get("pre_tasks", []), *play.get("tasks", [])]
                 users = [number for number, task in enumerate(tasks) if task.get("become_user", "root") != "root"]

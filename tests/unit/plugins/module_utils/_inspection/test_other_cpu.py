@@ -16,7 +16,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._host import processes
-from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import measurement, other_cpu, services
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import (
+    measurement,
+    other_cpu,
+    service_result,
+    services,
+)
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.counters_format import CountersFormat
 
@@ -217,6 +222,17 @@ class TestOfCapturedServices:
         assert (requests["wait_ratio"], requests["other_cpu_ratio"]) == (2.0, pytest.approx(0.333))
         assert service["measured"]["wait_ratio"] == 1.3  # (2 - 1/3) / (1 + 1/3) = 1.25
         assert not [line for line in service["unseen"] if "other processes" in line]
+
+    @pytest.mark.parametrize(("cores", "wait_ratio"), [(2.0, 1.3), (1.8, 1.5), (1.0, 2.0)])
+    def test_a_quota_leaves_cores_to_the_others(
+        self, watch: t.Callable[..., dict], monkeypatch: pytest.MonkeyPatch, cores: float, wait_ratio: float
+    ) -> None:
+        """On the two cores of a host: the service may use less of them, and the others compute beside it."""
+        read_limits = service_result._limits
+        monkeypatch.setattr(service_result, "_limits", lambda *given: {**read_limits(*given), "cpus": cores})
+        service = watch()
+        assert (service["requests"]["wait_ratio"], service["requests"]["other_cpu_ratio"]) == (2.0, 0.333)
+        assert service["measured"]["wait_ratio"] == wait_ratio
 
     @pytest.mark.parametrize(
         ("slots", "sample", "ratio", "wait_ratio"),
