@@ -14,7 +14,6 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
     access_log,
     other_cpu,
     request_counters,
-    service_details,
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import AccessLogError, Sample, Spent
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.other_cpu import OtherCpu, SampledCpu
@@ -60,7 +59,7 @@ def read_requests(
     master = details.service.master
     if not master:
         return Measured(None, None)
-    requests, source = _read_counted(details, watched.counted, root, unseen), "counters"
+    requests, source = _read_counted(watched.counted, unseen), "counters"
     if requests is None:
         requests = _read_logged(details, watched.counted, processes, log_bytes, root, unseen)
         source = "access_log"
@@ -110,17 +109,16 @@ def _note_other(wait_ratio: float, other: OtherCpu, unseen: list[str]) -> None:
         unseen.append(f"what other processes compute for its requests: {problem}")
 
 
-def _read_counted(
-    details: ServiceDetails, counted: tuple[Counted, Counted], root: str, unseen: list[str]
-) -> Requests | None:
+def _read_counted(counted: tuple[Counted, Counted], unseen: list[str]) -> Requests | None:
     """Return the requests by the service's own counters."""
-    requests = request_counters.read(service_details.runtime_directory(details.service, root), time.time())
+    early, late = counted
+    requests = request_counters.summarize(late.counters, time.time())
     if requests is None:
         return None
     if requests.wait_ratio is None:
         unseen.append(f"wait ratio: it takes {request_counters.ENOUGH} requests that are alone in their process")
-    early, late = counted
-    return requests._replace(in_sample=late.requests - early.requests)
+    before, after = (sum(part.requests for part in each.counters) for each in (early, late))
+    return requests._replace(in_sample=after - before)
 
 
 def _read_logged(

@@ -39,17 +39,8 @@ class Counters(NamedTuple):
     histogram: tuple[int, ...]
 
 
-def read(directory: str, now: float) -> Requests | None:
-    """Return what the workers of a service counted in its runtime directory until now; None without any request."""
-    return summarize(_read_all(directory), now)
-
-
-def read_count(directory: str) -> int:
-    """Return how many requests the workers of a service have counted in its runtime directory."""
-    return sum(counters.requests for counters in _read_all(directory))
-
-
-def _read_all(directory: str) -> list[Counters]:
+def read_all(directory: str) -> list[Counters]:
+    """Return what the workers of a service have counted in its runtime directory, one for each file."""
     found = (_read_counters(path) for path in glob.glob(os.path.join(glob.escape(directory), "requests-*")))
     return [counters for counters in found if counters]
 

@@ -18,6 +18,7 @@ from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection import 
 )
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.access_log import Spent
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.configuration import Configured
+from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.request_counters import Counters
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._inspection.services import Service
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service import running as service_running
 from ansible_collections.pyweb.gunicorn.plugins.module_utils._service.running import Running
@@ -29,7 +30,7 @@ class Counted(t.NamedTuple):
 
     spent: Spent
     access_log_size: int
-    requests: int  # by the counters of its workers; 0 where it has none
+    counters: list[Counters]  # of its workers
 
 
 class ServiceDetails(t.NamedTuple):
@@ -79,7 +80,7 @@ def groups_of_all(services: list[Service], known: list[ServiceDetails], root: st
     return {master: groups for master, groups in found.items() if master and groups}
 
 
-def runtime_directory(service: Service, root: str) -> str:
+def _runtime_directory(service: Service, root: str) -> str:
     """Return where the role's gunicorn.conf.py keeps what workers count."""
     return join(root, f"/run/gunicorn/{service.name}")
 
@@ -104,7 +105,7 @@ def read_counted(details: ServiceDetails, root: str) -> Counted:
             queued=sum(worker.queued for worker in scheduled),
         ),
         access_log_size=_size(details.configured.accesslog, root) if details.service.master else 0,
-        requests=request_counters.read_count(runtime_directory(details.service, root)) if details.service.master else 0,
+        counters=request_counters.read_all(_runtime_directory(details.service, root)) if details.service.master else [],
     )
 
 

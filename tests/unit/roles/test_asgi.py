@@ -163,7 +163,7 @@ def test_ready_only_when_tried(hooks: ModuleType, tmp_path: Path, kind: Callable
         assert (await server.stop())["type"] == "lifespan.shutdown.complete"
 
     asyncio.run(live())
-    counted = request_counters.read(str(tmp_path), time.time())
+    counted = request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time())
     assert counted.count == 3
 
 
@@ -299,7 +299,7 @@ def test_a_request_is_counted_once_its_answer_has_ended(hooks: ModuleType, tmp_p
     hooks.post_worker_init(worker)
 
     def count() -> int:
-        return request_counters.read(str(tmp_path), time.time()).count
+        return request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time()).count
 
     async def live() -> None:
         served = served_by(worker)

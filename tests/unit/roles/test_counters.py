@@ -22,7 +22,7 @@ def test_what_is_counted_is_read(hooks, tmp_path):
     counters = hooks._Counters(True)
     for _number in range(100):
         ask(counters, cpu=0.001, wait=0.004)
-    requests = request_counters.read(str(tmp_path), time.time())
+    requests = request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time())
     assert requests.count == 100
     assert 0.001 <= requests.cpu_per_request < 0.003
     assert requests.wait_ratio > 1.5
@@ -45,7 +45,7 @@ def test_waiting_for_a_cpu_is_not_waiting(hooks, tmp_path):
             ask(counters, cpu=0.002)
         os._exit(0)
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0, 0]
-    requests = request_counters.read(str(tmp_path), time.time())
+    requests = request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time())
     assert requests.count == 300
     assert requests.latency.mean > 1.5 * requests.cpu_per_request
     assert requests.wait_ratio < 0.2
@@ -58,7 +58,7 @@ def test_requests_beside_others_have_no_part_in_the_ratio(hooks, tmp_path):
         first = counters.begin()
         ask(counters)
         counters.end(first)
-    requests = request_counters.read(str(tmp_path), time.time())
+    requests = request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time())
     assert requests.count == 2 * request_counters.ENOUGH
     assert requests.wait_ratio is None
 
@@ -68,7 +68,7 @@ def test_greenlets_have_no_account(hooks, tmp_path):
     counters = hooks._Counters(False)
     for _number in range(request_counters.ENOUGH):
         ask(counters)
-    assert request_counters.read(str(tmp_path), time.time()).wait_ratio is None
+    assert request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time()).wait_ratio is None
 
 
 def test_workers_that_ended_count(hooks, tmp_path):
@@ -79,7 +79,7 @@ def test_workers_that_ended_count(hooks, tmp_path):
         counters.words[1] -= 100 * number
         hooks._Counters.keep(os.getpid())
     assert [path.name for path in tmp_path.iterdir()] == ["requests-0"]
-    requests = request_counters.read(str(tmp_path), time.time())
+    requests = request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time())
     assert requests.count == 3
     assert requests.latency.max >= 0.002
     assert time.time() - 260 < requests.since <= time.time() - 200

@@ -162,7 +162,7 @@ def test_own_requests_are_counted_when_they_are_logged(
     handler = SimpleNamespace(request=SimpleNamespace(request_time=lambda: 2.5))
     application.log_request(handler)
     assert application.logged == [handler]
-    found = request_counters.read(str(tmp_path), time.time())
+    found = request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time())
     assert found.count == 1
     assert found.latency.max == pytest.approx(2.5, abs=0.1)
 
@@ -182,7 +182,7 @@ def test_requests_by_wsgi_are_counted(
         answer = served({"PATH_INFO": path}, lambda status, _headers: statuses.append(status))
         assert b"".join(answer) == path.encode()
     assert statuses == ["200 OK", "200 OK"]
-    assert request_counters.read(str(tmp_path), time.time()).count == 2
+    assert request_counters.summarize(request_counters.read_all(str(tmp_path)), time.time()).count == 2
     assert (tmp_path / f"worker-{os.getpid()}").exists()
 
 

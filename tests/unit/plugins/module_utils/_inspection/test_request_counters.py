@@ -48,7 +48,7 @@ def test_workers_add_up(tmp_path):
     """The longest is the longest of all, and the time since when is the earliest."""
     write(tmp_path / "requests-12", COUNTERS)
     write(tmp_path / "requests-0", COUNTERS._replace(since=500, longest=3 * 10**8))
-    requests = request_counters.read(str(tmp_path), NOW)
+    requests = request_counters.summarize(request_counters.read_all(str(tmp_path)), NOW)
     assert (requests.count, requests.since, requests.latency.max) == (400, 500, pytest.approx(0.3))
     assert requests.wait_ratio == pytest.approx(4.5)
 
@@ -57,7 +57,7 @@ def test_workers_add_up(tmp_path):
 def test_nothing_is_none(tmp_path, directory):
     """A service without counters has no requests."""
     (tmp_path / "empty").mkdir()
-    assert request_counters.read(str(tmp_path / directory), NOW) is None
+    assert request_counters.summarize(request_counters.read_all(str(tmp_path / directory)), NOW) is None
 
 
 def test_other_files_are_left_out(tmp_path):
@@ -69,7 +69,7 @@ def test_other_files_are_left_out(tmp_path):
     (tmp_path / "requests-4").mkdir()
     (tmp_path / "requests-5").write_text("x" * 5000)
     write(tmp_path / "requests-6", COUNTERS, version=2)
-    assert request_counters.read(str(tmp_path), NOW).count == 200
+    assert request_counters.summarize(request_counters.read_all(str(tmp_path)), NOW).count == 200
 
 
 @given(st.binary(min_size=CountersFormat.SIZE, max_size=CountersFormat.SIZE))
@@ -77,7 +77,7 @@ def test_any_bytes_are_read(tmp_path_factory, content):
     """Whatever is in the file, there is an answer."""
     path = tmp_path_factory.mktemp("run") / "requests-1"
     path.write_bytes(array.array("Q", [CountersFormat.VERSION]).tobytes() + content[8:])
-    requests = request_counters.read(str(path.parent), NOW)
+    requests = request_counters.summarize(request_counters.read_all(str(path.parent)), NOW)
     assert requests is None or requests.count > 0
 
 
